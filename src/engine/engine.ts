@@ -1,0 +1,254 @@
+import type { Duplex, Readable, Writable } from "node:stream";
+import type { Digest } from "../base/digest.ts";
+import type { Progress } from "../base/progress.ts";
+
+/** Labels by which envctl finds again what it made: state lives on the hosts. */
+export const Label = {
+  environment: "envctl.environment",
+  stage: "envctl.stage",
+  /** `app`, `service`, `task`, `network`, `volume`, `lock`. */
+  role: "envctl.role",
+  /** `app` or the service's name. */
+  workload: "envctl.workload",
+  replica: "envctl.replica",
+  release: "envctl.release",
+  digest: "envctl.digest",
+  generation: "envctl.generation",
+  configHash: "envctl.config-hash",
+} as const;
+
+export type Labels = Readonly<Record<string, string>>;
+
+export interface EngineDescription {
+  readonly product: "docker" | "podman";
+  readonly version: string;
+  readonly apiVersion: string;
+  /** `linux/amd64`, in registry terms. */
+  readonly platform: string;
+  /** With the containerd store an image's id is its manifest (or index) digest, else its config digest. */
+  readonly imageStore: "classic" | "containerd";
+  readonly hostName: string;
+}
+
+export interface ObservedImage {
+  readonly id: Digest;
+  /** `repository@digest`, all that the engine knows. */
+  readonly repoDigests: readonly string[];
+  readonly tags: readonly string[];
+  readonly labels: Labels;
+  /** What the image itself sets: not part of a container's own configuration. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly command: readonly string[] | undefined;
+  readonly entrypoint: readonly string[] | undefined;
+  readonly user: string;
+  readonly volumes: readonly string[];
+  readonly stopSignal: string | undefined;
+  readonly hasHealthcheck: boolean;
+  readonly platform: string;
+  /** Bytes on disk, shared layers included. */
+  readonly size: number;
+}
+
+export interface PortMapping {
+  readonly address: string | undefined;
+  readonly hostPort: number;
+  readonly containerPort: number;
+  readonly protocol: "tcp" | "udp";
+}
+
+export interface MountSpec {
+  readonly kind: "volume" | "bind";
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly: boolean;
+}
+
+/** Times in milliseconds. */
+export interface HealthcheckSpec {
+  readonly command: readonly string[];
+  readonly interval: number;
+  readonly timeout: number;
+  readonly retries: number;
+}
+
+/** A container as it should be. `env` may hold secrets: never print it. */
+export interface ContainerSpec {
+  readonly name: string;
+  /** Always `repository@digest`, or an image id. */
+  readonly image: string;
+  readonly command: readonly string[] | undefined;
+  readonly entrypoint: readonly string[] | undefined;
+  readonly user: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly labels: Labels;
+  readonly ports: readonly PortMapping[];
+  readonly mounts: readonly MountSpec[];
+  readonly network: string;
+  readonly aliases: readonly string[];
+  readonly stopSignal: string | undefined;
+  /** Milliseconds between the stop signal and the kill. */
+  readonly stopGrace: number;
+  /** Bytes. */
+  readonly memory: number | undefined;
+  readonly cpus: number | undefined;
+  readonly healthcheck: HealthcheckSpec | undefined;
+  readonly restart: "unless-stopped" | "no";
+}
+
+export type ContainerState = "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
+export type ContainerHealth = "none" | "starting" | "healthy" | "unhealthy";
+
+/** A container as the engine reports it. The first part is in `ContainerSpec`'s terms, so that the two compare. */
+export interface ObservedContainer extends Omit<ContainerSpec, "network" | "aliases" | "image"> {
+  readonly id: string;
+  /** What the engine runs: config digest (classic store) or manifest digest (containerd store). */
+  readonly imageId: Digest;
+  /** As it was named at creation. */
+  readonly imageReference: string;
+  readonly state: ContainerState;
+  readonly health: ContainerHealth;
+  /** Output of the last health check that failed. */
+  readonly healthOutput: string | undefined;
+  readonly exitCode: number | undefined;
+  readonly error: string | undefined;
+  readonly outOfMemory: boolean;
+  readonly restartCount: number;
+  readonly createdAt: Date;
+  readonly startedAt: Date | undefined;
+  /** By network name. */
+  readonly networks: Readonly<Record<string, { readonly address: string; readonly aliases: readonly string[] }>>;
+}
+
+/** What happened to a container. */
+export interface ContainerEvent {
+  readonly id: string;
+  readonly action: "create" | "start" | "die" | "stop" | "kill" | "destroy" | "oom" | "health_status" | "rename";
+  readonly health: ContainerHealth | undefined;
+  readonly exitCode: number | undefined;
+}
+
+export interface LogLine {
+  readonly stream: "stdout" | "stderr";
+  /** Without the newline. */
+  readonly text: string;
+  /** RFC 3339, where timestamps were asked for. */
+  readonly timestamp: string | undefined;
+}
+
+export interface LogOptions {
+  readonly follow: boolean;
+  /** Lines from the end; undefined for all. */
+  readonly tail: number | undefined;
+  /** Unix seconds or RFC 3339. */
+  readonly since: string | undefined;
+  readonly timestamps: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ExecOptions {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly user: string | undefined;
+  readonly terminal: { readonly columns: number; readonly rows: number } | undefined;
+  readonly stdin: Readable | undefined;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** Called once with a function that tells the engine a new terminal size. */
+  readonly onResize?: (resize: (columns: number, rows: number) => void) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** User name and password (or token) for the registry an engine pulls from or pushes to. */
+export interface RegistryCredentials {
+  readonly username: string;
+  readonly password: string;
+  readonly registry: string;
+}
+
+export interface ObservedNamed {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly createdAt: Date | undefined;
+}
+
+/**
+ * A Docker-compatible engine on one host, in terms of what a rollout needs. Every call may throw an `EnvctlError`
+ * with the host in `where`; every change is safe to repeat: what is already so is no error.
+ */
+export interface Engine {
+  /** The host as the environment file names it. */
+  readonly name: string;
+
+  describe(signal?: AbortSignal): Promise<EngineDescription>;
+
+  /** Containers that carry all these labels, running or not, inspected. */
+  containers(labels: Labels, signal?: AbortSignal): Promise<readonly ObservedContainer[]>;
+  /** undefined where there is no such container (any more). */
+  container(idOrName: string, signal?: AbortSignal): Promise<ObservedContainer | undefined>;
+  /** Throws `name-taken` where another container has this name. */
+  createContainer(spec: ContainerSpec, signal?: AbortSignal): Promise<string>;
+  startContainer(id: string, signal?: AbortSignal): Promise<void>;
+  /** Sends the stop signal, then kills after `grace` milliseconds. */
+  stopContainer(id: string, grace: number, signal?: AbortSignal): Promise<void>;
+  removeContainer(id: string, signal?: AbortSignal): Promise<void>;
+  /** Resolves with the exit code once the container has ended. */
+  waitForExit(id: string, signal?: AbortSignal): Promise<number>;
+  /** Events of containers that carry these labels, from the moment the promise resolves until aborted. */
+  events(labels: Labels, signal: AbortSignal): Promise<AsyncIterable<ContainerEvent>>;
+  logs(id: string, options: LogOptions): AsyncIterable<LogLine>;
+  /** Runs a command in a running container; resolves with its exit code. */
+  exec(id: string, options: ExecOptions): Promise<number>;
+  /**
+   * A raw TCP connection as the host itself would make it: `local` and `unix` connect directly, `ssh` through a
+   * channel of the session. Undefined where the transport has no such way (plain TCP, Docker Desktop).
+   */
+  dial(address: string, port: number, signal?: AbortSignal): Promise<Duplex | undefined>;
+  /** Address at which this machine reaches ports the host publishes: `127.0.0.1`, or the host's own name. */
+  readonly publishedAddress: string;
+
+  /** By `repository@digest`, tag or id. */
+  image(reference: string, signal?: AbortSignal): Promise<ObservedImage | undefined>;
+  /** All images that carry these labels. */
+  images(labels: Labels, signal?: AbortSignal): Promise<readonly ObservedImage[]>;
+  /** Pulls by digest (`repository@sha256:…`); reports bytes to `progress`. */
+  pullImage(
+    reference: string,
+    credentials: RegistryCredentials | undefined,
+    progress: Progress,
+    signal?: AbortSignal,
+  ): Promise<void>;
+  /** Pushes `repository:tag` and returns the digest the registry answered. */
+  pushImage(
+    reference: string,
+    credentials: RegistryCredentials | undefined,
+    progress: Progress,
+    signal?: AbortSignal,
+  ): Promise<Digest>;
+  tagImage(id: string, reference: string, signal?: AbortSignal): Promise<void>;
+  removeImage(reference: string, signal?: AbortSignal): Promise<void>;
+  /** Reads a tar in the format of `docker save` (manifest.json; or an OCI layout). */
+  loadImage(archive: Readable, progress: Progress, signal?: AbortSignal): Promise<void>;
+  /** Asks the host's engine, with its mirrors and proxies, which digest a tag has in its registry now. */
+  resolveDigest(reference: string, credentials: RegistryCredentials | undefined, signal?: AbortSignal): Promise<Digest>;
+
+  /** Makes it unless it is there. */
+  ensureNetwork(name: string, labels: Labels, signal?: AbortSignal): Promise<void>;
+  networks(labels: Labels, signal?: AbortSignal): Promise<readonly ObservedNamed[]>;
+  removeNetwork(name: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Makes it unless it is there, and returns the labels it has afterwards: those of whoever made it first.
+   * Engines do this atomically, which makes a volume a lock.
+   */
+  ensureVolume(name: string, labels: Labels, signal?: AbortSignal): Promise<Labels>;
+  volumes(labels: Labels, signal?: AbortSignal): Promise<readonly ObservedNamed[]>;
+  removeVolume(name: string, signal?: AbortSignal): Promise<void>;
+
+  /**
+   * Lets the host reach a server on this machine's loopback: returns the port on the *host's* loopback
+   * (the same port for a local engine, a reverse tunnel for SSH), or undefined where there is no way (plain TCP).
+   */
+  forwardToLoopback(port: number, signal?: AbortSignal): Promise<number | undefined>;
+
+  /** Ends connections and child processes. Nothing may be left behind. */
+  close(): Promise<void>;
+}

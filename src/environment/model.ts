@@ -1,0 +1,141 @@
+import type { Bytes } from "../base/bytes.ts";
+import type { Duration } from "../base/duration.ts";
+import type { HostAddress } from "../base/host.ts";
+import type { ImageReference } from "../base/reference.ts";
+
+/** One environment file, parsed, validated, interpolated and completed with defaults. Plain data. */
+export interface Environment {
+  readonly name: string;
+  /** Absolute path of the environment file. Relative paths below are resolved against its folder. */
+  readonly file: string;
+  readonly directory: string;
+  readonly image: ImageDefinition;
+  /** In the order of promotion: a stage stands behind all stages it comes after. */
+  readonly stages: readonly Stage[];
+  readonly tasks: readonly Task[];
+}
+
+/** What to build. Not one field of it can differ between stages. */
+export interface ImageDefinition {
+  /** Host of the registry; undefined means the embedded registry. */
+  readonly registry: string | undefined;
+  readonly path: string;
+  /** Absolute path of the build context. */
+  readonly context: string;
+  /** Absolute path of the Dockerfile. */
+  readonly dockerfile: string;
+  readonly target: string | undefined;
+  readonly args: Readonly<Record<string, string>>;
+  /** Names of build secrets (BuildKit secret ids). */
+  readonly secrets: readonly string[];
+  /** `os/architecture[/variant]`; empty means the builder's own. */
+  readonly platforms: readonly string[];
+}
+
+/** One stage with everything resolved: what runs there, and where. */
+export interface Stage {
+  readonly name: string;
+  /** Stages a release must have run in before. Empty for a first stage. */
+  readonly after: readonly string[];
+  readonly hosts: readonly HostAddress[];
+  /** Where this stage's hosts pull from; the image's own repository unless the stage names another. */
+  readonly repository: { readonly registry: string | undefined; readonly path: string };
+  readonly app: Workload;
+  readonly services: readonly Service[];
+  readonly rollout: Rollout;
+}
+
+/** How one container is to run, whichever image it runs. */
+export interface Workload {
+  /** `app`, or the service's name: also the network alias. */
+  readonly name: string;
+  readonly command: readonly string[] | undefined;
+  readonly entrypoint: readonly string[] | undefined;
+  readonly user: string | undefined;
+  /** Port the program listens on inside the container. */
+  readonly port: number | undefined;
+  readonly ports: readonly PortBinding[];
+  readonly health: Health | undefined;
+  /** Without secrets. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Names only; values are looked up when a container is created. */
+  readonly secrets: readonly string[];
+  readonly volumes: readonly VolumeMount[];
+  readonly stop: { readonly signal: string | undefined; readonly grace: Duration };
+  readonly resources: { readonly memory: Bytes | undefined; readonly cpus: number | undefined };
+  readonly replicas: number;
+}
+
+/** Middleware beside the app: its own image, pinned in `envctl.lock`. */
+export interface Service extends Workload {
+  readonly image: ImageReference;
+  /** As written in the file: the key of its entry in the lock file. */
+  readonly imageText: string;
+}
+
+export interface PortBinding {
+  /** Address on the host to bind; undefined binds all. */
+  readonly address: string | undefined;
+  readonly hostPort: number;
+  readonly containerPort: number;
+  readonly protocol: "tcp" | "udp";
+}
+
+export interface VolumeMount {
+  readonly kind: "volume" | "bind";
+  /** Name of a volume (envctl prefixes it with environment and stage), or an absolute path on the host. */
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly: boolean;
+}
+
+export type Health = HealthTiming &
+  (
+    | { readonly kind: "http"; readonly path: string; readonly port: number }
+    | { readonly kind: "tcp"; readonly port: number }
+    | { readonly kind: "command"; readonly command: readonly string[] }
+  );
+
+export interface HealthTiming {
+  readonly interval: Duration;
+  readonly timeout: Duration;
+  readonly retries: number;
+}
+
+/** A one-off container of the release's image. */
+export interface Task {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly when: "manual" | "before-switch";
+  readonly timeout: Duration;
+}
+
+export interface Rollout {
+  /** How many hosts are worked at once. */
+  readonly batch: number;
+  readonly pause: Duration;
+  readonly onFailure: "rollback" | "stop";
+  /** How many earlier releases stay on each host for `rollback`. */
+  readonly keep: number;
+  /** How long a new container may take to become healthy. */
+  readonly timeout: Duration;
+}
+
+/** A place in a source file, one-based as editors count. */
+export interface SourcePosition {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** One mistake in the environment file. All of them are reported at once. */
+export interface Problem {
+  readonly severity: "error" | "warning";
+  readonly position: SourcePosition;
+  /** Length of the text to underline, at least 1. */
+  readonly length: number;
+  /** Path of the key: `stages.prod.hosts[1]`. */
+  readonly path: string;
+  readonly message: string;
+  readonly hint: string | undefined;
+}
