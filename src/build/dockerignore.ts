@@ -1,0 +1,175 @@
+import { posix } from "node:path";
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+
+interface Rule {
+  /** Cleaned, without the `!`. */
+  readonly pattern: string;
+  readonly negated: boolean;
+  readonly expression: RegExp;
+}
+
+/** Which rules matched a directory: they hold for everything below it. */
+export type RuleMatches = readonly boolean[];
+
+export interface Verdict {
+  readonly excluded: boolean;
+  readonly matches: RuleMatches;
+}
+
+/**
+ * `.dockerignore` as BuildKit reads it today (moby/patternmatcher, `MatchesUsingParentResults`), not as `.gitignore` is read:
+ * `node_modules` is the root's only, `*` stops at slashes, case counts, and a later `!` brings back what lies below an
+ * excluded directory. The JavaScript port on npm is case-insensitive, trips over `c++` and over files called `constructor`,
+ * hence our own.
+ *
+ * Engines before 23 and the classic builder do not look below an excluded directory for exceptions with wildcards in them:
+ * they deliver fewer files than listed here. They also read `**.log` as files called exactly `.log`.
+ */
+export class DockerIgnore {
+  readonly #rules: readonly Rule[];
+  /** Without wildcards in the exceptions, most excluded directories need not be walked. */
+  readonly #plainExceptions: readonly string[] | undefined;
+
+  private constructor(rules: readonly Rule[]) {
+    this.#rules = rules;
+    const exceptions = rules.filter((rule) => rule.negated).map((rule) => rule.pattern.replace(/\/\*\*?$/, ""));
+    this.#plainExceptions = exceptions.some((pattern) => /[*?[\]^\\]/.test(pattern)) ? undefined : exceptions;
+  }
+
+  static readonly none = new DockerIgnore([]);
+
+  /** Reads the file's text. `file` is for messages. Throws `dockerignore-invalid` for a malformed pattern. */
+  static parse(text: string, file: string): DockerIgnore {
+    const rules: Rule[] = [];
+    for (const [index, line] of text
+      .replace(/^\uFEFF/, "")
+      .split(/\r?\n/)
+      .entries()) {
+      if (line.startsWith("#")) continue;
+      const trimmed = line.trim();
+      if (trimmed === "") continue;
+      const negated = trimmed.startsWith("!");
+      const pattern = clean(negated ? trimmed.slice(1).trim() : trimmed);
+      const expression = pattern === undefined ? undefined : compile(pattern);
+      if (pattern === undefined || expression === undefined) throw invalid(file, index + 1, line);
+      rules.push({ pattern, negated, expression });
+    }
+    return new DockerIgnore(rules);
+  }
+
+  /** Judges one path (slashes, relative to the context). `parent` is the verdict's `matches` of its directory. */
+  judge(path: string, parent: RuleMatches | undefined): Verdict {
+    let excluded = false;
+    const matches = this.#rules.map((rule, index) => {
+      let match = parent?.[index] ?? false;
+      // As Docker does: a rule that could not change the verdict is not asked, and then does not hold below either.
+      if (!match && rule.negated === excluded) match = rule.expression.test(path);
+      if (match) excluded = !rule.negated;
+      return match;
+    });
+    return { excluded, matches };
+  }
+
+  /** Judges one path alone, its directories first. */
+  excludes(path: string): boolean {
+    let verdict: Verdict = { excluded: false, matches: [] };
+    const names = path.split("/");
+    for (const index of names.keys()) {
+      verdict = this.judge(names.slice(0, index + 1).join("/"), index === 0 ? undefined : verdict.matches);
+    }
+    return verdict.excluded;
+  }
+
+  /** Whether an exception could bring back something below this excluded directory. */
+  mayIncludeBelow(directory: string): boolean {
+    if (this.#plainExceptions === undefined) return true;
+    return this.#plainExceptions.some((pattern) => `${pattern}/`.startsWith(`${directory}/`));
+  }
+}
+
+function invalid(file: string, line: number, text: string): EnvctlError {
+  return new EnvctlError({
+    code: "dockerignore-invalid",
+    exitCode: ExitCode.usage,
+    what: `This pattern can't be read: ${text.trim()}`,
+    where: `${file}:${line}`,
+    next: "Close every [ with a ], and put a pattern behind every !.",
+  });
+}
+
+/** Go's filepath.Clean, and no leading slash: patterns are relative to the context anyway. */
+function clean(pattern: string): string | undefined {
+  if (pattern === "") return undefined;
+  const normal = posix.normalize(pattern);
+  const bare = normal.length > 1 ? normal.replace(/\/$/, "") : normal;
+  return bare.length > 1 && bare.startsWith("/") ? bare.slice(1) : bare;
+}
+
+/** Undefined where Go's filepath.Match would call the pattern malformed. */
+function compile(pattern: string): RegExp | undefined {
+  // Docker's one irregularity: `**.log`, with nothing special behind the stars, means every path that ends in it.
+  const suffix = /^\*\*([^*?[\]\\/][^*?[\]\\]*)$/.exec(pattern)?.[1];
+  if (suffix !== undefined) return new RegExp(`${[...suffix].map(literal).join("")}$`, "su");
+  let source = "^";
+  const characters = [...pattern];
+  for (let index = 0; index < characters.length; index += 1) {
+    const character = characters[index] ?? "";
+    if (character === "*" && characters[index + 1] === "*") {
+      index += 1;
+      // `**/` is `**`: the slash goes with it.
+      if (characters[index + 1] === "/") index += 1;
+      source += index + 1 >= characters.length ? ".*" : "(?:.*/)?";
+    } else if (character === "*") {
+      source += "[^/]*";
+    } else if (character === "?") {
+      source += "[^/]";
+    } else if (character === "\\") {
+      index += 1;
+      const escaped = characters[index];
+      if (escaped === undefined) return undefined;
+      source += literal(escaped);
+    } else if (character === "[") {
+      const end = classEnd(characters, index);
+      if (end === undefined) return undefined;
+      source += classSource(characters.slice(index + 1, end));
+      index = end;
+    } else {
+      source += literal(character);
+    }
+  }
+  try {
+    return new RegExp(`${source}$`, "su");
+  } catch {
+    // A range the wrong way round, `[z-a]`: malformed for Go too.
+    return undefined;
+  }
+}
+
+function literal(character: string): string {
+  return /[\^$\\.*+?()[\]{}|/]/.test(character) ? `\\${character}` : character;
+}
+
+function classEnd(characters: readonly string[], start: number): number | undefined {
+  const first = start + (characters[start + 1] === "^" ? 2 : 1);
+  for (let index = first; index < characters.length; index += 1) {
+    if (characters[index] === "\\") index += 1;
+    else if (characters[index] === "]") return index > first ? index : undefined;
+  }
+  return undefined;
+}
+
+function classSource(content: readonly string[]): string {
+  let source = "";
+  for (let index = 0; index < content.length; index += 1) {
+    const character = content[index] ?? "";
+    if (character === "\\") {
+      index += 1;
+      source += `\\u{${(content[index] ?? "").codePointAt(0)?.toString(16)}}`;
+    } else if (character === "-" || (character === "^" && index === 0)) {
+      source += character;
+    } else {
+      source += `\\u{${character.codePointAt(0)?.toString(16)}}`;
+    }
+  }
+  return `[${source}]`;
+}
