@@ -88,10 +88,9 @@ async function walkDirectory(walk: Walk, directory: string, matches: RuleMatches
     if (stats.isDirectory()) {
       if (verdict.excluded && !walk.ignore.mayIncludeBelow(path)) continue;
       if (verdict.excluded && !isReadable(walk.root, path)) continue;
-      const position = walk.entries.length;
       const needed = await walkDirectory(walk, path, verdict.matches);
       if (verdict.excluded && !needed) continue;
-      walk.entries.splice(position, 0, { kind: "directory", path, mode: stats.mode & 0o7777 });
+      walk.entries.push({ kind: "directory", path, mode: stats.mode & 0o7777 });
       delivered = true;
     } else if (!verdict.excluded) {
       delivered = addLeaf(walk, path, stats) || delivered;
@@ -102,7 +101,7 @@ async function walkDirectory(walk: Walk, directory: string, matches: RuleMatches
 
 function addLeaf(walk: Walk, path: string, stats: Stats): boolean {
   if (stats.isSymbolicLink()) {
-    walk.entries.push({ kind: "symlink", path, target: reading(walk.root, path, readlinkSync) });
+    walk.entries.push({ kind: "symlink", path, target: reading(walk.root, path, (full) => readlinkSync(full)) });
   } else if (stats.isFile()) {
     walk.entries.push({ kind: "file", path, mode: stats.mode & 0o7777, stamp: stampOf(stats) });
   } else {

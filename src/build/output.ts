@@ -1,0 +1,23 @@
+import { stripVTControlCharacters } from "node:util";
+
+/** What a builder's output says, whichever builder it is. */
+export type BuildEvent =
+  | { readonly type: "step-started"; readonly id: string; readonly title: string; readonly instruction: boolean }
+  | { readonly type: "step-output"; readonly id: string; readonly line: string }
+  | { readonly type: "step-done"; readonly id: string; readonly cached: boolean }
+  | { readonly type: "step-failed"; readonly id: string; readonly message: string }
+  /** Where in the Dockerfile the failure is, one-based. */
+  | { readonly type: "location"; readonly line: number }
+  /** Text outside any step: the final error, warnings. */
+  | { readonly type: "message"; readonly line: string };
+
+/** Reads a builder's output line by line. One for each build: it remembers the steps it saw. */
+export interface BuildOutputReader {
+  read(line: string): readonly BuildEvent[];
+}
+
+/** A line as a terminal would leave it: colours gone, and of text overwritten after `\r` only the last. */
+export function plainLine(line: string): string {
+  const text = stripVTControlCharacters(line).replace(/\r+$/, "");
+  return text.slice(text.lastIndexOf("\r") + 1);
+}
