@@ -1,0 +1,66 @@
+import type { Digest } from "../base/digest.ts";
+import { Label, type ObservedContainer, type ObservedImage } from "../engine/engine.ts";
+
+/** All that envctl knows about one stage on one host, read in one go. */
+export interface ObservedHost {
+  /** As the environment file names it. */
+  readonly name: string;
+  /** The stage's containers, running or not. */
+  readonly containers: readonly ObservedContainer[];
+  /** The images those containers run, by the container's `imageId`. */
+  readonly images: ReadonlyMap<Digest, ObservedImage>;
+  /** A reference by which this host already has the release that is asked for. */
+  readonly presentImage: string | undefined;
+  readonly networks: readonly string[];
+  readonly volumes: readonly string[];
+}
+
+export function roleOf(container: ObservedContainer): string {
+  return container.labels[Label.role] ?? "";
+}
+
+export function workloadOf(container: ObservedContainer): string {
+  return container.labels[Label.workload] ?? "";
+}
+
+export function generationOf(container: ObservedContainer): number {
+  const generation = Number(container.labels[Label.generation]);
+  return Number.isSafeInteger(generation) ? generation : 0;
+}
+
+export function isRunning(container: ObservedContainer): boolean {
+  return container.state === "running" || container.state === "restarting" || container.state === "paused";
+}
+
+/** Newest first. */
+export function byGeneration(containers: readonly ObservedContainer[]): ObservedContainer[] {
+  return [...containers].sort(
+    (left, right) => generationOf(right) - generationOf(left) || right.createdAt.getTime() - left.createdAt.getTime(),
+  );
+}
+
+/** The containers of one workload, newest first. */
+export function containersOf(host: ObservedHost, role: "app" | "service", workload: string): ObservedContainer[] {
+  return byGeneration(
+    host.containers.filter((container) => roleOf(container) === role && workloadOf(container) === workload),
+  );
+}
+
+/** What a container of the app runs, as its label says; whether that is true is another question (`runsDigest`). */
+export function labelledDigest(container: ObservedContainer): string | undefined {
+  return container.labels[Label.digest];
+}
+
+/**
+ * True where the engine itself says that this container runs the image with this manifest digest. Classic stores
+ * report the config digest as a container's image, containerd stores the manifest digest, and both list the digests
+ * an image was pulled by (Engine API: `RepoDigests`).
+ */
+export function runsDigest(
+  container: ObservedContainer,
+  identity: { readonly digest: Digest; readonly ids: readonly Digest[] },
+  image: ObservedImage | undefined,
+): boolean {
+  if (container.imageId === identity.digest || identity.ids.includes(container.imageId)) return true;
+  return image?.repoDigests.some((reference) => reference.endsWith(`@${identity.digest}`)) ?? false;
+}

@@ -1,0 +1,170 @@
+import type { Digest } from "../base/digest.ts";
+import type { ContainerHealth, ContainerState, ObservedContainer } from "../engine/engine.ts";
+import type { Environment, Stage } from "../environment/model.ts";
+import type { Release } from "../release/release.ts";
+import { type DesiredContainer, desiredApp, desiredService, type SecretValues } from "./desired.ts";
+import { type Difference, differences } from "./drift.ts";
+import {
+  containersOf,
+  generationOf,
+  isRunning,
+  labelledDigest,
+  type ObservedHost,
+  roleOf,
+  workloadOf,
+} from "./observed.ts";
+import { releaseIds } from "./plan-stage.ts";
+
+/** One container that runs, or should. */
+export interface ContainerStatus {
+  readonly name: string;
+  readonly role: "app" | "service";
+  readonly workload: string;
+  readonly state: ContainerState | "missing";
+  readonly health: ContainerHealth;
+  /** What a failed check said. */
+  readonly healthNote: string | undefined;
+  readonly release: string | undefined;
+  readonly digest: string | undefined;
+  readonly startedAt: Date | undefined;
+  readonly restarts: number;
+  readonly drift: readonly Difference[];
+}
+
+export interface HostStatus {
+  readonly host: string;
+  /** Why the host could not be asked; then there are no containers. */
+  readonly unreachable: string | undefined;
+  readonly containers: readonly ContainerStatus[];
+}
+
+/** What a stage should run, as the ledger's newest record has it. */
+export interface ExpectedRelease {
+  readonly name: string;
+  readonly digest: Digest;
+  readonly at: string;
+  readonly by: string;
+}
+
+export interface StageStatus {
+  readonly stage: string;
+  readonly after: readonly string[];
+  readonly expected: ExpectedRelease | undefined;
+  readonly hosts: readonly HostStatus[];
+  /** `ok`, `drift` (something is not as it should be), `empty` (nothing should run), or `unknown` (a host is out of reach). */
+  readonly verdict: "ok" | "drift" | "empty" | "unknown";
+}
+
+export interface StageFacts {
+  readonly environment: Environment;
+  readonly stage: Stage;
+  /** The expected release; undefined where the stage should run nothing. */
+  readonly release: Release | undefined;
+  readonly pins: Readonly<Record<string, Digest>>;
+  readonly secrets: SecretValues;
+}
+
+/** Health found by a probe of ours, by container id. */
+export type Probed = ReadonlyMap<string, { readonly health: ContainerHealth; readonly note: string | undefined }>;
+
+/** Compares what one host runs with what it should. `home` is true for the host that has the services. */
+export function hostStatus(facts: StageFacts, observed: ObservedHost, home: boolean, probed: Probed): HostStatus {
+  const placement = { environment: facts.environment.name, stage: facts.stage.name, generation: 0 };
+  const ids = facts.release ? { [facts.release.digest]: releaseIds(facts.release) } : {};
+  const wanted = [
+    ...(facts.release ? desiredApp(placement, facts.stage, facts.release, facts.secrets) : []),
+    ...(home && facts.release ? facts.stage.services : []).flatMap((service) => {
+      const digest = facts.pins[service.name];
+      return digest === undefined ? [] : [desiredService(placement, service, digest, facts.secrets)];
+    }),
+  ];
+  const accounted = new Set<string>();
+  const containers = wanted.map((desired) => {
+    const found = currentContainer(observed, desired, accounted);
+    if (!found) return missing(desired);
+    accounted.add(found.id);
+    const list = differences(desired, found, observed.images.get(found.imageId), ids).filter(
+      (difference) => difference.what !== "env ENVCTL_RELEASE",
+    );
+    return running(found, desired.role, list, probed);
+  });
+  const extra = observed.containers.filter(
+    (container) => isRunning(container) && !accounted.has(container.id) && roleOf(container) !== "task",
+  );
+  for (const container of extra) {
+    const role = roleOf(container) === "service" ? "service" : "app";
+    const surplus = { what: "container", wanted: "none", found: "running", needsReplacement: false };
+    containers.push(running(container, role, [surplus], probed));
+  }
+  return { host: observed.name, unreachable: undefined, containers };
+}
+
+export function stageStatus(
+  stage: Stage,
+  expected: ExpectedRelease | undefined,
+  hosts: readonly HostStatus[],
+): StageStatus {
+  return { stage: stage.name, after: stage.after, expected, hosts, verdict: verdictOf(expected, hosts) };
+}
+
+function verdictOf(expected: ExpectedRelease | undefined, hosts: readonly HostStatus[]): StageStatus["verdict"] {
+  const containers = hosts.flatMap((host) => host.containers);
+  if (containers.some((container) => container.drift.length > 0 || container.health === "unhealthy")) return "drift";
+  if (hosts.some((host) => host.unreachable !== undefined)) return "unknown";
+  return expected === undefined && containers.length === 0 ? "empty" : "ok";
+}
+
+/** The running container of a replica, or else the newest of the highest generation. */
+function currentContainer(
+  observed: ObservedHost,
+  desired: DesiredContainer,
+  accounted: ReadonlySet<string>,
+): ObservedContainer | undefined {
+  const candidates = containersOf(observed, desired.role, desired.workload.name).filter(
+    (container) =>
+      !accounted.has(container.id) && Number(container.labels["envctl.replica"] ?? "1") === desired.replica,
+  );
+  const alive = candidates.find(isRunning);
+  if (alive) return alive;
+  const newest = candidates[0];
+  // A kept older release is not what stopped running: only the same release's stopped container is.
+  return newest && labelledDigest(newest) === desired.digest && generationOf(newest) > 0 ? newest : undefined;
+}
+
+function missing(desired: DesiredContainer): ContainerStatus {
+  return {
+    name: desired.workload.name,
+    role: desired.role,
+    workload: desired.workload.name,
+    state: "missing",
+    health: "none",
+    healthNote: undefined,
+    release: undefined,
+    digest: undefined,
+    startedAt: undefined,
+    restarts: 0,
+    drift: [{ what: "container", wanted: "running", found: "none", needsReplacement: true }],
+  };
+}
+
+function running(
+  container: ObservedContainer,
+  role: "app" | "service",
+  drift: readonly Difference[],
+  probed: Probed,
+): ContainerStatus {
+  const probe = probed.get(container.id);
+  return {
+    name: container.name,
+    role,
+    workload: workloadOf(container),
+    state: container.state,
+    health: probe?.health ?? container.health,
+    healthNote: probe?.note ?? (container.health === "unhealthy" ? container.healthOutput : undefined),
+    release: container.labels["envctl.release"],
+    digest: labelledDigest(container),
+    startedAt: container.startedAt,
+    restarts: container.restartCount,
+    drift,
+  };
+}

@@ -1,0 +1,39 @@
+import type { ObservedContainer } from "../engine/engine.ts";
+import { byGeneration, generationOf, isRunning, type ObservedHost, roleOf, workloadOf } from "./observed.ts";
+import { existing, type Step } from "./plan.ts";
+
+/**
+ * What is left over on a host: containers of tasks whose envctl died, services that the file no longer names,
+ * containers that never started, and stopped releases beyond those kept for rollback.
+ */
+export function tidySteps(
+  host: ObservedHost,
+  wish: { readonly kept: ReadonlySet<string>; readonly keep: number; readonly services: readonly string[] },
+): Step[] {
+  const steps: Step[] = [];
+  const remove = (container: ObservedContainer, why: string) => {
+    if (isRunning(container)) steps.push({ kind: "stop", container: existing(container), why });
+    steps.push({ kind: "remove", container: existing(container), why });
+  };
+  const rest = byGeneration(host.containers).filter((container) => !wish.kept.has(container.id));
+  for (const container of rest) {
+    const role = roleOf(container);
+    if (role === "task") remove(container, "left over from a task");
+    if (role === "service" && !wish.services.includes(workloadOf(container)))
+      remove(container, "no longer in the environment file");
+    else if (role === "service" && !isRunning(container)) remove(container, "replaced");
+  }
+  const stopped = rest.filter((container) => roleOf(container) === "app" && !isRunning(container));
+  for (const container of stopped.filter((candidate) => candidate.startedAt === undefined))
+    remove(container, "never started");
+  // Those that run now and are about to be replaced count among the kept: they are the next to roll back to.
+  const generations = new Set(
+    rest.filter((container) => roleOf(container) === "app" && container.startedAt !== undefined).map(generationOf),
+  );
+  const keep = new Set([...generations].slice(0, wish.keep));
+  for (const container of stopped) {
+    if (container.startedAt !== undefined && !keep.has(generationOf(container)))
+      remove(container, "older than the releases kept for rollback");
+  }
+  return steps;
+}

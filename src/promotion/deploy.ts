@@ -1,0 +1,192 @@
+import { hostname, userInfo } from "node:os";
+import type { Digest } from "../base/digest.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Stage } from "../environment/model.ts";
+import type { SecretValues } from "../plan/desired.ts";
+import type { ObservedHost } from "../plan/observed.ts";
+import { isEmpty, type StagePlan } from "../plan/plan.ts";
+import { planStage, releaseIds } from "../plan/plan-stage.ts";
+import type { Release } from "../release/release.ts";
+import { carryOut } from "../rollout/carry-out.ts";
+import type { OpenRepository } from "../rollout/connections.ts";
+import type { HostWorker } from "../rollout/host-worker.ts";
+import { bringRelease, bringService } from "../rollout/image.ts";
+import { StageLock } from "../rollout/lock.ts";
+import { observeHost, stageLabels } from "../rollout/observe.ts";
+import type { Workspace } from "../rollout/workspace.ts";
+import { Ledger } from "./ledger.ts";
+import { pinServices } from "./pins.ts";
+import type { StageRecord } from "./record.ts";
+import { stageSecrets } from "./stage-secrets.ts";
+
+/** A lock that nobody released holds no longer than this. Milliseconds. */
+const lockLifetime = 60 * 60 * 1000;
+
+export interface Deployment {
+  readonly workspace: Workspace;
+  readonly stage: Stage;
+  readonly release: Release;
+  /** The stage's repository, where its hosts pull from. */
+  readonly repository: OpenRepository;
+  readonly kind: "up" | "promote" | "rollback";
+  readonly from: string | undefined;
+  readonly dryRun: boolean;
+}
+
+export interface DeploymentResult {
+  readonly plan: StagePlan;
+  /** False where everything was already so; then nothing was written anywhere. */
+  readonly changed: boolean;
+}
+
+/**
+ * Read, observe, plan, act, record: makes a stage run a release. All hosts must answer before the first is touched.
+ * What is there already is left alone, so that running it again after a crash finishes the work.
+ */
+export async function deploy(deployment: Deployment): Promise<DeploymentResult> {
+  const { workspace, stage } = deployment;
+  const engines = await workspace.progress.step(`connect to ${stage.name}`, () => openHosts(workspace, stage));
+  const ledger = new Ledger(deployment.repository, workspace.environment.name, stage.name);
+  const pins = await pinServices(workspace, stage, !deployment.dryRun);
+  const secrets = await stageSecrets(workspace, stage);
+  const look = () => observeAndPlan(deployment, engines, pins, secrets);
+  const [plan, head] = await Promise.all([look(), ledgerHead(deployment, ledger)]);
+  if (deployment.dryRun) return { plan, changed: !isEmpty(plan) };
+  const recorded = head?.outcome === "succeeded" && head.release?.digest === deployment.release.digest;
+  if (isEmpty(plan) && recorded) return { plan, changed: false };
+  const first = engines[0];
+  if (!first) throw new RangeError(`stage ${stage.name} has no host`);
+  const lock = new StageLock(first, { environment: workspace.environment.name, stage: stage.name }, workspace.clock);
+  const why = `envctl ${deployment.kind} ${stage.name} (${deployment.release.name})`;
+  const unlock = await lock.take({ why, expiresAfter: lockLifetime, held: false }, workspace.signal);
+  try {
+    // Somebody else may have changed the stage before the lock was ours: what counts is what is so now.
+    const current = await look();
+    await act(deployment, current, engines, ledger, pins);
+    return { plan: current, changed: true };
+  } finally {
+    await unlock();
+  }
+}
+
+export async function openHosts(workspace: Workspace, stage: Stage): Promise<Engine[]> {
+  const opened = await Promise.allSettled(
+    stage.hosts.map((host) => workspace.connections.engine(host, workspace.signal)),
+  );
+  const failed = opened.find((result) => result.status === "rejected");
+  if (failed) throw failed.reason;
+  return opened.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+}
+
+async function observeAndPlan(
+  deployment: Deployment,
+  engines: readonly Engine[],
+  pins: Readonly<Record<string, Digest>>,
+  secrets: SecretValues,
+): Promise<StagePlan> {
+  const { workspace, stage, release } = deployment;
+  const place = { environment: workspace.environment.name, stage: stage.name };
+  const observed: ObservedHost[] = await Promise.all(
+    engines.map((engine) => observeHost(engine, place, release, workspace.signal)),
+  );
+  const asItRanThen = deployment.kind === "rollback";
+  return planStage({ environment: workspace.environment, stage, release, pins, secrets, asItRanThen }, observed);
+}
+
+/** A registry that does not answer must not keep a stage from rolling back to what its hosts already have. */
+async function ledgerHead(deployment: Deployment, ledger: Ledger): Promise<StageRecord | undefined> {
+  try {
+    return (await ledger.head(deployment.workspace.signal))?.record;
+  } catch (error) {
+    if (deployment.kind !== "rollback") throw error;
+    deployment.workspace.progress.warn(`the stage's history cannot be read: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+async function act(
+  deployment: Deployment,
+  plan: StagePlan,
+  engines: readonly Engine[],
+  ledger: Ledger,
+  pins: Readonly<Record<string, Digest>>,
+): Promise<void> {
+  const { workspace, stage } = deployment;
+  const workers = new Map(engines.map((engine) => [engine.name, workerFor(deployment, engine)]));
+  try {
+    if (!isEmpty(plan)) {
+      await carryOut({
+        plan,
+        rollout: stage.rollout,
+        workers,
+        clock: workspace.clock,
+        progress: workspace.progress,
+        signal: workspace.signal,
+      });
+    }
+  } catch (error) {
+    await record(deployment, ledger, pins, messageOf(error));
+    throw error;
+  }
+  await record(deployment, ledger, pins, undefined);
+}
+
+function workerFor(deployment: Deployment, engine: Engine): HostWorker {
+  const { workspace, stage, release, repository } = deployment;
+  return {
+    engine,
+    labels: stageLabels(workspace.environment.name, stage.name),
+    ids: { [release.digest]: releaseIds(release) },
+    timeout: stage.rollout.timeout,
+    clock: workspace.clock,
+    bring: (image, progress, signal) => {
+      const service = stage.services.find((candidate) => candidate.name === image.service);
+      return service
+        ? bringService(engine, service.image, image.digest, progress, signal)
+        : bringRelease(engine, repository, release, progress, signal);
+    },
+  };
+}
+
+/** The record is written even after Ctrl-C: it tells what became of the stage. */
+async function record(
+  deployment: Deployment,
+  ledger: Ledger,
+  services: Readonly<Record<string, Digest>>,
+  failure: string | undefined,
+): Promise<void> {
+  const { workspace, stage, release } = deployment;
+  const entry: StageRecord = {
+    version: 1,
+    kind: deployment.kind,
+    outcome: failure === undefined ? "succeeded" : "failed",
+    environment: workspace.environment.name,
+    stage: stage.name,
+    release: {
+      name: release.name,
+      digest: release.digest,
+      commit: release.commit,
+      dirty: release.dirty,
+      fingerprint: release.fingerprint,
+    },
+    from: deployment.from,
+    hosts: stage.hosts.map((host) => host.name),
+    services,
+    by: author(),
+    at: workspace.clock.now().toISOString(),
+    reason: failure,
+  };
+  await workspace.progress.step("record", async (progress) => {
+    try {
+      await ledger.append(entry, AbortSignal.timeout(30_000));
+    } catch (error) {
+      progress.note("not recorded");
+      workspace.progress.warn(`this ${deployment.kind} is not in the stage's history: ${messageOf(error)}`);
+    }
+  });
+}
+
+export function author(): string {
+  return `${userInfo().username}@${hostname()}`;
+}

@@ -1,0 +1,93 @@
+import { messageOf } from "../base/errors.ts";
+import { Label } from "../engine/engine.ts";
+import type { Stage } from "../environment/model.ts";
+import { isRunning } from "../plan/observed.ts";
+import { StageLock } from "../rollout/lock.ts";
+import { observeHost, stageLabels } from "../rollout/observe.ts";
+import type { Workspace } from "../rollout/workspace.ts";
+import { author, openHosts } from "./deploy.ts";
+import { Ledger } from "./ledger.ts";
+
+/** What `down` removes, or would. */
+export interface DownHost {
+  readonly host: string;
+  readonly containers: readonly string[];
+  readonly networks: readonly string[];
+  readonly volumes: readonly string[];
+}
+
+/** Stops and removes a stage's containers and networks on all its hosts; its volumes only if asked. */
+export async function takeDown(
+  workspace: Workspace,
+  stage: Stage,
+  options: { readonly volumes: boolean; readonly dryRun: boolean },
+): Promise<DownHost[]> {
+  const { environment, progress, signal, clock } = workspace;
+  const place = { environment: environment.name, stage: stage.name };
+  const engines = await progress.step(`connect to ${stage.name}`, () => openHosts(workspace, stage));
+  const hosts = await Promise.all(
+    engines.map(async (engine) => {
+      const observed = await observeHost(engine, place, undefined, signal);
+      const labels = { ...stageLabels(place.environment, place.stage), [Label.role]: "volume" };
+      const volumes = options.volumes ? await engine.volumes(labels, signal) : [];
+      return { engine, observed, volumes: volumes.map((volume) => volume.name) };
+    }),
+  );
+  const result = hosts.map(({ engine, observed, volumes }) => ({
+    host: engine.name,
+    containers: observed.containers.map((container) => container.name),
+    networks: observed.networks,
+    volumes,
+  }));
+  const [first] = engines;
+  const nothing = result.every((host) => host.containers.length + host.networks.length + host.volumes.length === 0);
+  if (options.dryRun || nothing || !first) return result;
+  const unlock = await new StageLock(first, place, clock).take(
+    { why: `envctl down ${stage.name}`, expiresAfter: 3_600_000, held: false },
+    signal,
+  );
+  try {
+    await progress.step("take down", async (at) => {
+      await Promise.all(
+        hosts.map(({ engine, observed, volumes }) =>
+          at.step(engine.name, async () => {
+            await Promise.all(
+              observed.containers.map(async (container) => {
+                if (isRunning(container)) await engine.stopContainer(container.id, container.stopGrace, signal);
+                await engine.removeContainer(container.id, signal);
+              }),
+            );
+            for (const network of observed.networks) await engine.removeNetwork(network, signal);
+            for (const volume of volumes) await engine.removeVolume(volume, signal);
+          }),
+        ),
+      );
+    });
+    await record(workspace, stage);
+  } finally {
+    await unlock();
+  }
+  return result;
+}
+
+async function record(workspace: Workspace, stage: Stage): Promise<void> {
+  try {
+    const repository = await workspace.connections.repository(stage.repository);
+    await new Ledger(repository, workspace.environment.name, stage.name).append({
+      version: 1,
+      kind: "down",
+      outcome: "succeeded",
+      environment: workspace.environment.name,
+      stage: stage.name,
+      release: undefined,
+      from: undefined,
+      hosts: stage.hosts.map((host) => host.name),
+      services: {},
+      by: author(),
+      at: workspace.clock.now().toISOString(),
+      reason: undefined,
+    });
+  } catch (error) {
+    workspace.progress.warn(`this is not in the stage's history: ${messageOf(error)}`);
+  }
+}

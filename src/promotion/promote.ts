@@ -1,0 +1,125 @@
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+import type { Stage } from "../environment/model.ts";
+import { copyImage } from "../registry/copy.ts";
+import type { Release } from "../release/release.ts";
+import type { OpenRepository } from "../rollout/connections.ts";
+import type { Workspace } from "../rollout/workspace.ts";
+import { type DeploymentResult, deploy } from "./deploy.ts";
+import { Ledger } from "./ledger.ts";
+import { findRelease } from "./releases.ts";
+import { releaseToPromote, stagesBefore } from "./source.ts";
+
+export interface PromotionOptions {
+  /** Name or digest; undefined takes what runs in the stage before. */
+  readonly release: string | undefined;
+  readonly dryRun: boolean;
+}
+
+export interface PromotionResult extends DeploymentResult {
+  readonly release: Release;
+  readonly from: Stage;
+}
+
+/** Moves exactly the digest that the stage before runs to this stage: registry to registry, then onto its hosts. */
+export async function promote(workspace: Workspace, stage: Stage, options: PromotionOptions): Promise<PromotionResult> {
+  if (stage.after.length === 0) throw firstStage(stage);
+  const { release, from } = await workspace.progress.step(
+    `find the release to promote to ${stage.name}`,
+    async (progress) => {
+      const found =
+        options.release === undefined
+          ? await releaseToPromote(workspace, stage)
+          : await chosenRelease(workspace, stage, options.release);
+      progress.note(`${found.release.name} from ${found.from.name}`);
+      return found;
+    },
+  );
+  const target = await workspace.connections.repository(stage.repository);
+  if (!options.dryRun) {
+    const source = await workspace.connections.repository(from.repository);
+    await workspace.progress.step("bring it to the stage's repository", async (progress) => {
+      if (await hasManifest(target, release, workspace.signal)) return progress.note("already there");
+      await copyImage({
+        source,
+        target,
+        digest: release.digest,
+        tags: [release.name],
+        progress,
+        signal: workspace.signal,
+      });
+    });
+  }
+  const result = await deploy({
+    workspace,
+    stage,
+    release,
+    repository: target,
+    kind: "promote",
+    from: from.name,
+    dryRun: options.dryRun,
+  });
+  if (!options.dryRun) await tagStage(target, stage, release, workspace.signal);
+  return { ...result, release, from };
+}
+
+/** Points the tag named after the stage at what it runs: for people, never used to run anything. */
+export async function tagStage(
+  repository: OpenRepository,
+  stage: Stage,
+  release: Release,
+  signal: AbortSignal,
+): Promise<void> {
+  const tagged = await repository.registry.head(repository.path, stage.name, signal);
+  if (tagged?.digest === release.digest) return;
+  await copyImage({ source: repository, target: repository, digest: release.digest, tags: [stage.name], signal });
+}
+
+async function hasManifest(repository: OpenRepository, release: Release, signal: AbortSignal): Promise<boolean> {
+  return (await repository.registry.head(repository.path, release.digest, signal)) !== undefined;
+}
+
+/** A release that is named must have run in the stages before, as their histories tell. */
+async function chosenRelease(
+  workspace: Workspace,
+  stage: Stage,
+  typed: string,
+): Promise<{ release: Release; from: Stage }> {
+  const before = stagesBefore(workspace.environment, stage);
+  const [from] = before;
+  if (!from) throw firstStage(stage);
+  const release = await findRelease(await workspace.connections.repository(from.repository), typed, workspace.signal);
+  for (const source of before) {
+    const repository = await workspace.connections.repository(source.repository);
+    if (await hasRun(new Ledger(repository, workspace.environment.name, source.name), release, workspace.signal))
+      continue;
+    throw new EnvctlError({
+      code: "stage-not-ready",
+      exitCode: ExitCode.gateClosed,
+      what: `${release.name} has never run in ${source.name}, which stands before ${stage.name}`,
+      where: `stage ${source.name}`,
+      state: "nothing was promoted",
+      next:
+        source.after.length === 0
+          ? `envctl up ${source.name} --release ${release.name}`
+          : `envctl promote ${source.name} --release ${release.name}`,
+    });
+  }
+  return { release, from };
+}
+
+async function hasRun(ledger: Ledger, release: Release, signal: AbortSignal): Promise<boolean> {
+  for await (const { record } of ledger.entries(Number.POSITIVE_INFINITY, signal)) {
+    if (record.outcome === "succeeded" && record.release?.digest === release.digest) return true;
+  }
+  return false;
+}
+
+function firstStage(stage: Stage): EnvctlError {
+  return new EnvctlError({
+    code: "first-stage",
+    exitCode: ExitCode.usage,
+    what: `${stage.name} is a first stage: no stage stands before it that could be promoted from`,
+    state: "nothing was touched",
+    next: `envctl up ${stage.name}`,
+  });
+}

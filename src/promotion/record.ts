@@ -1,0 +1,68 @@
+import { type Digest, isDigest } from "../base/digest.ts";
+
+/** What the ledger keeps of one change of a stage. Version 1: fields are added, never renamed. */
+export interface StageRecord {
+  readonly version: 1;
+  readonly kind: "up" | "promote" | "rollback" | "down";
+  readonly outcome: "succeeded" | "failed";
+  readonly environment: string;
+  readonly stage: string;
+  /** undefined for `down`. */
+  readonly release: RecordedRelease | undefined;
+  /** The stage it was promoted from. */
+  readonly from: string | undefined;
+  readonly hosts: readonly string[];
+  readonly services: Readonly<Record<string, Digest>>;
+  /** `user@machine`. */
+  readonly by: string;
+  /** RFC 3339. */
+  readonly at: string;
+  /** Why it failed. */
+  readonly reason: string | undefined;
+}
+
+export interface RecordedRelease {
+  readonly name: string;
+  readonly digest: Digest;
+  readonly commit: string | undefined;
+  readonly dirty: boolean;
+  readonly fingerprint: string;
+}
+
+/** A record as it stands in the ledger. */
+export interface LedgerEntry {
+  readonly record: StageRecord;
+  /** Digest of the record's manifest: its identity in the chain. */
+  readonly digest: Digest;
+  readonly previous: Digest | undefined;
+  readonly sequence: number;
+}
+
+/** Reads a record from the registry: foreign data until proven otherwise. Returns undefined if it is no record. */
+export function parseRecord(text: string): StageRecord | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isRecord(value) ? value : undefined;
+}
+
+function isRecord(value: unknown): value is StageRecord {
+  if (!isObject(value)) return false;
+  const { version, kind, outcome, environment, stage, at, by, hosts, release } = value;
+  return (
+    version === 1 &&
+    typeof kind === "string" &&
+    ["up", "promote", "rollback", "down"].includes(kind) &&
+    (outcome === "succeeded" || outcome === "failed") &&
+    [environment, stage, at, by].every((field) => typeof field === "string") &&
+    Array.isArray(hosts) &&
+    (release === undefined || (isObject(release) && typeof release.digest === "string" && isDigest(release.digest)))
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}

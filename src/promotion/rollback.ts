@@ -1,0 +1,57 @@
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+import type { Stage } from "../environment/model.ts";
+import type { Release } from "../release/release.ts";
+import type { Workspace } from "../rollout/workspace.ts";
+import { type ReleaseName, releaseNamed, stageReleases } from "./current.ts";
+import { type DeploymentResult, deploy } from "./deploy.ts";
+
+export interface RollbackResult extends DeploymentResult {
+  readonly release: Release;
+  readonly before: ReleaseName | undefined;
+}
+
+/**
+ * Runs an earlier release of this stage again: the one before, or the one that is named. A host that kept its container
+ * starts that very container, with the configuration it had then; no registry is needed for it.
+ */
+export async function rollback(
+  workspace: Workspace,
+  stage: Stage,
+  options: { readonly release: string | undefined; readonly dryRun: boolean },
+): Promise<RollbackResult> {
+  const releases = await stageReleases(workspace, stage);
+  const target = choose(stage, releases, options.release);
+  const release = await releaseNamed(workspace, stage, target);
+  const repository = await workspace.connections.repository(stage.repository);
+  const result = await deploy({
+    workspace,
+    stage,
+    release,
+    repository,
+    kind: "rollback",
+    from: undefined,
+    dryRun: options.dryRun,
+  });
+  return { ...result, release, before: releases[0] };
+}
+
+function choose(stage: Stage, releases: readonly ReleaseName[], typed: string | undefined): ReleaseName {
+  const [, previous] = releases;
+  if (typed === undefined && previous) return previous;
+  const hex = typed?.replace(/^sha256:/, "");
+  const matches = releases.filter(
+    (release) => release.name === typed || (hex && release.digest.startsWith(`sha256:${hex}`)),
+  );
+  const [match] = matches;
+  if (match) return match;
+  const names = releases.map((release) => release.name).join(", ") || "none";
+  throw new EnvctlError({
+    code: "no-earlier-release",
+    exitCode: ExitCode.usage,
+    what:
+      typed === undefined ? `${stage.name} has run no earlier release` : `"${typed}" has never run in ${stage.name}`,
+    where: `stage ${stage.name}`,
+    state: "nothing was changed",
+    next: `releases that ran there: ${names}; see envctl history ${stage.name}`,
+  });
+}

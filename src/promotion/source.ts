@@ -1,0 +1,111 @@
+import { type Digest, isDigest, shortDigest } from "../base/digest.ts";
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+import type { Engine, ObservedContainer } from "../engine/engine.ts";
+import type { Environment, Stage } from "../environment/model.ts";
+import { containersOf, isRunning, labelledDigest, type ObservedHost, runsDigest } from "../plan/observed.ts";
+import { releaseIds } from "../plan/plan-stage.ts";
+import type { Release } from "../release/release.ts";
+import { observeHost } from "../rollout/observe.ts";
+import { probe } from "../rollout/probe.ts";
+import type { Workspace } from "../rollout/workspace.ts";
+import { openHosts } from "./deploy.ts";
+import { loadRelease } from "./releases.ts";
+
+/**
+ * The release that a stage runs on all its hosts, healthy, proven by what the engines say. Throws `stage-not-ready`
+ * (exit 3) where there is none to promote, and `digest-mismatch` (exit 6) where a container's label lies.
+ */
+export async function runningRelease(workspace: Workspace, stage: Stage): Promise<Release> {
+  const engines = await openHosts(workspace, stage);
+  const place = { environment: workspace.environment.name, stage: stage.name };
+  const hosts = await Promise.all(
+    engines.map(async (engine) => ({
+      engine,
+      observed: await observeHost(engine, place, undefined, workspace.signal),
+    })),
+  );
+  const running = hosts.flatMap(({ engine, observed }) => {
+    const containers = containersOf(observed, "app", "app").filter(isRunning);
+    if (containers.length === 0) throw notReady(stage, `nothing runs there on ${engine.name}`);
+    return containers.map((container) => ({ engine, observed, container }));
+  });
+  const digests = new Set(running.map(({ container }) => labelledDigest(container) ?? "unknown"));
+  const [digest, other] = [...digests];
+  if (digest === undefined || !isDigest(digest))
+    throw notReady(stage, "a container there does not say which release it runs");
+  if (other !== undefined)
+    throw notReady(stage, `its hosts run different releases: ${running.map(inWords).join(", ")}`);
+  const repository = await workspace.connections.repository(stage.repository);
+  const release = await loadRelease(repository, digest, workspace.signal);
+  for (const { engine, observed, container } of running) {
+    proveIdentity(engine, observed, container, release);
+    await requireHealth(stage, engine, container, workspace.signal);
+  }
+  return release;
+}
+
+/** The one release that all stages before this one run. */
+export async function releaseToPromote(workspace: Workspace, stage: Stage): Promise<{ release: Release; from: Stage }> {
+  const before = stagesBefore(workspace.environment, stage);
+  const releases = await Promise.all(before.map((source) => runningRelease(workspace, source)));
+  const [release, ...rest] = releases;
+  const [from] = before;
+  if (!release || !from) throw new RangeError(`stage ${stage.name} comes after no stage`);
+  const differs = rest.findIndex((candidate) => candidate.digest !== release.digest);
+  if (differs >= 0) {
+    throw notReady(
+      stage,
+      `${from.name} runs ${release.name}, but ${before[differs + 1]?.name} runs ${rest[differs]?.name}`,
+    );
+  }
+  return { release, from };
+}
+
+export function stagesBefore(environment: Environment, stage: Stage): Stage[] {
+  return environment.stages.filter((candidate) => stage.after.includes(candidate.name));
+}
+
+function proveIdentity(engine: Engine, observed: ObservedHost, container: ObservedContainer, release: Release): void {
+  const identity = { digest: release.digest, ids: releaseIds(release) };
+  if (runsDigest(container, identity, observed.images.get(container.imageId))) return;
+  throw new EnvctlError({
+    code: "digest-mismatch",
+    exitCode: ExitCode.identityMismatch,
+    what: `${container.name} is labelled as ${shortDigest(release.digest)}, but runs another image: ${container.imageId}`,
+    where: engine.name,
+    state: "nothing was promoted",
+    next: "somebody replaced this container by hand: envctl status --verbose shows what differs, envctl up mends it",
+  });
+}
+
+async function requireHealth(
+  stage: Stage,
+  engine: Engine,
+  container: ObservedContainer,
+  signal: AbortSignal,
+): Promise<void> {
+  const health = stage.app.health;
+  if (container.state !== "running") throw notReady(stage, `${container.name} on ${engine.name} is ${container.state}`);
+  if (container.health === "unhealthy" || container.health === "starting") {
+    throw notReady(stage, `${container.name} on ${engine.name} is ${container.health}`);
+  }
+  if (health?.kind !== "http" && health?.kind !== "tcp") return;
+  const wrong = await probe(engine, container, health, signal);
+  if (wrong !== undefined) throw notReady(stage, `${container.name} on ${engine.name} is unhealthy: ${wrong}`);
+}
+
+function notReady(stage: Stage, why: string): EnvctlError {
+  return new EnvctlError({
+    code: "stage-not-ready",
+    exitCode: ExitCode.gateClosed,
+    what: `there is no healthy release to promote from ${stage.name}: ${why}`,
+    where: `stage ${stage.name}`,
+    state: "nothing was promoted",
+    next: stage.after.length === 0 ? `envctl up ${stage.name}` : `envctl promote ${stage.name}`,
+  });
+}
+
+function inWords({ engine, container }: { engine: Engine; container: ObservedContainer }): string {
+  const digest: Digest | string = labelledDigest(container) ?? "";
+  return `${engine.name} ${isDigest(digest) ? shortDigest(digest) : "unknown"}`;
+}

@@ -1,0 +1,172 @@
+import { isDigest } from "../base/digest.ts";
+import { EnvctlError, messageOf } from "../base/errors.ts";
+import type { HostAddress } from "../base/host.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Stage } from "../environment/model.ts";
+import { isRunning, labelledDigest, type ObservedHost, roleOf, workloadOf } from "../plan/observed.ts";
+import {
+  type ExpectedRelease,
+  type HostStatus,
+  hostStatus,
+  type Probed,
+  type StageFacts,
+  type StageStatus,
+  stageStatus,
+} from "../plan/status.ts";
+import type { Release } from "../release/release.ts";
+import { observeHost } from "../rollout/observe.ts";
+import { probe } from "../rollout/probe.ts";
+import type { Workspace } from "../rollout/workspace.ts";
+import { Ledger } from "./ledger.ts";
+import { readPins } from "./pins.ts";
+import { loadRelease } from "./releases.ts";
+import { stageSecrets } from "./stage-secrets.ts";
+
+/**
+ * Compares what runs with what should, all stages and hosts at once. A host that does not answer within `hostTimeout`
+ * milliseconds is shown as out of reach and keeps nobody else waiting.
+ */
+export async function readStatus(
+  workspace: Workspace,
+  stages: readonly Stage[],
+  hostTimeout: number,
+): Promise<StageStatus[]> {
+  return await Promise.all(stages.map((stage) => readStage(workspace, stage, hostTimeout)));
+}
+
+interface Looked {
+  readonly address: HostAddress;
+  readonly result: { readonly engine: Engine; readonly observed: ObservedHost } | { readonly unreachable: string };
+}
+
+async function readStage(workspace: Workspace, stage: Stage, hostTimeout: number): Promise<StageStatus> {
+  const [expectation, looked] = await Promise.all([
+    expectedRelease(workspace, stage),
+    Promise.all(stage.hosts.map((host) => look(workspace, stage, host, hostTimeout))),
+  ]);
+  const expected = expectation ?? runningEverywhere(looked);
+  const facts: StageFacts = {
+    environment: workspace.environment,
+    stage,
+    release: expected && (await releaseOf(workspace, stage, expected)),
+    pins: await readPins(workspace.environment.directory),
+    secrets: await knownSecrets(workspace, stage),
+  };
+  const hosts = await Promise.all(
+    looked.map(async ({ address, result }, index): Promise<HostStatus> => {
+      if ("unreachable" in result) return { host: address.name, unreachable: result.unreachable, containers: [] };
+      const signal = limit(workspace, hostTimeout);
+      return hostStatus(
+        facts,
+        result.observed,
+        index === 0,
+        await probeAll(result.engine, result.observed, stage, signal),
+      );
+    }),
+  );
+  return stageStatus(stage, expectation, hosts);
+}
+
+async function look(workspace: Workspace, stage: Stage, address: HostAddress, hostTimeout: number): Promise<Looked> {
+  const signal = limit(workspace, hostTimeout);
+  try {
+    const engine = await abortable(workspace.connections.engine(address, workspace.signal), signal);
+    const place = { environment: workspace.environment.name, stage: stage.name };
+    return {
+      address,
+      result: { engine, observed: await abortable(observeHost(engine, place, undefined, signal), signal) },
+    };
+  } catch (error) {
+    workspace.signal.throwIfAborted();
+    const why =
+      signal.aborted && !(error instanceof EnvctlError) ? `no answer within ${hostTimeout / 1000}s` : messageOf(error);
+    return { address, result: { unreachable: why } };
+  }
+}
+
+function limit(workspace: Workspace, timeout: number): AbortSignal {
+  return AbortSignal.any([workspace.signal, AbortSignal.timeout(timeout)]);
+}
+
+/** Stops waiting at the signal; the work itself ends when its connection is closed. */
+async function abortable<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  return await new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    work.then(resolve, reject);
+  });
+}
+
+async function expectedRelease(workspace: Workspace, stage: Stage): Promise<ExpectedRelease | undefined> {
+  try {
+    const repository = await workspace.connections.repository(stage.repository);
+    const ledger = new Ledger(repository, workspace.environment.name, stage.name);
+    for await (const { record } of ledger.entries(20, workspace.signal)) {
+      if (record.outcome === "failed") continue;
+      if (record.kind === "down" || !record.release) return undefined;
+      return { name: record.release.name, digest: record.release.digest, at: record.at, by: record.by };
+    }
+  } catch (error) {
+    workspace.signal.throwIfAborted();
+    workspace.progress.warn(`the history of ${stage.name} cannot be read: ${messageOf(error)}`);
+  }
+  return undefined;
+}
+
+/** Without a history, what all hosts say they run is taken as what they should run. */
+function runningEverywhere(looked: readonly Looked[]): ExpectedRelease | undefined {
+  const apps = looked.flatMap(({ result }) =>
+    "observed" in result
+      ? result.observed.containers.filter((found) => roleOf(found) === "app" && isRunning(found))
+      : [],
+  );
+  const digest = apps[0] && labelledDigest(apps[0]);
+  if (!digest || !isDigest(digest) || apps.some((app) => labelledDigest(app) !== digest)) return undefined;
+  return { name: apps[0]?.labels["envctl.release"] ?? "", digest, at: "", by: "" };
+}
+
+/** The registry may be out of reach: then the digests that engines keep of what they pulled must do. */
+async function releaseOf(workspace: Workspace, stage: Stage, expected: ExpectedRelease): Promise<Release> {
+  try {
+    return await loadRelease(
+      await workspace.connections.repository(stage.repository),
+      expected.digest,
+      workspace.signal,
+    );
+  } catch {
+    workspace.signal.throwIfAborted();
+    return {
+      ...expected,
+      configs: {},
+      manifests: {},
+      fingerprint: "",
+      commit: undefined,
+      dirty: false,
+      builtAt: "",
+      size: 0,
+    };
+  }
+}
+
+/** Who looks at the status need not have the secrets: then they are not compared. */
+async function knownSecrets(workspace: Workspace, stage: Stage) {
+  try {
+    return await stageSecrets(workspace, stage);
+  } catch {
+    return undefined;
+  }
+}
+
+async function probeAll(engine: Engine, observed: ObservedHost, stage: Stage, signal: AbortSignal): Promise<Probed> {
+  const checks = observed.containers.filter(isRunning).flatMap((container) => {
+    const workload = [stage.app, ...stage.services].find((candidate) => candidate.name === workloadOf(container));
+    const health = workload?.health;
+    return health?.kind === "http" || health?.kind === "tcp" ? [{ container, health }] : [];
+  });
+  const results = await Promise.all(
+    checks.map(async ({ container, health }) => {
+      const note = await probe(engine, container, health, signal).catch((error: unknown) => messageOf(error));
+      return [container.id, { health: note === undefined ? "healthy" : "unhealthy", note } as const] as const;
+    }),
+  );
+  return new Map(results);
+}

@@ -1,0 +1,80 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+import type { HostAddress } from "../base/host.ts";
+import type { Engine } from "../engine/engine.ts";
+import { openEngine } from "../engine/open.ts";
+import { credentialsFor } from "../registry/credentials.ts";
+import { startEmbeddedRegistry } from "../registry/embedded/server.ts";
+import { openRegistry } from "../registry/open.ts";
+import type { Registry } from "../registry/registry.ts";
+
+/** A repository that can be read and written from here. */
+export interface OpenRepository {
+  readonly registry: Registry;
+  readonly path: string;
+  /** Port of the embedded registry on this machine's loopback; undefined for a registry of the user's own. */
+  readonly embeddedPort: number | undefined;
+}
+
+export interface RepositoryName {
+  readonly registry: string | undefined;
+  readonly path: string;
+}
+
+/** Opens engines and registries once each, when first asked for, and closes them all at the end of the command. */
+export class Connections {
+  readonly #engines = new Map<string, Promise<Engine>>();
+  readonly #registries = new Map<string, Registry>();
+  #embedded: Promise<{ port: number; host: string; close(): Promise<void> }> | undefined;
+  readonly #variables: Readonly<Record<string, string | undefined>>;
+
+  constructor(variables: Readonly<Record<string, string | undefined>>) {
+    this.#variables = variables;
+  }
+
+  engine(address: HostAddress, signal?: AbortSignal): Promise<Engine> {
+    const known = this.#engines.get(address.name);
+    if (known) return known;
+    const opening = openEngine(address, signal ? { signal } : {});
+    this.#engines.set(address.name, opening);
+    // A host that could not be reached may be tried again.
+    opening.catch(() => this.#engines.delete(address.name));
+    return opening;
+  }
+
+  async repository(name: RepositoryName): Promise<OpenRepository> {
+    if (name.registry !== undefined) {
+      return { registry: this.#registry(name.registry), path: name.path, embeddedPort: undefined };
+    }
+    this.#embedded ??= startEmbeddedRegistry({ directory: embeddedRegistryDirectory(this.#variables) });
+    const embedded = await this.#embedded;
+    return { registry: this.#registry(embedded.host), path: name.path, embeddedPort: embedded.port };
+  }
+
+  #registry(host: string): Registry {
+    const known = this.#registries.get(host);
+    if (known) return known;
+    const registry = openRegistry(host, { credentials: () => credentialsFor(host, this.#variables) });
+    this.#registries.set(host, registry);
+    return registry;
+  }
+
+  async close(): Promise<void> {
+    const engines = await Promise.allSettled(this.#engines.values());
+    const closing = engines.map((engine) => (engine.status === "fulfilled" ? engine.value.close() : undefined));
+    for (const registry of this.#registries.values()) registry.close();
+    await Promise.allSettled([...closing, this.#embedded?.then((embedded) => embedded.close())]);
+  }
+}
+
+/** Where the embedded registry keeps its content: `ENVCTL_REGISTRY_DIR`, or the user's data folder (XDG base directories). */
+export function embeddedRegistryDirectory(variables: Readonly<Record<string, string | undefined>>): string {
+  if (variables.ENVCTL_REGISTRY_DIR) return variables.ENVCTL_REGISTRY_DIR;
+  const data = variables.XDG_DATA_HOME || join(variables.HOME || homedir(), ".local", "share");
+  return join(data, "envctl", "registry");
+}
+
+export function outOfReach(host: string, why: string): EnvctlError {
+  return new EnvctlError({ code: "host-unreachable", exitCode: ExitCode.unreachable, what: why, where: host });
+}

@@ -1,0 +1,171 @@
+import type { Clock } from "../base/clock.ts";
+import { formatDuration } from "../base/duration.ts";
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+import type { Progress } from "../base/progress.ts";
+import type { ContainerEvent, Engine, ObservedContainer } from "../engine/engine.ts";
+import type { Health } from "../environment/model.ts";
+import { probe } from "./probe.ts";
+
+/** After so many exits a program is taken not to start, even if the engine would go on restarting it. */
+const exitLimit = 3;
+/** With no health check at all, a program that is still up after this long counts as started. Milliseconds. */
+const settleTime = 1000;
+const firstPause = 25;
+
+export interface HealthWait {
+  readonly engine: Engine;
+  readonly name: string;
+  /** Labels the container carries, to hear of its events and of few others. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly health: Health | undefined;
+  /** Milliseconds; the shorter of this and the check's own retries × interval holds. */
+  readonly timeout: number;
+  readonly clock: Clock;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Resolves when the container is healthy: by our probe (HTTP, TCP), by the engine's own health check (a command or the
+ * image's HEALTHCHECK), or, where there is neither, by staying up. Throws `unhealthy` with the last log lines otherwise.
+ */
+export async function waitUntilHealthy(wait: HealthWait): Promise<void> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([wait.signal, stop.signal]);
+  try {
+    // Subscribed before the first look, so that nothing can happen unseen between the two.
+    const news = new News(await wait.engine.events(wait.labels, signal));
+    await watch(wait, news, signal);
+  } finally {
+    stop.abort();
+  }
+}
+
+async function watch(wait: HealthWait, news: News, signal: AbortSignal): Promise<void> {
+  const started = performance.now();
+  const budget = wait.health ? Math.min(wait.timeout, wait.health.interval * wait.health.retries) : wait.timeout;
+  let pause = firstPause;
+  let last = "it has not answered yet";
+  for (;;) {
+    signal.throwIfAborted();
+    const container = await wait.engine.container(wait.name, signal);
+    if (!container) throw await unhealthy(wait, undefined, "the container was removed by somebody else");
+    const exits = Math.max(container.restartCount, news.exits(container.id));
+    if (exits >= exitLimit || container.state === "exited" || container.state === "dead") {
+      throw await unhealthy(wait, container, exitText(container, exits));
+    }
+    const verdict = await judge(wait, container, performance.now() - started, signal);
+    if (verdict === "healthy") return;
+    last = verdict;
+    const left = budget - (performance.now() - started);
+    if (left <= 0) throw await unhealthy(wait, container, `within ${formatDuration(budget)}: ${last}`);
+    wait.progress.update(last);
+    await news.next(Math.min(pause, left), wait.clock, signal);
+    pause = Math.min(pause * 2, wait.health?.interval ?? 500);
+  }
+}
+
+/** `healthy`, or what is still missing. */
+async function judge(
+  wait: HealthWait,
+  container: ObservedContainer,
+  elapsed: number,
+  signal: AbortSignal,
+): Promise<string> {
+  if (container.state !== "running") return `it is ${container.state}`;
+  const health = wait.health;
+  if (health?.kind === "http" || health?.kind === "tcp") {
+    return (await probe(wait.engine, container, health, signal)) ?? "healthy";
+  }
+  if (container.health === "healthy") return "healthy";
+  if (container.health === "unhealthy") {
+    throw await unhealthy(wait, container, `its health check fails: ${container.healthOutput?.trim() || "no output"}`);
+  }
+  if (container.health === "starting") return "its health check has not passed yet";
+  if (container.restartCount > 0) return `it was restarted ${container.restartCount} times`;
+  return elapsed >= settleTime ? "healthy" : "started";
+}
+
+function exitText(container: ObservedContainer, exits: number): string {
+  if (container.outOfMemory) return "it ran out of memory and was killed";
+  const code = container.exitCode === undefined ? "" : ` with code ${container.exitCode}`;
+  const engineError = container.error ? `: ${container.error}` : "";
+  return exits > 1 ? `it exited ${exits} times, last${code}${engineError}` : `it exited${code}${engineError}`;
+}
+
+/** The error for a container that did not become healthy, with its last words. */
+async function unhealthy(
+  wait: HealthWait,
+  container: ObservedContainer | undefined,
+  why: string,
+): Promise<EnvctlError> {
+  const evidence = container ? await lastLines(wait.engine, container.id, 20) : [];
+  return new EnvctlError({
+    code: "unhealthy",
+    exitCode: ExitCode.failed,
+    what: `${wait.name} did not become healthy: ${why}`,
+    where: `${wait.engine.name}, container ${wait.name}`,
+    evidence:
+      evidence.length > 0 ? ["its last output:", ...evidence.map((line) => `  ${line}`)] : ["it printed nothing"],
+  });
+}
+
+/** A container's last lines of output. Empty where the engine no longer gives any. */
+export async function lastLines(engine: Engine, id: string, count: number): Promise<string[]> {
+  const lines: string[] = [];
+  try {
+    const options = {
+      follow: false,
+      tail: count,
+      since: undefined,
+      timestamps: false,
+      signal: AbortSignal.timeout(5000),
+    };
+    for await (const line of engine.logs(id, options)) lines.push(line.text);
+  } catch (error) {
+    // The logs are evidence for another failure: that failure must not be hidden by this one.
+    lines.push(`(its logs could not be read: ${error instanceof Error ? error.message : String(error)})`);
+  }
+  return lines;
+}
+
+/** Counts exits and wakes a waiter at the next event. */
+class News {
+  readonly #exits = new Map<string, number>();
+  #wake: () => void = () => {};
+  #pending = false;
+
+  constructor(events: AsyncIterable<ContainerEvent>) {
+    void this.#read(events);
+  }
+
+  async #read(events: AsyncIterable<ContainerEvent>): Promise<void> {
+    try {
+      for await (const event of events) {
+        if (event.action === "die") this.#exits.set(event.id, (this.#exits.get(event.id) ?? 0) + 1);
+        if (event.action !== "die" && event.action !== "health_status" && event.action !== "start") continue;
+        this.#pending = true;
+        this.#wake();
+      }
+    } catch {
+      // The stream ends with the wait, or with the engine: then the next look at the container says so.
+    }
+  }
+
+  exits(id: string): number {
+    return this.#exits.get(id) ?? 0;
+  }
+
+  async next(limit: number, clock: Clock, signal: AbortSignal): Promise<void> {
+    if (!this.#pending) {
+      const enough = new AbortController();
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      const waited = clock.wait(limit, AbortSignal.any([signal, enough.signal])).catch(() => {});
+      await Promise.race([woken, waited]);
+      enough.abort();
+    }
+    this.#pending = false;
+  }
+}

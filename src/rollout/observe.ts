@@ -1,0 +1,50 @@
+import type { Engine, ObservedContainer, ObservedImage } from "../engine/engine.ts";
+import { Label } from "../engine/engine.ts";
+import type { ObservedHost } from "../plan/observed.ts";
+import type { Release } from "../release/release.ts";
+import { findRelease } from "./image.ts";
+
+/** Labels of everything that belongs to one stage of one environment. */
+export function stageLabels(environment: string, stage: string): Record<string, string> {
+  return { [Label.environment]: environment, [Label.stage]: stage };
+}
+
+/** Reads one stage on one host: all requests at once, none of them a write. */
+export async function observeHost(
+  engine: Engine,
+  place: { readonly environment: string; readonly stage: string },
+  release: Release | undefined,
+  signal?: AbortSignal,
+): Promise<ObservedHost> {
+  const labels = stageLabels(place.environment, place.stage);
+  const [containers, networks, volumes] = await Promise.all([
+    engine.containers(labels, signal),
+    engine.networks(labels, signal),
+    engine.volumes(labels, signal),
+  ]);
+  const images = await imagesOf(engine, containers, signal);
+  return {
+    name: engine.name,
+    containers,
+    images,
+    presentImage: release && (presentIn(images, release) ?? (await findRelease(engine, release, signal))),
+    networks: networks.map((network) => network.name),
+    volumes: volumes.map((volume) => volume.name),
+  };
+}
+
+async function imagesOf(engine: Engine, containers: readonly ObservedContainer[], signal?: AbortSignal) {
+  const ids = new Set(containers.map((container) => container.imageId));
+  const images = await Promise.all([...ids].map((id) => engine.image(id, signal)));
+  return new Map(
+    images.filter((image): image is ObservedImage => image !== undefined).map((image) => [image.id, image]),
+  );
+}
+
+function presentIn(images: ReadonlyMap<string, ObservedImage>, release: Release): string | undefined {
+  for (const image of images.values()) {
+    const reference = image.repoDigests.find((candidate) => candidate.endsWith(`@${release.digest}`));
+    if (reference !== undefined) return reference;
+  }
+  return undefined;
+}

@@ -1,0 +1,81 @@
+import { formatDuration } from "../base/duration.ts";
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+import type { Progress } from "../base/progress.ts";
+import { Label } from "../engine/engine.ts";
+import type { Task } from "../environment/model.ts";
+import { type DesiredContainer, taskSpec } from "../plan/desired.ts";
+import { networkName, volumeName } from "../plan/naming.ts";
+import type { Release } from "../release/release.ts";
+import type { HostWorker } from "./host-worker.ts";
+
+interface TaskRun {
+  readonly task: Pick<Task, "name" | "command" | "timeout">;
+  readonly app: DesiredContainer;
+  readonly worker: HostWorker;
+  readonly release: { readonly environment: string; readonly stage: string; readonly release: Release };
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs a one-off container of the release and streams its output to `progress`. The container is removed whatever
+ * happens. Throws `task-failed` with its last lines if it does not exit with 0.
+ */
+export async function runTask(run: TaskRun): Promise<void> {
+  const { engine } = run.worker;
+  const place = run.release;
+  const image = await run.worker.bring(
+    { digest: place.release.digest, service: undefined, title: place.release.name },
+    run.progress,
+    run.signal,
+  );
+  await engine.ensureNetwork(networkName(place), { ...run.worker.labels, [Label.role]: "network" }, run.signal);
+  for (const mount of run.app.workload.volumes) {
+    if (mount.kind !== "volume") continue;
+    await engine.ensureVolume(
+      volumeName(place, mount.source),
+      { ...run.worker.labels, [Label.role]: "volume" },
+      run.signal,
+    );
+  }
+  const unique = run.worker.clock.now().getTime().toString(36);
+  const id = await engine.createContainer(taskSpec(run.app, run.task, unique, image), run.signal);
+  const limit = AbortSignal.any([run.signal, AbortSignal.timeout(run.task.timeout)]);
+  try {
+    const lines: string[] = [];
+    const exit = engine.waitForExit(id, limit);
+    // Both are awaited below; until then a failure of the wait must not count as unhandled.
+    exit.catch(() => {});
+    await engine.startContainer(id, limit);
+    for await (const line of engine.logs(id, {
+      follow: true,
+      tail: undefined,
+      since: undefined,
+      timestamps: false,
+      signal: limit,
+    })) {
+      run.progress.output(line.text);
+      lines.push(line.text);
+      if (lines.length > 40) lines.shift();
+    }
+    const code = await exit;
+    if (code !== 0) throw failed(run, `exited with code ${code}`, lines);
+  } catch (error) {
+    if (limit.aborted && !run.signal.aborted)
+      throw failed(run, `was not done within ${formatDuration(run.task.timeout)}`, []);
+    throw error;
+  } finally {
+    await engine.removeContainer(id, AbortSignal.timeout(30_000));
+  }
+}
+
+function failed(run: TaskRun, how: string, lines: readonly string[]): EnvctlError {
+  return new EnvctlError({
+    code: "task-failed",
+    exitCode: ExitCode.failed,
+    what: `task ${run.task.name} ${how}`,
+    where: run.worker.engine.name,
+    state: "nothing was switched: what ran before still runs on every host",
+    evidence: lines.length > 0 ? ["its last output:", ...lines.map((line) => `  ${line}`)] : ["it printed nothing"],
+  });
+}

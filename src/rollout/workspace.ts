@@ -1,0 +1,32 @@
+import type { Clock } from "../base/clock.ts";
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+import type { Progress } from "../base/progress.ts";
+import { didYouMean } from "../base/suggest.ts";
+import type { Environment, Stage } from "../environment/model.ts";
+import type { Connections } from "./connections.ts";
+
+/** What every verb that talks to hosts works with. */
+export interface Workspace {
+  readonly environment: Environment;
+  readonly connections: Connections;
+  readonly clock: Clock;
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** The stage of this name. Throws `unknown-stage` (exit 2) with the one that may have been meant. */
+export function findStage(environment: Environment, name: string): Stage {
+  const stage = environment.stages.find((candidate) => candidate.name === name);
+  if (stage) return stage;
+  const names = environment.stages.map((candidate) => candidate.name);
+  const meant = didYouMean(name, names);
+  throw new EnvctlError({
+    code: "unknown-stage",
+    exitCode: ExitCode.usage,
+    what: `there is no stage "${name}"${meant ? `; did you mean "${meant}"?` : ""}`,
+    where: environment.file,
+    state: "nothing was touched",
+    next: `the stages are: ${names.join(", ")}`,
+  });
+}
