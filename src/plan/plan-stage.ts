@@ -109,6 +109,9 @@ function planHost(host: ObservedHost, wish: HostWish): HostPlan {
     // A replaced service's data is in its volumes; its stopped container is of no use.
     for (const step of steps.list) if (step.kind === "stop") removals.push({ ...step, kind: "remove" });
   }
+  const stopped = new Set(
+    [...prepare, ...app.list].flatMap((step) => (step.kind === "stop" ? [step.container.id] : [])),
+  );
   const kept = new Set([...app.kept, ...services.flatMap((service) => service.steps.kept)]);
   return {
     host: host.name,
@@ -116,7 +119,12 @@ function planHost(host: ObservedHost, wish: HostWish): HostPlan {
     switch: app.list,
     tidy: [
       ...removals,
-      ...tidySteps(host, { kept, keep: wish.keep, services: wish.services.map(({ service }) => service.name) }),
+      ...tidySteps(host, {
+        kept,
+        stopped,
+        keep: wish.keep,
+        services: wish.services.map(({ service }) => service.name),
+      }),
     ],
     gap: app.gap,
   };

@@ -8,11 +8,19 @@ import { existing, type Step } from "./plan.ts";
  */
 export function tidySteps(
   host: ObservedHost,
-  wish: { readonly kept: ReadonlySet<string>; readonly keep: number; readonly services: readonly string[] },
+  wish: {
+    /** Ids of the containers that are what is wanted. */
+    readonly kept: ReadonlySet<string>;
+    /** Ids of those that the plan has stopped by then. */
+    readonly stopped: ReadonlySet<string>;
+    readonly keep: number;
+    readonly services: readonly string[];
+  },
 ): Step[] {
   const steps: Step[] = [];
   const remove = (container: ObservedContainer, why: string) => {
-    if (isRunning(container)) steps.push({ kind: "stop", container: existing(container), why });
+    if (isRunning(container) && !wish.stopped.has(container.id))
+      steps.push({ kind: "stop", container: existing(container), why });
     steps.push({ kind: "remove", container: existing(container), why });
   };
   const rest = byGeneration(host.containers).filter((container) => !wish.kept.has(container.id));
@@ -23,7 +31,9 @@ export function tidySteps(
       remove(container, "no longer in the environment file");
     else if (role === "service" && !isRunning(container)) remove(container, "replaced");
   }
-  const stopped = rest.filter((container) => roleOf(container) === "app" && !isRunning(container));
+  const stopped = rest.filter(
+    (container) => roleOf(container) === "app" && (!isRunning(container) || wish.stopped.has(container.id)),
+  );
   for (const container of stopped.filter((candidate) => candidate.startedAt === undefined))
     remove(container, "never started");
   // Those that run now and are about to be replaced count among the kept: they are the next to roll back to.

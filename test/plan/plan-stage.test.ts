@@ -1,0 +1,206 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { digestOf } from "../../src/base/digest.ts";
+import type { Duration } from "../../src/base/duration.ts";
+import { isEmpty, stepsOf } from "../../src/plan/plan.ts";
+import { planStage } from "../../src/plan/plan-stage.ts";
+import {
+  after,
+  apply,
+  digestsRunning,
+  emptyHost,
+  environment,
+  kinds,
+  port,
+  release,
+  running,
+  service,
+  stage,
+  workload,
+} from "./world.ts";
+
+const one = release("one");
+const two = release("two");
+
+function want(place = stage(), which = one, extra = {}) {
+  return { environment: environment([place]), stage: place, release: which, pins: {}, secrets: {}, ...extra };
+}
+
+describe("the plan for a stage", () => {
+  it("brings an empty host up", () => {
+    const plan = planStage(want(), [emptyHost("a")]);
+    expect(kinds(plan)).toEqual(["pull", "network", "create", "start", "wait-healthy"]);
+    expect(digestsRunning(applied(emptyHost("a"), plan.hosts[0]!))).toEqual([one.digest]);
+  });
+
+  it("does nothing where everything is as wanted", () => {
+    const up = applied(emptyHost("a"), planStage(want(), [emptyHost("a")]).hosts[0]!);
+    expect(isEmpty(planStage(want(), [up]))).toBe(true);
+  });
+
+  it("starts the new beside the old where no port is shared, and stops the old last", () => {
+    const up = applied(emptyHost("a"), planStage(want(), [emptyHost("a")]).hosts[0]!);
+    const plan = planStage(want(stage(), two), [up]);
+    expect(kinds(plan)).toEqual(["pull", "create", "start", "wait-healthy", "stop"]);
+    expect(plan.hosts[0]!.gap).toBe(false);
+  });
+
+  it("stops the old before it starts the new where they share a published port, and says that this is a gap", () => {
+    const place = stage({ app: workload({ ports: [port] }) });
+    const up = applied(emptyHost("a"), planStage(want(place), [emptyHost("a")]).hosts[0]!);
+    const plan = planStage(want(place, two), [up]);
+    expect(kinds(plan)).toEqual(["pull", "create", "stop", "start", "wait-healthy"]);
+    expect(plan.hosts[0]!.gap).toBe(true);
+    expect(plan.notes.join()).toMatch(/away/);
+  });
+
+  it("replaces a container whose image is not what its label says", () => {
+    const up = applied(emptyHost("a"), planStage(want(), [emptyHost("a")]).hosts[0]!);
+    const tampered = {
+      ...up,
+      containers: up.containers.map((container) => ({ ...container, imageId: digestOf("another") })),
+    };
+    expect(kinds(planStage(want(), [tampered]))).toContain("create");
+  });
+
+  it("replaces a container that was changed by hand", () => {
+    const up = applied(emptyHost("a"), planStage(want(), [emptyHost("a")]).hosts[0]!);
+    const changed = { ...up, containers: up.containers.map((container) => ({ ...container, memory: 1 })) };
+    expect(kinds(planStage(want(), [changed]))).toContain("create");
+  });
+
+  it("starts again what was stopped by hand", () => {
+    const up = applied(emptyHost("a"), planStage(want(), [emptyHost("a")]).hosts[0]!);
+    const stopped = {
+      ...up,
+      containers: up.containers.map((container) => ({ ...container, state: "exited" as const })),
+    };
+    expect(kinds(planStage(want(), [stopped]))).toEqual(["start", "wait-healthy"]);
+  });
+
+  it("rolls back by starting the container it kept, whatever configuration that had", () => {
+    const first = stage({ app: workload({ env: { LEVEL: "a" } }) });
+    const second = stage({ app: workload({ env: { LEVEL: "b" } }) });
+    let host = applied(emptyHost("a"), planStage(want(first), [emptyHost("a")]).hosts[0]!);
+    host = applied(host, planStage(want(second, two), [host]).hosts[0]!);
+    const plan = planStage(want(second, one, { asItRanThen: true }), [host]);
+    expect(kinds(plan)).toEqual(["start", "wait-healthy", "stop"]);
+    expect(running(applied(host, plan.hosts[0]!)).map((container) => container.env.LEVEL)).toEqual(["a"]);
+  });
+
+  it("keeps the last releases for rollback and removes older ones", () => {
+    let host = emptyHost("a");
+    for (const name of ["1", "2", "3", "4", "5"])
+      host = applied(host, planStage(want(stage(), release(name)), [host]).hosts[0]!);
+    expect(host.containers.filter((container) => container.state === "exited")).toHaveLength(2);
+    expect(isEmpty(planStage(want(stage(), release("5")), [host]))).toBe(true);
+  });
+
+  it("runs a service on the first host alone, and removes one that the file no longer names", () => {
+    const hosts = [
+      { kind: "local" as const, name: "a" },
+      { kind: "local" as const, name: "b" },
+    ];
+    const place = stage({ hosts, services: [service("db")] });
+    const pins = { db: digestOf("db") };
+    const plan = planStage(want(place, one, { pins }), [emptyHost("a"), emptyHost("b")]);
+    expect(stepsOf(plan.hosts[0]!).some((step) => step.kind === "create" && step.container.role === "service")).toBe(
+      true,
+    );
+    expect(stepsOf(plan.hosts[1]!).some((step) => step.kind === "create" && step.container.role === "service")).toBe(
+      false,
+    );
+    const up = applied(emptyHost("a"), plan.hosts[0]!);
+    const without = planStage(want(stage({ hosts })), [up, applied(emptyHost("b"), plan.hosts[1]!)]);
+    expect(kinds(without)).toEqual(["stop", "remove"]);
+  });
+
+  it("leaves nothing of a replaced service behind", () => {
+    const place = stage({ services: [service("db")] });
+    const host = applied(
+      emptyHost("a"),
+      planStage(want(place, one, { pins: { db: digestOf("15") } }), [emptyHost("a")]).hosts[0]!,
+    );
+    const wanted = want(place, one, { pins: { db: digestOf("16") } });
+    const replaced = applied(host, planStage(wanted, [host]).hosts[0]!);
+    expect(running(replaced, "service").map((container) => container.imageId)).toEqual([digestOf("16")]);
+    expect(isEmpty(planStage(wanted, [replaced]))).toBe(true);
+  });
+
+  it("runs before-switch tasks once, only when the release changes", () => {
+    const place = stage({
+      hosts: [
+        { kind: "local", name: "a" },
+        { kind: "local", name: "b" },
+      ],
+    });
+    const task = { name: "migrate", command: ["true"], when: "before-switch" as const, timeout: 1 as Duration };
+    const wanted = { ...want(place), environment: environment([place], { tasks: [task] }) };
+    const plan = planStage(wanted, [emptyHost("a"), emptyHost("b")]);
+    expect(plan.tasks.map(({ task: { name }, host }) => `${name} on ${host}`)).toEqual(["migrate on a"]);
+    const hosts = plan.hosts.map((host, index) => applied(emptyHost(["a", "b"][index]!), host));
+    const reconfigured = { ...wanted, stage: stage({ hosts: place.hosts, app: workload({ env: { A: "1" } }) }) };
+    expect(planStage(reconfigured, hosts).tasks).toEqual([]);
+  });
+
+  it("never shows a secret, and replaces a container when its secret changes", () => {
+    const place = stage({ app: workload({ secrets: ["TOKEN"] }) });
+    const host = applied(
+      emptyHost("a"),
+      planStage(want(place, one, { secrets: { TOKEN: "old-value" } }), [emptyHost("a")]).hosts[0]!,
+    );
+    const plan = planStage(want(place, one, { secrets: { TOKEN: "new-value" } }), [host]);
+    expect(kinds(plan)).toContain("create");
+    expect(JSON.stringify(host.containers.map((container) => container.labels))).not.toContain("value");
+    expect(isEmpty(planStage(want(place, one, { secrets: undefined }), [host]))).toBe(true);
+  });
+});
+
+describe("convergence, whatever was killed when", () => {
+  const configuration = fc.record({
+    release: fc.constantFrom(...["one", "two", "three"].map(release)),
+    ports: fc.constantFrom([], [port]),
+    level: fc.constantFrom("a", "b"),
+    replicas: fc.integer({ min: 1, max: 3 }),
+    interruptedAfter: fc.nat(12),
+  });
+
+  function placeOf({ ports, level, replicas }: { ports: (typeof port)[]; level: string; replicas: number }) {
+    return stage({ app: workload({ ports, env: { LEVEL: level }, replicas: ports.length > 0 ? 1 : replicas }) });
+  }
+
+  it("reaches the wanted state from every state that interrupted rollouts can leave", () => {
+    fc.assert(
+      fc.property(fc.array(configuration, { minLength: 1, maxLength: 6 }), (history) => {
+        let host = emptyHost("a");
+        for (const entry of history) {
+          const plan = planStage(want(placeOf(entry), entry.release), [host]);
+          host = applied(host, plan.hosts[0]!, entry.interruptedAfter);
+        }
+        const last = history.at(-1)!;
+        const wanted = want(placeOf(last), last.release);
+        host = applied(host, planStage(wanted, [host]).hosts[0]!);
+        expect(digestsRunning(host)).toEqual(
+          Array.from({ length: wanted.stage.app.replicas }, () => last.release.digest),
+        );
+        expect(isEmpty(planStage(wanted, [host]))).toBe(true);
+      }),
+    );
+  });
+
+  it("never stops what serves before the new one was healthy, unless they share a port", () => {
+    fc.assert(
+      fc.property(fc.array(configuration, { minLength: 2, maxLength: 5 }), (history) => {
+        let host = emptyHost("a");
+        for (const entry of history) {
+          const plan = planStage(want(placeOf({ ...entry, ports: [] }), entry.release), [host]).hosts[0]!;
+          const served = running(host).length > 0;
+          for (const step of stepsOf(plan).slice(0, entry.interruptedAfter)) {
+            host = apply(host, step);
+            if (served) expect(running(host).length).toBeGreaterThan(0);
+          }
+        }
+      }),
+    );
+  });
+});
