@@ -7,6 +7,8 @@ import type { BuildEvent, BuildOutputReader } from "./output.ts";
  */
 export class BuildkitOutput implements BuildOutputReader {
   readonly #titles = new Map<string, string>();
+  /** Between two fences the failing step's last lines are repeated. */
+  #repeating = false;
 
   read(line: string): readonly BuildEvent[] {
     const match = /^#(\d+) (.*)$/s.exec(line);
@@ -27,6 +29,11 @@ export class BuildkitOutput implements BuildOutputReader {
   }
 
   #outside(line: string): readonly BuildEvent[] {
+    if (line === "------") {
+      this.#repeating = !this.#repeating;
+      return [];
+    }
+    if (this.#repeating) return [];
     const location = /^(?!\s)\S*?:(\d+)$/.exec(line) ?? /dockerfile parse error(?: on)? line (\d+)/i.exec(line);
     const message: BuildEvent = { type: "message", line };
     return location === null ? [message] : [{ type: "location", line: Number(location[1]) }, message];

@@ -1,0 +1,66 @@
+/** Takes secret values out of text, in any form in which programs print them. */
+export interface Redactor {
+  /** `text` may be one line of a longer stream: lines of values that span several are masked one by one. */
+  redact(text: string): string;
+}
+
+const mask = "***";
+
+/** Shorter lines and fragments are too common to be told from ordinary text. */
+const shortestDerived = 4;
+
+/** Masks these values, and their Base64, URL, JSON and per-line forms. */
+export function redactor(values: Iterable<string>): Redactor {
+  const forms = new Set<string>();
+  for (const value of values) {
+    if (value === "") continue;
+    forms.add(value);
+    for (const form of derivedForms(value)) if (form.length >= shortestDerived) forms.add(form);
+  }
+  if (forms.size === 0) return { redact: (text) => text };
+  // Longest first, or a value that is part of another would leave the rest of it standing.
+  const alternatives = [...forms].sort((a, b) => b.length - a.length).map(escapeExpression);
+  const expression = new RegExp(alternatives.join("|"), "g");
+  return { redact: (text) => text.replace(expression, mask) };
+}
+
+function derivedForms(value: string): readonly string[] {
+  if (value.length < shortestDerived) return [];
+  const encoded = percentEncoded(value);
+  return [
+    value.trim(),
+    ...(/[\r\n]/.test(value) ? value.split(/\r?\n/).map((line) => line.trim()) : []),
+    encoded,
+    encoded.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
+    encoded.replaceAll("%20", "+"),
+    JSON.stringify(value).slice(1, -1),
+    ...base64Forms(value),
+  ];
+}
+
+function percentEncoded(value: string): string {
+  // Through bytes: a lone surrogate would make encodeURIComponent throw.
+  return encodeURIComponent(Buffer.from(value).toString());
+}
+
+/**
+ * Base64 of the value alone, and of the value somewhere inside other data (`user:password`): there it depends on where in a
+ * group of three bytes it starts, and its outermost characters on the neighbours.
+ */
+function base64Forms(value: string): readonly string[] {
+  const bytes = Buffer.from(value);
+  const forms = [bytes.toString("base64"), bytes.toString("base64").replace(/=+$/, "")];
+  for (const offset of [0, 1, 2]) {
+    const start = Math.ceil((offset * 4) / 3);
+    const end = Math.floor(((offset + bytes.length) * 8) / 6);
+    const inner = Buffer.concat([Buffer.alloc(offset), bytes])
+      .toString("base64")
+      .slice(start, end);
+    if (inner.length >= 6) forms.push(inner);
+  }
+  return forms.flatMap((form) => [form, form.replaceAll("+", "-").replaceAll("/", "_")]);
+}
+
+function escapeExpression(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+}
