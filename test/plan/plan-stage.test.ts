@@ -5,7 +5,7 @@ import type { Duration } from "../../src/base/duration.ts";
 import { isEmpty, stepsOf } from "../../src/plan/plan.ts";
 import { planStage } from "../../src/plan/plan-stage.ts";
 import {
-  after,
+  applied,
   apply,
   digestsRunning,
   emptyHost,

@@ -1,0 +1,169 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Digest } from "../base/digest.ts";
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { formatRepository } from "../base/reference.ts";
+import { copyImage } from "../registry/copy.ts";
+import { credentialsFor } from "../registry/credentials.ts";
+import { describeImage } from "../registry/image.ts";
+import { releaseFromLabels } from "../release/identify.ts";
+import { imageLabels } from "../release/labels.ts";
+import { releaseName } from "../release/name.ts";
+import type { Release } from "../release/release.ts";
+import { fingerprintTag } from "../release/tags.ts";
+import type { OpenRepository } from "../rollout/connections.ts";
+import type { Workspace } from "../rollout/workspace.ts";
+import { resolveSecrets } from "../secrets/resolve.ts";
+import { buildImage } from "./build.ts";
+import { findBuilder } from "./builder.ts";
+import { listContext } from "./context.ts";
+import { fingerprintBuild } from "./fingerprint.ts";
+import { type GitState, readGitState } from "./git.ts";
+
+/** What a build would be of, before there is one. */
+export interface BuildIntent {
+  readonly name: string;
+  readonly fingerprint: string;
+  readonly git: GitState;
+}
+
+export interface MadeRelease {
+  readonly release: Release;
+  /** False where the same inputs had been built before. */
+  readonly built: boolean;
+}
+
+export interface MakeOptions {
+  /** Build even if the same inputs were built before. */
+  readonly force: boolean;
+}
+
+/** Reads the inputs: what the release would be called, and the fingerprint by which it is found again. */
+export async function readIntent(workspace: Workspace): Promise<BuildIntent> {
+  const { environment, variables, signal, progress } = workspace;
+  return await progress.step("read the build context", async (at) => {
+    const context = await listContext(environment.image, signal);
+    for (const note of context.notes) at.warn(note);
+    const [fingerprint, git] = await Promise.all([
+      fingerprintBuild(context, environment.image, { cacheDirectory: cacheDirectory(variables), signal }),
+      readGitState(environment.directory, { variables, signal }),
+    ]);
+    if (git.warning !== undefined) at.warn(git.warning);
+    const name = releaseName({ commit: git.commit, dirty: git.dirty, fingerprint: fingerprint.hash });
+    at.note(`${fingerprint.files} files`);
+    return { name, fingerprint: fingerprint.hash, git };
+  });
+}
+
+/** The release that was built of these inputs before, if the registry has it. */
+export async function findBuilt(
+  repository: OpenRepository,
+  intent: BuildIntent,
+  signal?: AbortSignal,
+): Promise<Release | undefined> {
+  const image = await describeImage(repository.registry, repository.path, fingerprintTag(intent.fingerprint), signal);
+  const release = image && releaseFromLabels(image);
+  // A tag can be moved: only an image that says so itself was built of these inputs.
+  return release?.fingerprint === intent.fingerprint ? release : undefined;
+}
+
+/** Builds and pushes the image, unless these very inputs were built before. */
+export async function makeRelease(workspace: Workspace, options: MakeOptions): Promise<MadeRelease> {
+  const { environment, connections, progress, signal } = workspace;
+  const repository = await connections.repository(environment.image);
+  const intent = await readIntent(workspace);
+  const known = options.force ? undefined : await findBuilt(repository, intent, signal);
+  if (known) {
+    await progress.step(`build ${environment.name} ${known.name}`, async (at) =>
+      at.note("nothing changed, nothing built"),
+    );
+    return { release: known, built: false };
+  }
+  const digest = await buildAndPush(workspace, repository, intent, options);
+  const image = await describeImage(repository.registry, repository.path, digest, signal);
+  const release = image && releaseFromLabels(image);
+  if (release?.fingerprint !== intent.fingerprint) throw notWhatWasBuilt(repository, digest);
+  await copyImage({ source: repository, target: repository, digest, tags: [release.name], signal });
+  return { release, built: true };
+}
+
+async function buildAndPush(
+  workspace: Workspace,
+  repository: OpenRepository,
+  intent: BuildIntent,
+  options: MakeOptions,
+): Promise<Digest> {
+  const { environment, connections, progress, signal, variables } = workspace;
+  const { image } = environment;
+  const builder = await findBuilder({ variables, signal });
+  if (builder.warning !== undefined) progress.warn(builder.warning);
+  const engine = await connections.engine({ kind: "local", name: "local" }, signal);
+  const port =
+    repository.embeddedPort === undefined ? undefined : await engine.forwardToLoopback(repository.embeddedPort, signal);
+  if (repository.embeddedPort !== undefined && port === undefined) throw builderTooFar(engine.name);
+  const registry = port === undefined ? repository.registry.host : `127.0.0.1:${port}`;
+  const reference = `${formatRepository({ registry, path: repository.path })}:${fingerprintTag(intent.fingerprint)}`;
+  const severalPlatforms = image.platforms.length > 1;
+  const secrets = await resolveSecrets(image.secrets, {
+    stage: undefined,
+    directory: environment.directory,
+    variables,
+  });
+  const result = await progress.step(`build ${environment.name} ${intent.name}`, (at) =>
+    buildImage({
+      image,
+      labels: imageLabels({
+        environment: environment.name,
+        release: intent.name,
+        fingerprint: intent.fingerprint,
+        commit: intent.git.commit,
+        dirty: intent.git.dirty,
+        commitTime: intent.git.commitTime,
+        source: intent.git.source,
+      }),
+      ...(severalPlatforms ? { push: reference } : { tag: reference }),
+      secrets: secrets.values,
+      builder,
+      variables,
+      commitTime: intent.git.commitTime,
+      noCache: options.force,
+      progress: at,
+      signal,
+    }),
+  );
+  if (result.kind === "pushed") return result.digest;
+  return await progress.step(
+    `push to ${repository.embeddedPort === undefined ? registry : "the embedded registry"}`,
+    async (at) => {
+      const found = repository.embeddedPort === undefined ? await credentialsFor(registry, variables) : undefined;
+      const credentials = found && { username: found.username, password: found.password, registry };
+      return await engine.pushImage(reference, credentials, at, signal);
+    },
+  );
+}
+
+function cacheDirectory(variables: Readonly<Record<string, string | undefined>>): string {
+  return join(variables.XDG_CACHE_HOME || join(variables.HOME || homedir(), ".cache"), "envctl");
+}
+
+function notWhatWasBuilt(repository: OpenRepository, digest: Digest): EnvctlError {
+  return new EnvctlError({
+    code: "digest-mismatch",
+    exitCode: ExitCode.identityMismatch,
+    what: `the registry's ${digest} is not the image that was just built`,
+    where: `${repository.registry.host}/${repository.path}`,
+    state: "nothing was run",
+    next: "somebody may be pushing to the same repository: try again, and ask who",
+  });
+}
+
+function builderTooFar(engine: string): EnvctlError {
+  return new EnvctlError({
+    code: "registry-out-of-reach",
+    exitCode: ExitCode.unreachable,
+    what: "the engine that builds cannot reach the embedded registry over plain TCP",
+    where: engine,
+    state: "nothing was built",
+    next: "name a registry in image.repository, or reach the engine over SSH: DOCKER_HOST=ssh://…",
+  });
+}
