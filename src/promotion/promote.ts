@@ -1,12 +1,11 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Stage } from "../environment/model.ts";
-import { copyImage } from "../registry/copy.ts";
 import type { Release } from "../release/release.ts";
-import type { OpenRepository } from "../rollout/connections.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { type DeploymentResult, deploy } from "./deploy.ts";
 import { Ledger } from "./ledger.ts";
 import { findRelease } from "./releases.ts";
+import { bringToRepository, pointTag } from "./repository.ts";
 import { releaseToPromote, stagesBefore } from "./source.ts";
 
 export interface PromotionOptions {
@@ -34,21 +33,9 @@ export async function promote(workspace: Workspace, stage: Stage, options: Promo
       return found;
     },
   );
-  const target = await workspace.connections.repository(stage.repository);
-  if (!options.dryRun) {
-    const source = await workspace.connections.repository(from.repository);
-    await workspace.progress.step("bring it to the stage's repository", async (progress) => {
-      if (await hasManifest(target, release, workspace.signal)) return progress.note("already there");
-      await copyImage({
-        source,
-        target,
-        digest: release.digest,
-        tags: [release.name],
-        progress,
-        signal: workspace.signal,
-      });
-    });
-  }
+  const target = options.dryRun
+    ? await workspace.connections.repository(stage.repository)
+    : await bringToRepository(workspace, from.repository, stage.repository, release);
   const result = await deploy({
     workspace,
     stage,
@@ -58,24 +45,8 @@ export async function promote(workspace: Workspace, stage: Stage, options: Promo
     from: from.name,
     dryRun: options.dryRun,
   });
-  if (!options.dryRun) await tagStage(target, stage, release, workspace.signal);
+  if (!options.dryRun) await pointTag(target, stage.name, release, workspace.signal);
   return { ...result, release, from };
-}
-
-/** Points the tag named after the stage at what it runs: for people, never used to run anything. */
-export async function tagStage(
-  repository: OpenRepository,
-  stage: Stage,
-  release: Release,
-  signal: AbortSignal,
-): Promise<void> {
-  const tagged = await repository.registry.head(repository.path, stage.name, signal);
-  if (tagged?.digest === release.digest) return;
-  await copyImage({ source: repository, target: repository, digest: release.digest, tags: [stage.name], signal });
-}
-
-async function hasManifest(repository: OpenRepository, release: Release, signal: AbortSignal): Promise<boolean> {
-  return (await repository.registry.head(repository.path, release.digest, signal)) !== undefined;
 }
 
 /** A release that is named must have run in the stages before, as their histories tell. */

@@ -5,8 +5,8 @@ import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { currentRelease } from "./current.ts";
 import { type DeploymentResult, deploy } from "./deploy.ts";
-import { tagStage } from "./promote.ts";
 import { findRelease } from "./releases.ts";
+import { bringToRepository, pointTag } from "./repository.ts";
 
 export interface UpOptions {
   readonly release: string | undefined;
@@ -25,7 +25,12 @@ export interface UpResult extends DeploymentResult {
  */
 export async function bringUp(workspace: Workspace, stage: Stage, options: UpOptions): Promise<UpResult> {
   const { release, built } = await chooseRelease(workspace, stage, options);
-  const repository = await workspace.connections.repository(stage.repository);
+  const { image } = workspace.environment;
+  const elsewhere = stage.repository.registry !== image.registry || stage.repository.path !== image.path;
+  const repository =
+    built && elsewhere
+      ? await bringToRepository(workspace, image, stage.repository, release)
+      : await workspace.connections.repository(stage.repository);
   const result = await deploy({
     workspace,
     stage,
@@ -35,7 +40,7 @@ export async function bringUp(workspace: Workspace, stage: Stage, options: UpOpt
     from: undefined,
     dryRun: options.dryRun,
   });
-  if (!options.dryRun && result.changed) await tagStage(repository, stage, release, workspace.signal);
+  if (!options.dryRun && result.changed) await pointTag(repository, stage.name, release, workspace.signal);
   return { ...result, release, built };
 }
 

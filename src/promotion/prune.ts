@@ -1,0 +1,88 @@
+import { EnvctlError, messageOf } from "../base/errors.ts";
+import type { HostAddress } from "../base/host.ts";
+import type { Engine, ObservedImage } from "../engine/engine.ts";
+import { Label } from "../engine/engine.ts";
+import { isRunning } from "../plan/observed.ts";
+import { collectGarbage } from "../registry/embedded/garbage.ts";
+import { ImageLabel } from "../release/release.ts";
+import { embeddedRegistryDirectory } from "../rollout/connections.ts";
+import type { Workspace } from "../rollout/workspace.ts";
+
+export interface PrunedHost {
+  readonly host: string;
+  /** Containers of stages that the environment file no longer has. */
+  readonly containers: readonly string[];
+  /** Releases that no container on the host uses, running or kept for rollback. */
+  readonly images: readonly string[];
+  /** Bytes, shared layers included. */
+  readonly size: number;
+}
+
+/** Removes what is left of this environment on its hosts and nobody needs: never a container that a stage runs or keeps. */
+export async function prune(workspace: Workspace, options: { readonly dryRun: boolean }): Promise<PrunedHost[]> {
+  const hosts = new Map<string, HostAddress>();
+  for (const stage of workspace.environment.stages) for (const host of stage.hosts) hosts.set(host.name, host);
+  const result = await workspace.progress.step("prune hosts", (progress) =>
+    Promise.all(
+      [...hosts.values()].map((host) =>
+        progress.step(host.name, async () =>
+          pruneHost(workspace, await workspace.connections.engine(host, workspace.signal), options),
+        ),
+      ),
+    ),
+  );
+  if (!options.dryRun && workspace.environment.image.registry === undefined) {
+    await workspace.progress.step("prune the embedded registry", async () => {
+      await collectGarbage(embeddedRegistryDirectory(workspace.variables));
+    });
+  }
+  return result;
+}
+
+async function pruneHost(
+  workspace: Workspace,
+  engine: Engine,
+  options: { readonly dryRun: boolean },
+): Promise<PrunedHost> {
+  const { environment, signal } = workspace;
+  const [containers, images] = await Promise.all([
+    engine.containers({ [Label.environment]: environment.name }, signal),
+    engine.images({ [ImageLabel.environment]: environment.name }, signal),
+  ]);
+  const stages = new Set(
+    environment.stages
+      .filter((stage) => stage.hosts.some((host) => host.name === engine.name))
+      .map((stage) => stage.name),
+  );
+  const orphans = containers.filter((container) => !stages.has(container.labels[Label.stage] ?? ""));
+  const used = new Set(
+    containers.filter((container) => !orphans.includes(container)).map((container) => container.imageId),
+  );
+  const unused = images.filter((image) => !used.has(image.id));
+  if (!options.dryRun) {
+    for (const orphan of orphans) {
+      if (isRunning(orphan)) await engine.stopContainer(orphan.id, orphan.stopGrace, signal);
+      await engine.removeContainer(orphan.id, signal);
+    }
+    for (const image of unused) await removeImage(workspace, engine, image);
+  }
+  return {
+    host: engine.name,
+    containers: orphans.map((container) => container.name),
+    images: unused.map((image) => image.labels[ImageLabel.release] ?? image.id),
+    size: unused.reduce((sum, image) => sum + image.size, 0),
+  };
+}
+
+/** Somebody else's container may use the image: then the engine refuses, and that is right. */
+async function removeImage(workspace: Workspace, engine: Engine, image: ObservedImage): Promise<void> {
+  const names = [...image.tags, ...image.repoDigests];
+  for (const reference of names.length > 0 ? names : [image.id]) {
+    try {
+      await engine.removeImage(reference, workspace.signal);
+    } catch (error) {
+      if (!(error instanceof EnvctlError) || error.code !== "image-in-use") throw error;
+      workspace.progress.warn(`${engine.name}: ${reference} is kept: ${messageOf(error)}`);
+    }
+  }
+}
