@@ -14,6 +14,7 @@ import { BuildSteps } from "./build-steps.ts";
 import type { Builder } from "./builder.ts";
 import { BuildkitOutput } from "./buildkit-output.ts";
 import { ClassicOutput } from "./classic-output.ts";
+import { dockerfileLine } from "./dockerfile-line.ts";
 import { plainLine } from "./output.ts";
 
 export interface BuildRequest {
@@ -99,7 +100,16 @@ async function runBuilder(request: BuildRequest, folder: string, resultFile: str
   signal?.throwIfAborted();
   if (!result.failed) return;
   const engine = request.variables.DOCKER_HOST ?? "the local Docker engine";
-  throw buildError(steps.failure, image.dockerfile, engine);
+  const { failure } = steps;
+  const line = failure.line ?? (await findLine(image.dockerfile, failure.title));
+  throw buildError({ ...failure, line }, image.dockerfile, engine);
+}
+
+async function findLine(dockerfile: string, title: string | undefined): Promise<number | undefined> {
+  if (title === undefined) return undefined;
+  // Gone or unreadable by now: then the message does without the line.
+  const text = await readFile(dockerfile, "utf8").catch(() => "");
+  return dockerfileLine(text, title);
 }
 
 const settings: Readonly<Record<Builder["kind"], Readonly<Record<string, string>>>> = {

@@ -30,11 +30,11 @@ export async function resolveSecrets(names: readonly string[], lookup: SecretLoo
   const missing: string[] = [];
   const warnings: string[] = [];
   const wanted = [...new Set(names)];
-  const open = wanted.filter((name) => !isSet(lookup.variables[name]));
+  const open = wanted.filter((name) => !isSet(own(lookup.variables, name)));
   // Files are opened only if the environment leaves something to look for.
   const files = open.length === 0 ? [] : await readSecretFiles(lookup, warnings);
   for (const name of wanted) {
-    const value = [lookup.variables, ...files].map((source) => source[name]).find(isSet);
+    const value = [lookup.variables, ...files].map((source) => own(source, name)).find(isSet);
     if (value === undefined) missing.push(name);
     else values[name] = value;
   }
@@ -44,6 +44,11 @@ export async function resolveSecrets(names: readonly string[], lookup: SecretLoo
 
 function isSet(value: string | undefined): value is string {
   return value !== undefined && value !== "";
+}
+
+/** A secret called `constructor` is looked up like any other. */
+function own(values: Values, name: string): string | undefined {
+  return Object.hasOwn(values, name) ? values[name] : undefined;
 }
 
 /** Where secrets are kept, the stage's own first. */
@@ -68,8 +73,7 @@ async function readSecretFiles(lookup: SecretLookup, warnings: string[]): Promis
       continue;
     }
     try {
-      // A null prototype: a secret called `constructor` must be looked up like any other.
-      found.push(Object.assign(Object.create(null) as Values, parse(await readFile(file))));
+      found.push(parse(await readFile(file)));
     } catch (error) {
       warnings.push(`${file} is not used: ${messageOf(error)}`);
       continue;
@@ -97,7 +101,7 @@ async function isExposedToGit(file: string, lookup: SecretLookup): Promise<boole
 
 function missingSecrets(names: readonly string[], lookup: SecretLookup, warnings: readonly string[]): EnvctlError {
   const places = ["the environment", ...secretFiles(lookup)];
-  const empty = names.filter((name) => lookup.variables[name] === "");
+  const empty = names.filter((name) => own(lookup.variables, name) === "");
   return new EnvctlError({
     code: "secret-missing",
     exitCode: ExitCode.usage,

@@ -1,0 +1,44 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { redactor } from "../../src/secrets/redactor.ts";
+
+describe("the redactor", () => {
+  it("masks values, the longest first", () => {
+    expect(redactor(["abc", "abcdef"]).redact("x abcdef y abc z")).toBe("x *** y *** z");
+  });
+
+  it("leaves text alone without secrets, and ignores empty ones", () => {
+    expect(redactor([""]).redact("nothing here")).toBe("nothing here");
+  });
+
+  it("takes characters of expressions literally", () => {
+    expect(redactor(["a.c*(d)[e]"]).redact("abc a.c*(d)[e]")).toBe("abc ***");
+  });
+
+  it("masks each line of a value that spans several", () => {
+    const key = "-----BEGIN KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQ\n-----END KEY-----\n";
+    const { redact } = redactor([key]);
+    expect(redact("MIIEvQIBADANBg")).toBe("***");
+    expect(redact(`k: ${JSON.stringify(key)}`)).not.toMatch(/MIIE|kqhk/);
+  });
+
+  it("masks encoded forms wherever they stand", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ minLength: 8, maxLength: 40, unit: "binary" }),
+        fc.string({ maxLength: 12 }),
+        fc.string({ maxLength: 12 }),
+        (value, before, after) => {
+          const { redact } = redactor([value]);
+          const bytes = Buffer.from(value).toString();
+          expect(redact(value)).toBe("***");
+          expect(redact(encodeURIComponent(bytes))).toBe("***");
+          // Inside of a longer Base64 text at most the value's first and last byte may be left to guess.
+          const whole = Buffer.from(`${before}:${value}:${after}`).toString("base64");
+          expect(redact(whole)).toContain("***");
+          expect(redact(whole.replaceAll("+", "-").replaceAll("/", "_"))).toContain("***");
+        },
+      ),
+    );
+  });
+});
