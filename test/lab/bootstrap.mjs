@@ -1,0 +1,105 @@
+// Plain Node and nothing else: on a fresh clone this is what makes the rest runnable.
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const bin = (name) => join(root, "node_modules/.bin", name);
+const script = (path, ...args) => [process.execPath, ["--import", "tsx", join(root, path), ...args]];
+
+/** The program that runs now; a Ctrl-C is its to answer, and ours to clear up after. */
+let child;
+let interrupted;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => {
+    interrupted ??= signal;
+    // A terminal sends SIGINT to the whole group, others to this process alone.
+    child?.kill(signal);
+  });
+}
+
+function run(command, args, env = {}) {
+  return new Promise((resolve, reject) => {
+    child = spawn(command, args, { cwd: root, stdio: "inherit", env: { ...process.env, ...env } });
+    child.on("error", reject);
+    child.on("exit", (code) => resolve(code ?? 1));
+  });
+}
+
+async function installDependencies() {
+  const lock = join(root, "package-lock.json");
+  const installed = join(root, "node_modules/.package-lock.json");
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  console.error("installing dependencies (npm ci) …");
+  const code = await run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  if (code !== 0) throw new Error("npm ci failed");
+}
+
+/** Two test runs at once must not share a lab: the one that came second takes a name of its own. */
+function labName() {
+  const name = process.env.ENVCTL_LAB ?? "envctl";
+  try {
+    const { owner } = JSON.parse(readFileSync(`/var/tmp/envctl-lab-${name}/state.json`, "utf8"));
+    if (owner && existsSync(`/proc/${owner.pid}`)) return `${name.slice(0, 10)}-${process.pid}`;
+  } catch {
+    // No such lab is up.
+  }
+  return name;
+}
+
+async function test(args) {
+  const folder = mkdtempSync(join(tmpdir(), "envctl-test-"));
+  const report = join(folder, "report.json");
+  const env = { ENVCTL_LAB: labName() };
+  try {
+    if (existsSync(join(root, "build.mjs")) && (await run(process.execPath, ["build.mjs"])) !== 0) return 1;
+    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+    const code = await run(bin("vitest"), ["run", ...reporters, ...args], env);
+    return summarize(report, code);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+    // Vitest takes its lab down itself, unless it was killed.
+    if (existsSync(`/var/tmp/envctl-lab-${env.ENVCTL_LAB}`)) await run(...script("test/lab/cli.ts", "release"), env);
+  }
+}
+
+let summary;
+
+/** Reads vitest's report. A file that cannot even be loaded has no tests to fail, and counts as one failure. */
+function summarize(report, code) {
+  if (!existsSync(report)) return code || 1;
+  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
+    readFileSync(report, "utf8"),
+  );
+  const broken = testResults.filter(
+    ({ status, assertionResults }) =>
+      status === "failed" && !assertionResults.some((result) => result.status === "failed"),
+  ).length;
+  const failed = numFailedTests + broken;
+  const skipped = numPendingTests + numTodoTests;
+  summary = `${numPassedTests} passed, ${failed} failed, ${skipped} skipped`;
+  if (skipped > 0 && process.env.CI === "true") {
+    console.error("CI=true: a skipped test is a failure");
+    return code || 1;
+  }
+  return code;
+}
+
+const [what, ...args] = process.argv.slice(2);
+const actions = {
+  test: () => test(args),
+  demo: () => run(...script("test/lab/demo.ts", ...args)),
+  lab: () => run(...script("test/lab/cli.ts", ...args)),
+  bench: () => run(...script("test/bench/main.ts", ...args)),
+};
+const action = actions[what];
+if (!action) {
+  console.error(`node test/lab/bootstrap.mjs ${Object.keys(actions).join("|")} [arguments]`);
+  process.exit(2);
+}
+await installDependencies();
+const code = await action();
+if (summary !== undefined) console.log(summary);
+process.exit(interrupted ? 130 : code);

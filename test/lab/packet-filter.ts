@@ -1,0 +1,69 @@
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { attempt, run } from "./command.ts";
+import { type LabNames, sharedFolder } from "./names.ts";
+import { addresses } from "./network.ts";
+
+const forwarding = "/proc/sys/net/ipv4/ip_forward";
+const before = `${sharedFolder}/before.json`;
+
+interface Before {
+  readonly forwarding: string;
+  readonly tables: readonly string[];
+}
+
+/** Writes down how the machine was before the first lab, so that the last one can put it back. */
+export async function rememberPacketFilter(): Promise<void> {
+  await mkdir(sharedFolder, { recursive: true });
+  const tables = [...(await run("iptables-save", [])).matchAll(/^\*(\w+)$/gm)].map((match) => match[1] ?? "");
+  const state: Before = { forwarding: (await readFile(forwarding, "utf8")).trim(), tables };
+  await writeFile(before, JSON.stringify(state), { flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+}
+
+/**
+ * Lets hosts talk to each other on machines where another engine set the FORWARD policy to DROP, and containers of
+ * the lab's own local engine reach out. That engine itself is started without leave to write rules: each rule here
+ * carries the lab's comment, and so each one is found and taken out again.
+ */
+export async function addRules(names: LabNames, subnet: number): Promise<void> {
+  await writeFile(forwarding, "1");
+  const comment = ["-m", "comment", "--comment", names.comment];
+  const lab = `10.${subnet}.0.0/16`;
+  const rule = (...args: string[]) => run("iptables", ["-w", "10", ...args, ...comment]);
+  await rule("-I", "FORWARD", "-i", names.bridge, "-o", names.bridge, "-j", "ACCEPT");
+  await rule("-I", "FORWARD", "-s", lab, "-j", "ACCEPT");
+  await rule("-I", "FORWARD", "-d", lab, "-j", "ACCEPT");
+  for (const source of [addresses.localBridge(subnet), addresses.localPool(subnet)]) {
+    await rule("-t", "nat", "-A", "POSTROUTING", "-s", source, "!", "-d", lab, "-j", "MASQUERADE");
+  }
+}
+
+/** Takes out the lab's rules, and with the last lab puts back the rest. */
+export async function removeRules(names: LabNames, otherLabs: number): Promise<void> {
+  let table = "";
+  for (const line of (await run("iptables-save", [])).split("\n")) {
+    if (line.startsWith("*")) table = line.slice(1);
+    if (!line.startsWith("-A ")) continue;
+    const words = line.split(" ").map((word) => word.replace(/^"(.*)"$/, "$1"));
+    if (!words.includes(names.comment)) continue;
+    await run("iptables", ["-w", "10", "-t", table, "-D", ...words.slice(1)]);
+  }
+  if (otherLabs > 0) return;
+  const text = await readFile(before, "utf8").catch(() => undefined);
+  if (text === undefined) return;
+  const state = JSON.parse(text) as Before;
+  await writeFile(forwarding, state.forwarding);
+  await removeEmptyTables(state.tables);
+  await rm(sharedFolder, { recursive: true, force: true });
+}
+
+/** With the nf_tables back end a table exists from its first rule on; one that we made and nobody filled goes again. */
+async function removeEmptyTables(existing: readonly string[]): Promise<void> {
+  const saved = await run("iptables-save", []);
+  for (const match of saved.matchAll(/^\*(\w+)\n([\s\S]*?)^COMMIT$/gm)) {
+    const [, table = "", content = ""] = match;
+    const isPristine = content.split("\n").every((line) => line === "" || /^:\w+ ACCEPT /.test(line));
+    if (isPristine && !existing.includes(table)) await attempt("nft", ["delete", "table", "ip", table]);
+  }
+}

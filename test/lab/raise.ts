@@ -1,0 +1,121 @@
+import { mkdir } from "node:fs/promises";
+import { type Tell, timed, together } from "./command.ts";
+import { type EngineSurroundings, engineAnswers, existingEngine, startHostEngine, startLocalEngine } from "./engine.ts";
+import { exclusively } from "./exclusive.ts";
+import { describeHost, raiseHost } from "./host.ts";
+import { ensureBaseImage, linkBaseImages } from "./images/base-images.ts";
+import { installPackages } from "./install.ts";
+import { lowerLab } from "./lower.ts";
+import { type LabNames, sharedFolder } from "./names.ts";
+import { addresses, claimSubnet, createBridges, setCable } from "./network.ts";
+import { addRules, rememberPacketFilter } from "./packet-filter.ts";
+import { isAlive, type ProcessRecord } from "./processes.ts";
+import { startOpenRegistry, startSecureRegistry } from "./registries.ts";
+import { createClientKey, writeSshConfig } from "./secure-shell.ts";
+import { type LabState, readState, writeState } from "./state.ts";
+
+export const defaultHosts: readonly string[] = ["test1", "prod1", "prod2"];
+
+/** Whatever changes a lab holds this lock. */
+export function changing<Result>(names: LabNames, work: () => Promise<Result>): Promise<Result> {
+  return exclusively(`/var/tmp/envctl-lab-${names.name}.lock`, work);
+}
+
+export interface RaiseOptions {
+  readonly tell: Tell;
+  readonly hosts?: readonly string[];
+  readonly owner?: ProcessRecord | undefined;
+}
+
+/**
+ * Raises a lab, or mends and returns the one that is up. What a killed run left is cleared away first.
+ * Rejects with the reason, and with nothing left behind, where it cannot be raised.
+ */
+export async function raiseLab(names: LabNames, options: RaiseOptions): Promise<LabState> {
+  await installPackages(options.tell);
+  for (const image of ["debian", "node", "busybox"] as const) await ensureBaseImage(image, options.tell);
+  return await changing(names, async () => {
+    const present = readState(names);
+    if (present && isSound(present)) return await mend(names, present, options);
+    await lowerLab(names);
+    try {
+      return await timed(options.tell, `raising the lab "${names.name}"`, () => build(names, options));
+    } catch (error) {
+      if (process.env.ENVCTL_LAB_KEEP === undefined) await lowerLab(names);
+      throw error;
+    }
+  });
+}
+
+/** Whether all that cannot be mended by starting an engine again is still there. */
+function isSound(state: LabState): boolean {
+  const processes = [state.registries.open.process, state.registries.secure.process];
+  return [...processes, ...Object.values(state.hosts).map((host) => host.sshd)].every(isAlive);
+}
+
+/** Heals partitions and starts engines that were killed; everything else stays as it is. */
+async function mend(names: LabNames, state: LabState, options: RaiseOptions): Promise<LabState> {
+  const around = surroundings(names, state);
+  const hosts: Record<string, LabState["hosts"][string]> = {};
+  for (const host of Object.values(state.hosts)) {
+    await setCable(host, "up");
+    const runs = host.options.docker === "stopped" || (await engineAnswers(host.socket));
+    hosts[host.name] = runs ? host : { ...host, engine: await startHostEngine(around, host) };
+    if (!runs) options.tell(`engine of ${host.name} started again`);
+  }
+  let local = state.local;
+  if (local.engine && !(await engineAnswers(local.socket))) {
+    local = { ...local, engine: await startLocalEngine(around, `${names.folder}/local`) };
+  }
+  // A person's lab stays a person's; one whose test run was killed goes to whoever needs it now.
+  const isOrphan = state.owner !== undefined && !isAlive(state.owner);
+  const owner = isOrphan || options.owner === undefined ? options.owner : state.owner;
+  const mended = { ...state, hosts, local, owner };
+  await writeState(mended);
+  return mended;
+}
+
+export function surroundings(names: LabNames, state: LabState): EngineSurroundings {
+  return { names, subnet: state.subnet, mirror: state.registries.open.host };
+}
+
+async function build(names: LabNames, options: RaiseOptions): Promise<LabState> {
+  const begun = performance.now();
+  const { folder } = names;
+  await mkdir(folder, { recursive: true, mode: 0o711 });
+  const existing = await existingEngine(names);
+  const subnet = await exclusively(`${sharedFolder}.lock`, async () => {
+    await rememberPacketFilter();
+    const claimed = await claimSubnet(names);
+    await createBridges(names, claimed, existing === undefined);
+    return claimed;
+  });
+  const gateway = addresses.gateway(subnet);
+  const around: EngineSurroundings = { names, subnet, mirror: `${gateway}:5000` };
+  const [, , open, secure] = await together([
+    addRules(names, subnet),
+    createClientKey(folder),
+    linkBaseImages(`${folder}/registries/open/storage`).then(() =>
+      startOpenRegistry(`${folder}/registries/open`, gateway),
+    ),
+    startSecureRegistry(`${folder}/registries/secure`, gateway),
+  ]);
+  const wanted = (options.hosts ?? defaultHosts).map((name, at) => describeHost(names, subnet, at + 1, name, {}));
+  const [engine, ...hosts] = await together([
+    existing === undefined ? startLocalEngine(around, `${folder}/local`) : undefined,
+    ...wanted.map((host) => raiseHost(around, host)),
+  ]);
+  const state: LabState = {
+    name: names.name,
+    subnet,
+    gateway,
+    owner: options.owner,
+    local: { socket: existing ?? `${folder}/local/docker.sock`, engine },
+    registries: { open, secure },
+    sshConfig: await writeSshConfig(folder, hosts),
+    hosts: Object.fromEntries(hosts.map((host) => [host.name, host])),
+    secondsToRaise: (performance.now() - begun) / 1000,
+  };
+  await writeState(state);
+  return state;
+}
