@@ -28,6 +28,8 @@ export interface EngineDescription {
   /** With the containerd store an image's id is its manifest (or index) digest, else its config digest. */
   readonly imageStore: "classic" | "containerd";
   readonly hostName: string;
+  /** What a person should know about this way to the engine, such as a plain TCP connection. */
+  readonly warnings?: readonly string[];
 }
 
 export interface ObservedImage {

@@ -1,0 +1,112 @@
+import { EnvctlError } from "../../base/errors.ts";
+import type { ContainerSpec, Labels, ObservedContainer } from "../engine.ts";
+import type { ApiClient } from "./api.ts";
+import type { ContainerInspect } from "./api-types.ts";
+import { containerBody } from "./container-body.ts";
+import { observedContainer } from "./container-observation.ts";
+import { labelFilter } from "./label-filter.ts";
+
+/** Containers of one engine: the changing and observing part of `Engine`. */
+export class Containers {
+  readonly #api: ApiClient;
+
+  constructor(api: ApiClient) {
+    this.#api = api;
+  }
+
+  async withLabels(labels: Labels, signal?: AbortSignal): Promise<ObservedContainer[]> {
+    const list = await this.#api.call<readonly { readonly Id: string }[]>({
+      method: "GET",
+      path: "/containers/json",
+      query: { all: true, filters: labelFilter(labels) },
+      doing: "listing containers",
+      signal,
+    });
+    const found = await Promise.all(list.body.map(({ Id }) => this.find(Id, signal)));
+    // One that went away between the list and its inspection is simply not there.
+    return found.filter((container) => container !== undefined);
+  }
+
+  async find(idOrName: string, signal?: AbortSignal): Promise<ObservedContainer | undefined> {
+    const answer = await this.#api.call<ContainerInspect>({
+      method: "GET",
+      path: `/containers/${encodeURIComponent(idOrName)}/json`,
+      doing: `inspecting container ${idOrName}`,
+      accept: [404],
+      signal,
+    });
+    return answer.status === 404 ? undefined : observedContainer(answer.body);
+  }
+
+  /** Returns the new container's id. Throws `name-taken`, `image-missing`. */
+  async create(spec: ContainerSpec, signal?: AbortSignal): Promise<string> {
+    const answer = await this.#api.call<{ readonly Id: string }>({
+      method: "POST",
+      path: "/containers/create",
+      query: { name: spec.name },
+      body: containerBody(spec),
+      doing: `creating container ${spec.name}`,
+      secrets: spec.env,
+      signal,
+    });
+    return answer.body.Id;
+  }
+
+  /** Engine API: 304 where it runs already. Throws `port-taken`. */
+  async start(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#api.call({
+      method: "POST",
+      path: `/containers/${encodeURIComponent(id)}/start`,
+      doing: `starting container ${id}`,
+      signal,
+    });
+  }
+
+  /** `grace` in milliseconds. A container that is stopped or gone is stopped. */
+  async stop(id: string, grace: number, signal?: AbortSignal): Promise<void> {
+    const seconds = Math.ceil(grace / 1000);
+    await this.#api.call({
+      method: "POST",
+      path: `/containers/${encodeURIComponent(id)}/stop`,
+      query: { t: seconds },
+      doing: `stopping container ${id}`,
+      accept: [404],
+      timeout: (seconds + 60) * 1000,
+      signal,
+    });
+  }
+
+  /** Kills it where it runs, and removes the volumes nobody named. */
+  async remove(id: string, signal?: AbortSignal): Promise<void> {
+    try {
+      await this.#api.call({
+        method: "DELETE",
+        path: `/containers/${encodeURIComponent(id)}`,
+        query: { force: true, v: true },
+        doing: `removing container ${id}`,
+        accept: [404],
+        signal,
+      });
+    } catch (error) {
+      if (!(error instanceof EnvctlError) || error.code !== "removal-in-progress") throw error;
+      await this.#wait(id, "removed", [404], signal);
+    }
+  }
+
+  async waitForExit(id: string, signal?: AbortSignal): Promise<number> {
+    return (await this.#wait(id, "not-running", [], signal)) ?? 0;
+  }
+
+  /** The exit code; undefined where a status was accepted that has none. */
+  async #wait(id: string, condition: "not-running" | "removed", accept: readonly number[], signal?: AbortSignal) {
+    const answer = await this.#api.longCall<{ readonly StatusCode?: number } | undefined>({
+      method: "POST",
+      path: `/containers/${encodeURIComponent(id)}/wait`,
+      query: { condition },
+      doing: `waiting for container ${id}`,
+      accept,
+      signal,
+    });
+    return answer.body?.StatusCode;
+  }
+}

@@ -1,0 +1,61 @@
+import type { ContainerEvent, Labels } from "../engine.ts";
+import type { ApiClient } from "./api.ts";
+import type { EventMessage, SystemInfo } from "./api-types.ts";
+import { containerHealth } from "./container-observation.ts";
+import { jsonLines } from "./json-lines.ts";
+import { labelFilter } from "./label-filter.ts";
+
+const actions = ["create", "start", "die", "stop", "kill", "destroy", "oom", "health_status", "rename"] as const;
+
+/**
+ * Events of containers with these labels. Engines answer the headers before they listen, so the stream starts at a
+ * time of the engine's own clock that lies before: nothing that happens after the promise resolves is missed.
+ */
+export async function containerEvents(
+  api: ApiClient,
+  labels: Labels,
+  signal: AbortSignal,
+): Promise<AsyncIterable<ContainerEvent>> {
+  const doing = "listening to the engine's events";
+  const info = await api.call<SystemInfo>({ method: "GET", path: "/info", doing, signal });
+  const response = await api.stream({
+    method: "GET",
+    path: "/events",
+    query: { filters: labelFilter(labels, { type: ["container"] }), since: info.body.SystemTime },
+    doing,
+    signal,
+  });
+  return (async function* () {
+    try {
+      for await (const message of jsonLines<EventMessage>(response)) {
+        const event = containerEvent(message);
+        if (event) yield event;
+      }
+      // Only an engine that stops ends this stream.
+      throw new Error("the stream of events ended");
+    } catch (error) {
+      if (!signal.aborted) throw api.explain(error, { doing, signal });
+    } finally {
+      response.destroy();
+    }
+  })();
+}
+
+/** Undefined for what no rollout asks about (`exec_create`, `attach`, …). */
+export function containerEvent(message: EventMessage): ContainerEvent | undefined {
+  const [word = "", detail] = (message.Action ?? "").split(": ");
+  const action = actions.find((known) => known === word);
+  const id = message.Actor?.ID;
+  if (action === undefined || id === undefined) return undefined;
+  const attributes = message.Actor?.Attributes ?? {};
+  const exitCode = Number.parseInt(attributes.exitCode ?? attributes.containerExitCode ?? "", 10);
+  return {
+    id,
+    action,
+    health:
+      action === "health_status"
+        ? containerHealth(detail ?? message.HealthStatus ?? attributes.health_status)
+        : undefined,
+    exitCode: action === "die" && Number.isInteger(exitCode) ? exitCode : undefined,
+  };
+}

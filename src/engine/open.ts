@@ -1,0 +1,40 @@
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+import type { HostAddress } from "../base/host.ts";
+import type { Engine } from "./engine.ts";
+
+export interface OpenOptions {
+  readonly signal?: AbortSignal;
+  /** Instead of the process's own variables (`DOCKER_HOST`, `DOCKER_CONTEXT`, `ENVCTL_SSH_CONFIG`, …). */
+  readonly variables?: Readonly<Record<string, string | undefined>>;
+  /** True where a person sits at a terminal, so that ssh may ask for a passphrase. */
+  readonly interactive?: boolean;
+}
+
+type OpenEngine = (address: HostAddress, options: OpenOptions) => Promise<Engine>;
+
+/** Every kind of engine: one line each, loaded when first used. */
+const engines: readonly { readonly kinds: readonly HostAddress["kind"][]; readonly load: () => Promise<OpenEngine> }[] =
+  [
+    {
+      kinds: ["local", "unix", "ssh", "tcp", "context"],
+      load: async () => (await import("./docker/open-docker.ts")).openDocker,
+    },
+  ];
+
+/**
+ * Connects to the engine at an address and agrees on a version with it. Throws an `EnvctlError` with exit code 5
+ * where the host is out of reach. Whoever opens an engine closes it.
+ */
+export async function openEngine(address: HostAddress, options: OpenOptions = {}): Promise<Engine> {
+  const engine = engines.find(({ kinds }) => kinds.includes(address.kind));
+  if (!engine) {
+    throw new EnvctlError({
+      code: "engine-unknown",
+      exitCode: ExitCode.usage,
+      what: `there is no engine for addresses of the kind ${JSON.stringify(address.kind)}`,
+      where: address.name,
+    });
+  }
+  const open = await engine.load();
+  return await open(address, options);
+}
