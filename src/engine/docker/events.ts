@@ -4,6 +4,7 @@ import type { EventMessage, SystemInfo } from "./api-types.ts";
 import { containerHealth } from "./container-observation.ts";
 import { jsonLines } from "./json-lines.ts";
 import { labelFilter } from "./label-filter.ts";
+import { unixTimestamp } from "./unix-timestamp.ts";
 
 const actions = ["create", "start", "die", "stop", "kill", "destroy", "oom", "health_status", "rename"] as const;
 
@@ -21,7 +22,10 @@ export async function containerEvents(
   const response = await api.stream({
     method: "GET",
     path: "/events",
-    query: { filters: labelFilter(labels, { type: ["container"] }), since: info.body.SystemTime },
+    query: {
+      filters: labelFilter(labels, { type: ["container"] }),
+      since: info.body.SystemTime && unixTimestamp(info.body.SystemTime),
+    },
     doing,
     signal,
   });

@@ -4,6 +4,7 @@ import type { ApiClient } from "./api.ts";
 import type { ContainerInspect } from "./api-types.ts";
 import { frames } from "./frames.ts";
 import { textLines } from "./json-lines.ts";
+import { unixTimestamp } from "./unix-timestamp.ts";
 
 /** A container's output line by line. An abort ends the iteration quietly: that is how following ends. */
 export async function* containerLogs(api: ApiClient, id: string, options: LogOptions): AsyncGenerator<LogLine> {
@@ -22,7 +23,7 @@ export async function* containerLogs(api: ApiClient, id: string, options: LogOpt
         follow: options.follow,
         timestamps: options.timestamps,
         tail: options.tail ?? "all",
-        since: options.since,
+        since: options.since && unixTimestamp(options.since),
       },
       doing,
       signal,
