@@ -4,7 +4,11 @@ import type { BuildFailure } from "./build-steps.ts";
 /** The error for a build that failed, in a person's terms. All text must be free of secrets already. */
 export function buildError(failure: BuildFailure, dockerfile: string, engine: string): EnvctlError {
   const text = failure.evidence.join("\n");
-  if (/Cannot connect to the Docker daemon|error during connect:/.test(text)) {
+  // Only outside any step: a step's own program may talk to an engine too.
+  if (
+    failure.title === undefined &&
+    /cannot connect to the Docker daemon|failed to dial gRPC|error during connect:/i.test(text)
+  ) {
     return new EnvctlError({
       code: "engine-unreachable",
       exitCode: ExitCode.unreachable,

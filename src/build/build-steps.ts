@@ -1,5 +1,5 @@
 import type { Progress } from "../base/progress.ts";
-import type { BuildEvent } from "./output.ts";
+import { type BuildEvent, lastWritten } from "./output.ts";
 
 /** Lines kept of each step: enough to see why it failed. */
 const keptLines = 60;
@@ -95,7 +95,8 @@ export class BuildSteps {
     );
   }
 
-  #output(id: string, line: string): void {
+  #output(id: string, text: string): void {
+    const line = lastWritten(text);
     const step = this.#open.get(id);
     step?.lines.push(line);
     if (step !== undefined && step.lines.length > keptLines) step.lines.shift();

@@ -109,7 +109,7 @@ function clean(pattern: string): string | undefined {
 function compile(pattern: string): RegExp | undefined {
   // Docker's one irregularity: `**.log`, with nothing special behind the stars, means every path that ends in it.
   const suffix = /^\*\*([^*?[\]\\/][^*?[\]\\]*)$/.exec(pattern)?.[1];
-  if (suffix !== undefined) return new RegExp(`${[...suffix].map(literal).join("")}$`, "su");
+  if (suffix !== undefined) return new RegExp(`${[...suffix].map(literal).join("")}$`, "u");
   let source = "^";
   const characters = [...pattern];
   for (let index = 0; index < characters.length; index += 1) {
@@ -118,7 +118,8 @@ function compile(pattern: string): RegExp | undefined {
       index += 1;
       // `**/` is `**`: the slash goes with it.
       if (characters[index + 1] === "/") index += 1;
-      source += index + 1 >= characters.length ? ".*" : "(?:.*/)?";
+      // Go's `.` stops at a newline in a name.
+      source += index + 1 >= characters.length ? "[^\\n]*" : "(?:[^\\n]*/)?";
     } else if (character === "*") {
       source += "[^/]*";
     } else if (character === "?") {
@@ -138,7 +139,7 @@ function compile(pattern: string): RegExp | undefined {
     }
   }
   try {
-    return new RegExp(`${source}$`, "su");
+    return new RegExp(`${source}$`, "u");
   } catch {
     // A range the wrong way round, `[z-a]`: malformed for Go too.
     return undefined;

@@ -16,8 +16,12 @@ export interface BuildOutputReader {
   read(line: string): readonly BuildEvent[];
 }
 
-/** A line as a terminal would leave it: colours gone, and of text overwritten after `\r` only the last. */
+/** A line without colours and other commands to the terminal. */
 export function plainLine(line: string): string {
-  const text = stripVTControlCharacters(line).replace(/\r+$/, "");
-  return text.slice(text.lastIndexOf("\r") + 1);
+  return stripVTControlCharacters(line).replace(/\r+$/, "");
+}
+
+/** Of a line that was written over and over (`10 %\r20 %`), what a terminal would show in the end. */
+export function lastWritten(line: string): string {
+  return line.slice(line.lastIndexOf("\r") + 1);
 }

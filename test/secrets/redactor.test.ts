@@ -15,6 +15,11 @@ describe("the redactor", () => {
     expect(redactor(["a.c*(d)[e]"]).redact("abc a.c*(d)[e]")).toBe("abc ***");
   });
 
+  it("takes values of any length", () => {
+    const long = "0123456789abcdef".repeat(10_000);
+    expect(redactor([long]).redact(`a${long}b`)).toBe("a***b");
+  });
+
   it("masks each line of a value that spans several", () => {
     const key = "-----BEGIN KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQ\n-----END KEY-----\n";
     const { redact } = redactor([key]);
