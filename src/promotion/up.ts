@@ -1,5 +1,5 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
-import { makeRelease } from "../build/make-release.ts";
+import { type BuildIntent, findBuilt, makeRelease, readIntent } from "../build/make-release.ts";
 import type { Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
@@ -14,16 +14,25 @@ export interface UpOptions {
   readonly dryRun: boolean;
 }
 
-export interface UpResult extends DeploymentResult {
-  readonly release: Release;
-  readonly built: boolean;
-}
+export type UpResult =
+  | (DeploymentResult & { readonly kind: "deployed"; readonly release: Release; readonly built: boolean })
+  /** With `dryRun` alone: the sources have yet to be built, so nobody knows the digest that would run. */
+  | { readonly kind: "would-build"; readonly intent: BuildIntent };
 
 /**
  * Makes a stage be as the environment file has it. A first stage gets the image of the present sources, built if need be;
  * any other stage keeps the release that was promoted to it.
  */
 export async function bringUp(workspace: Workspace, stage: Stage, options: UpOptions): Promise<UpResult> {
+  if (options.dryRun && options.release === undefined && stage.after.length === 0) {
+    const intent = await readIntent(workspace);
+    const known = await findBuilt(
+      await workspace.connections.repository(workspace.environment.image),
+      intent,
+      workspace.signal,
+    );
+    if (!known || options.force) return { kind: "would-build", intent };
+  }
   const { release, built } = await chooseRelease(workspace, stage, options);
   const { image } = workspace.environment;
   const elsewhere = stage.repository.registry !== image.registry || stage.repository.path !== image.path;
@@ -41,7 +50,7 @@ export async function bringUp(workspace: Workspace, stage: Stage, options: UpOpt
     dryRun: options.dryRun,
   });
   if (!options.dryRun && result.changed) await pointTag(repository, stage.name, release, workspace.signal);
-  return { ...result, release, built };
+  return { kind: "deployed", ...result, release, built };
 }
 
 async function chooseRelease(

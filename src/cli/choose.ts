@@ -1,0 +1,36 @@
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { didYouMean } from "../base/suggest.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Stage } from "../environment/model.ts";
+import type { Workspace } from "../rollout/workspace.ts";
+
+/** Engines of the stage's hosts, or of the one that was named. Throws `unknown-host` (exit 2). */
+export async function chooseHosts(workspace: Workspace, stage: Stage, typed: string | undefined): Promise<Engine[]> {
+  const names = stage.hosts.map((host) => host.name);
+  const chosen =
+    typed === undefined
+      ? stage.hosts
+      : stage.hosts.filter(
+          (host) => host.name === typed || host.name.endsWith(`/${typed}`) || host.name.endsWith(`@${typed}`),
+        );
+  if (chosen.length === 0) throw unknown("host", typed ?? "", names);
+  return await Promise.all(chosen.map((host) => workspace.connections.engine(host, workspace.signal)));
+}
+
+/** `app`, or a service of the stage. Throws `unknown-workload` (exit 2). */
+export function chooseWorkload(stage: Stage, typed = "app"): string {
+  const names = ["app", ...stage.services.map((service) => service.name)];
+  if (names.includes(typed)) return typed;
+  throw unknown("workload", typed, names);
+}
+
+function unknown(kind: string, typed: string, names: readonly string[]): EnvctlError {
+  const meant = didYouMean(typed, names);
+  return new EnvctlError({
+    code: `unknown-${kind}`,
+    exitCode: ExitCode.usage,
+    what: `there is no ${kind} "${typed}" in this stage${meant ? `; did you mean "${meant}"?` : ""}`,
+    state: "nothing was touched",
+    next: `there are: ${names.join(", ")}`,
+  });
+}

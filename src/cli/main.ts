@@ -1,0 +1,27 @@
+import { CommanderError } from "commander";
+import { ExitCode } from "../base/errors.ts";
+import { Output } from "./output.ts";
+import { createProgram } from "./program.ts";
+import { usageError } from "./usage-error.ts";
+import { errorDocument, renderError, toEnvctlError } from "./view/error.ts";
+
+/** Runs one command line; resolves with the exit code once everything is written. */
+export async function main(words: readonly string[], version: string): Promise<number> {
+  const output = new Output(words, process.env);
+  // `envctl … | head` closes the pipe early: that is no failure.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === "EPIPE" ? 0 : ExitCode.failed),
+  );
+  try {
+    const program = createProgram(version, output);
+    await program.parseAsync([...words], { from: "user" });
+    return output.exitCode;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return ExitCode.done;
+    const error = thrown instanceof CommanderError ? usageError(thrown, words) : toEnvctlError(thrown, output.verbose);
+    await output.finish();
+    if (output.json) output.document(errorDocument(error));
+    output.say(renderError(error, output.errorPaint));
+    return error.exitCode;
+  }
+}

@@ -1,0 +1,101 @@
+import { Command } from "commander";
+import { systemClock } from "../base/clock.ts";
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { Progress } from "../base/progress.ts";
+import type { Context } from "./context.ts";
+import { Interruption } from "./interruption.ts";
+import type { Output } from "./output.ts";
+import { overview } from "./overview.ts";
+import { readDuration } from "./read-duration.ts";
+import { type OptionValues, text, type Verb } from "./verb.ts";
+import { verbs } from "./verbs.ts";
+
+/** The whole command line, made from the table of verbs. Throws commander's errors instead of leaving the process. */
+export function createProgram(version: string, output: Output): Command {
+  const program = new Command("envctl")
+    .description("One image, promoted by digest through dev, test and prod on your own hosts.")
+    .version(version, "-V, --version", "print the version")
+    .helpCommand("help [verb]", "explain a verb")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (help) => output.write(help),
+      // Errors are thrown, and printed in our own form.
+      writeErr: () => {},
+    })
+    .addHelpText("after", () => `\n${overview(output.paint)}`)
+    .configureHelp({ visibleCommands: () => [] });
+  program.action(() => output.write(program.helpInformation() + overview(output.paint)));
+  for (const verb of verbs) program.addCommand(createCommand(verb, output));
+  return program;
+}
+
+function createCommand(verb: Verb, output: Output): Command {
+  const command = new Command(verb.name).summary(verb.summary).description(verb.summary).exitOverride();
+  for (const [syntax, description] of verb.arguments) command.argument(syntax, description);
+  for (const option of verb.options) command.option(option.flags, option.description, option.default);
+  if (verb.changes) {
+    command.option("--dry-run", "say what would be done, and do nothing");
+    command.option("-y, --yes", "ask nothing");
+  }
+  command
+    .option("-f, --file <path>", "the environment file (default: envctl.yaml here or in a folder above)")
+    .option("--json", "print one JSON document on stdout")
+    .option("--timeout <duration>", "give up after this long: 30s, 5m")
+    .option("--verbose", "show every step")
+    .option("--no-color", "no colours (also: NO_COLOR)")
+    .configureOutput({ writeOut: (help) => output.write(help), writeErr: () => {} })
+    .addHelpText("after", () => examples(verb));
+  command.action(async () => {
+    await runVerb(verb, command.args, command.opts<OptionValues>(), output);
+  });
+  return command;
+}
+
+function examples(verb: Verb): string {
+  const width = Math.max(...verb.examples.map(([line]) => line.length));
+  return `\nExamples:\n${verb.examples.map(([line, meaning]) => `  ${line.padEnd(width)}  ${meaning}`).join("\n")}\n`;
+}
+
+async function runVerb(verb: Verb, args: readonly string[], options: OptionValues, output: Output): Promise<void> {
+  const variables = process.env;
+  const timeout = readDuration("--timeout", text(options, "timeout"));
+  const view = await output.openView(variables);
+  const interruption = new Interruption((line) => output.say(line), timeout);
+  const context: Context = {
+    options: {
+      file: text(options, "file"),
+      json: output.json,
+      verbose: output.verbose,
+      yes: options.yes === true,
+      dryRun: options.dryRun === true,
+      timeout,
+    },
+    directory: process.cwd(),
+    variables,
+    progress: new Progress(view.listener),
+    clock: systemClock,
+    signal: interruption.signal,
+    interactive: output.interactive,
+    confirm: async (question) => options.yes === true || (output.interactive && (await ask(question))),
+    write: (line) => output.write(line),
+    paint: output.paint,
+    width: output.width,
+  };
+  try {
+    const outcome = await verb.run(context, args, options);
+    await view.finish();
+    if (output.json) output.document(outcome.json);
+    else if (outcome.text !== "") output.write(`${outcome.text}\n`);
+    output.exitCode = outcome.exitCode ?? ExitCode.done;
+  } catch (error) {
+    // What an interrupted call throws is of many kinds; why it was interrupted is what counts.
+    throw interruption.signal.aborted && !(error instanceof EnvctlError) ? interruption.signal.reason : error;
+  } finally {
+    interruption.end();
+  }
+}
+
+async function ask(question: string): Promise<boolean> {
+  const { confirm } = await import("@clack/prompts");
+  return (await confirm({ message: question, initialValue: false })) === true;
+}

@@ -1,0 +1,47 @@
+import type { Verb } from "./verb.ts";
+import { build } from "./verbs/build.ts";
+import { completion } from "./verbs/completion.ts";
+import { config } from "./verbs/config.ts";
+import { diff } from "./verbs/diff.ts";
+import { doctor } from "./verbs/doctor.ts";
+import { down } from "./verbs/down.ts";
+import { exec } from "./verbs/exec.ts";
+import { history } from "./verbs/history.ts";
+import { init } from "./verbs/init.ts";
+import { lock } from "./verbs/lock.ts";
+import { logs } from "./verbs/logs.ts";
+import { plan } from "./verbs/plan.ts";
+import { promote } from "./verbs/promote.ts";
+import { prune } from "./verbs/prune.ts";
+import { releases } from "./verbs/releases.ts";
+import { rollback } from "./verbs/rollback.ts";
+import { run } from "./verbs/run.ts";
+import { status } from "./verbs/status.ts";
+import { unlock } from "./verbs/unlock.ts";
+import { up } from "./verbs/up.ts";
+import { validate } from "./verbs/validate.ts";
+
+/** Every verb, in the order in which a newcomer meets them. A new verb is one file and one line here. */
+export const verbs: readonly Verb[] = [
+  init,
+  validate,
+  config,
+  doctor,
+  build,
+  up,
+  promote,
+  rollback,
+  plan,
+  status,
+  diff,
+  history,
+  releases,
+  logs,
+  exec,
+  run,
+  lock,
+  unlock,
+  prune,
+  down,
+  completion,
+];

@@ -1,0 +1,47 @@
+import type { Verb } from "../verb.ts";
+
+export const build: Verb = {
+  name: "build",
+  group: "release",
+  summary: "build the image and push it, unless these very inputs were built before",
+  arguments: [],
+  options: [{ flags: "--force-build", description: "build even if nothing changed" }],
+  changes: true,
+  examples: [
+    ["envctl build", "build and push; prints the digest"],
+    ["envctl build --json", "the same for a pipeline"],
+  ],
+  run: async (context, _, options) => {
+    const { withWorkspace } = await import("../workspace.ts");
+    const { findBuilt, makeRelease, readIntent } = await import("../../build/make-release.ts");
+    const { releaseDocument } = await import("./deployment-outcome.ts");
+    return await withWorkspace(context, undefined, async (workspace) => {
+      const { name } = workspace.environment;
+      if (context.options.dryRun) {
+        const intent = await readIntent(workspace);
+        const known = await findBuilt(
+          await workspace.connections.repository(workspace.environment.image),
+          intent,
+          workspace.signal,
+        );
+        const json = {
+          verb: "build",
+          environment: name,
+          dryRun: true,
+          wouldBuild: !known,
+          release: known ? releaseDocument(known) : null,
+        };
+        return {
+          json,
+          text: known ? `nothing changed since ${known.name}` : `would build ${name} ${intent.name} and push it`,
+        };
+      }
+      const { release, built } = await makeRelease(workspace, { force: options.forceBuild === true });
+      const mark = context.paint("green", "✓");
+      return {
+        json: { verb: "build", environment: name, dryRun: false, built, release: releaseDocument(release) },
+        text: `${mark} ${name} ${release.name}${built ? "" : ": nothing changed, nothing built"}\n  ${context.paint("dim", release.digest)}`,
+      };
+    });
+  },
+};

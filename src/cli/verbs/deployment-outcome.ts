@@ -1,0 +1,55 @@
+import type { StagePlan } from "../../plan/plan.ts";
+import { stepsOf } from "../../plan/plan.ts";
+import { describePlan, describeStep } from "../../plan/words.ts";
+import type { Release } from "../../release/release.ts";
+import type { Context, Outcome } from "../context.ts";
+
+interface Deployed {
+  readonly verb: "up" | "promote" | "rollback" | "plan";
+  readonly plan: StagePlan;
+  readonly changed: boolean;
+  readonly release: Release;
+  readonly dryRun: boolean;
+  /** More keys for the document. */
+  readonly extra?: Readonly<Record<string, unknown>>;
+}
+
+/** What up, promote, rollback and plan print: the plan if nothing was done, else one sentence. */
+export function deploymentOutcome(context: Context, deployed: Deployed): Outcome {
+  const { plan, release, changed, dryRun } = deployed;
+  const json = {
+    verb: deployed.verb,
+    environment: plan.environment,
+    stage: plan.stage,
+    release: releaseDocument(release),
+    changed: changed && !dryRun,
+    dryRun,
+    ...deployed.extra,
+    plan: planDocument(plan),
+  };
+  if (dryRun) return { json, text: describePlan(plan).join("\n") };
+  const { paint } = context;
+  const where = plan.hosts.map((host) => host.host).join(", ");
+  const what = `${plan.environment} ${release.name}`;
+  const sentence = changed
+    ? `${paint("green", "✓")} ${paint("bold", plan.stage)} runs ${what} on ${where}`
+    : `${paint("green", "✓")} ${paint("bold", plan.stage)} runs ${what} already: nothing to do`;
+  return { json, text: `${sentence}\n  ${paint("dim", release.digest)}` };
+}
+
+export function releaseDocument(release: Release) {
+  const { name, digest, fingerprint, commit, dirty, builtAt, size } = release;
+  return { name, digest, fingerprint, commit, dirty, builtAt, size };
+}
+
+export function planDocument(plan: StagePlan) {
+  return {
+    tasks: plan.tasks.map(({ task, host }) => ({ task: task.name, host })),
+    hosts: plan.hosts.map((host) => ({
+      host: host.host,
+      gap: host.gap,
+      steps: stepsOf(host).map((step) => ({ kind: step.kind, what: describeStep(step) })),
+    })),
+    notes: plan.notes,
+  };
+}

@@ -1,0 +1,60 @@
+import { shortDigest } from "../../base/digest.ts";
+import type { LedgerEntry } from "../../promotion/record.ts";
+import { text, type Verb } from "../verb.ts";
+
+export const history: Verb = {
+  name: "history",
+  group: "look",
+  summary: "what ran in a stage when, who brought it there, and what failed",
+  arguments: [["[stage]", "one stage; without it, all"]],
+  options: [{ flags: "-n, --limit <count>", description: "records of each stage, newest first", default: "20" }],
+  changes: false,
+  examples: [
+    ["envctl history prod", "the last 20 changes of prod"],
+    ["envctl history --limit 100 --json", "for scripts"],
+  ],
+  run: async (context, [name], options) => {
+    const { withWorkspace } = await import("../workspace.ts");
+    const { findStage } = await import("../../rollout/workspace.ts");
+    const { Ledger } = await import("../../promotion/ledger.ts");
+    const { readCount } = await import("../read-count.ts");
+    const { renderTable } = await import("../view/table.ts");
+    const limit = readCount("--limit", text(options, "limit")) ?? 20;
+    return await withWorkspace(context, name, async ({ environment, connections, signal }) => {
+      const stages = name === undefined ? environment.stages : [findStage(environment, name)];
+      const entries = await Promise.all(
+        stages.map(async (stage) => {
+          const ledger = new Ledger(await connections.repository(stage.repository), environment.name, stage.name);
+          const found: LedgerEntry[] = [];
+          for await (const entry of ledger.entries(limit, signal)) found.push(entry);
+          return found;
+        }),
+      );
+      const all = entries.flat().sort((left, right) => (left.record.at < right.record.at ? 1 : -1));
+      const rows = all.map(({ record }) => [
+        record.at.replace(/\.\d+Z$/, "Z"),
+        record.stage,
+        record.kind,
+        record.release?.name ?? "",
+        record.release ? shortDigest(record.release.digest) : "",
+        { text: record.outcome, style: record.outcome === "failed" ? ("red" as const) : ("green" as const) },
+        record.by,
+        record.reason ?? (record.from ? `from ${record.from}` : ""),
+      ]);
+      const head = ["WHEN", "STAGE", "WHAT", "RELEASE", "DIGEST", "OUTCOME", "BY", ""];
+      return {
+        json: {
+          verb: "history",
+          environment: environment.name,
+          records: all.map(({ record, digest, previous, sequence }) => ({
+            ...record,
+            record: digest,
+            previous: previous ?? null,
+            sequence,
+          })),
+        },
+        text: rows.length === 0 ? "no history yet" : renderTable(head, rows, context.paint, context.width),
+      };
+    });
+  },
+};

@@ -1,0 +1,30 @@
+import { text, type Verb } from "../verb.ts";
+
+export const promote: Verb = {
+  name: "promote",
+  group: "release",
+  summary: "run in this stage the very image that runs in the stage before",
+  arguments: [["<stage>", "the stage to promote to, such as test"]],
+  options: [
+    {
+      flags: "-r, --release <release>",
+      description: "this release (name or digest), which must have run in the stage before",
+    },
+  ],
+  changes: true,
+  examples: [
+    ["envctl promote test", "what runs in dev, by digest, to test"],
+    ["envctl promote prod --dry-run", "say what would be done on which host"],
+    ["envctl promote prod --release 3f2c1ab", "an earlier release that test has run"],
+  ],
+  run: async (context, [name = ""], options) => {
+    const { withStage } = await import("../workspace.ts");
+    const { promote: promoteRelease } = await import("../../promotion/promote.ts");
+    const { deploymentOutcome } = await import("./deployment-outcome.ts");
+    return await withStage(context, name, async (workspace, stage) => {
+      const { dryRun } = context.options;
+      const result = await promoteRelease(workspace, stage, { release: text(options, "release"), dryRun });
+      return deploymentOutcome(context, { verb: "promote", ...result, dryRun, extra: { from: result.from.name } });
+    });
+  },
+};

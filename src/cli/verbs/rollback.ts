@@ -1,0 +1,27 @@
+import type { Verb } from "../verb.ts";
+
+export const rollback: Verb = {
+  name: "rollback",
+  group: "release",
+  summary: "run an earlier release of a stage again",
+  arguments: [
+    ["<stage>", "the stage"],
+    ["[release]", "name or digest; without it, the release before"],
+  ],
+  options: [],
+  changes: true,
+  examples: [
+    ["envctl rollback prod", "back to the release before"],
+    ["envctl rollback prod 3f2c1ab", "back (or forward) to this release"],
+  ],
+  run: async (context, [name = "", release]) => {
+    const { withStage } = await import("../workspace.ts");
+    const { rollback: rollBack } = await import("../../promotion/rollback.ts");
+    const { deploymentOutcome } = await import("./deployment-outcome.ts");
+    return await withStage(context, name, async (workspace, stage) => {
+      const { dryRun } = context.options;
+      const result = await rollBack(workspace, stage, { release, dryRun });
+      return deploymentOutcome(context, { verb: "rollback", ...result, dryRun, extra: { before: result.before } });
+    });
+  },
+};

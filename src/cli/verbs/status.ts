@@ -1,0 +1,59 @@
+import type { ContainerStatus, StageStatus } from "../../plan/status.ts";
+import { text, type Verb } from "../verb.ts";
+
+const hostTimeout = 10_000;
+
+export const status: Verb = {
+  name: "status",
+  group: "look",
+  summary: "compare what runs with what should, host by host",
+  arguments: [["[stage]", "one stage; without it, all"]],
+  options: [{ flags: "--host-timeout <duration>", description: "wait no longer than this for a host (default: 10s)" }],
+  changes: false,
+  examples: [
+    ["envctl status", "every stage and host"],
+    ["envctl status prod --json", "for scripts"],
+  ],
+  run: async (context, [name], options) => {
+    const { withWorkspace } = await import("../workspace.ts");
+    const { findStage } = await import("../../rollout/workspace.ts");
+    const { readStatus } = await import("../../promotion/status.ts");
+    const { readDuration } = await import("../read-duration.ts");
+    const limit = readDuration("--host-timeout", text(options, "hostTimeout")) ?? hostTimeout;
+    return await withWorkspace(context, name, async (workspace) => {
+      const { environment } = workspace;
+      const stages = name === undefined ? environment.stages : [findStage(environment, name)];
+      const found = await readStatus(workspace, stages, limit);
+      const { renderStatus } = await import("../view/status.ts");
+      return {
+        json: { verb: "status", environment: environment.name, stages: found.map(stageDocument) },
+        text: renderStatus(environment.name, found, context, workspace.clock.now()),
+      };
+    });
+  },
+};
+
+function stageDocument(stage: StageStatus) {
+  return {
+    stage: stage.stage,
+    after: stage.after,
+    verdict: stage.verdict,
+    expected: stage.expected ?? null,
+    hosts: stage.hosts.map((host) => ({
+      host: host.host,
+      reachable: host.unreachable === undefined,
+      ...(host.unreachable === undefined ? {} : { reason: host.unreachable }),
+      containers: host.containers.map(containerDocument),
+    })),
+  };
+}
+
+function containerDocument(container: ContainerStatus) {
+  return {
+    ...container,
+    healthNote: container.healthNote ?? null,
+    release: container.release ?? null,
+    digest: container.digest ?? null,
+    startedAt: container.startedAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,65 @@
+import { isDigest, shortDigest } from "../../base/digest.ts";
+import { formatDuration } from "../../base/duration.ts";
+import type { ContainerStatus, HostStatus, StageStatus } from "../../plan/status.ts";
+import type { Context } from "../context.ts";
+import { type Cell, renderTable } from "./table.ts";
+
+/** The matrix of stages and hosts, and under it each way in which something is not as it should be. */
+export function renderStatus(
+  environment: string,
+  stages: readonly StageStatus[],
+  { paint, width }: Pick<Context, "paint" | "width">,
+  now: Date,
+): string {
+  const rows = stages.flatMap((stage) =>
+    stage.hosts.flatMap((host) =>
+      hostRows(stage, host, now).map((row, index): Cell[] => [index === 0 ? stage.stage : "", ...row]),
+    ),
+  );
+  const table = renderTable(["STAGE", "HOST", "RUNS", "RELEASE", "DIGEST", "HEALTH", "SINCE"], rows, paint, width);
+  const notes = stages.flatMap((stage) => stage.hosts.flatMap((host) => hostNotes(stage, host)));
+  const drifted = stages.filter((stage) => stage.verdict === "drift").map((stage) => stage.stage);
+  const advice = drifted.map((stage) => `mend it: envctl up ${stage}`);
+  return [
+    `${paint("bold", environment)}`,
+    table,
+    ...notes.map((note) => `${paint("yellow", "!")} ${note}`),
+    ...advice,
+  ].join("\n");
+}
+
+function hostRows(stage: StageStatus, host: HostStatus, now: Date): Cell[][] {
+  if (host.unreachable !== undefined) return [[host.host, { text: "out of reach", style: "red" }, "", "", "", ""]];
+  if (host.containers.length === 0) {
+    return [[host.host, { text: stage.expected ? "nothing" : "nothing yet", style: "dim" }, "", "", "", ""]];
+  }
+  return host.containers.map((container, index) => [index === 0 ? host.host : "", ...containerCells(container, now)]);
+}
+
+function containerCells(container: ContainerStatus, now: Date): Cell[] {
+  const { digest, startedAt } = container;
+  return [
+    container.workload,
+    container.role === "app" ? (container.release ?? "") : "",
+    digest !== undefined && isDigest(digest) ? shortDigest(digest) : "",
+    healthCell(container),
+    container.state === "running" && startedAt ? formatDuration(Math.max(0, now.getTime() - startedAt.getTime())) : "",
+  ];
+}
+
+function healthCell(container: ContainerStatus): Cell {
+  if (container.state !== "running") return { text: container.state, style: "red" };
+  if (container.health === "unhealthy") return { text: "unhealthy", style: "red" };
+  if (container.drift.length > 0) return { text: "drifted", style: "yellow" };
+  if (container.health === "starting") return { text: "starting", style: "yellow" };
+  return { text: container.health === "healthy" ? "healthy" : "running", style: "green" };
+}
+
+function hostNotes(stage: StageStatus, host: HostStatus): string[] {
+  if (host.unreachable !== undefined) return [`${stage.stage} ${host.host}: ${host.unreachable}`];
+  return host.containers.flatMap((container) => {
+    const at = `${stage.stage} ${host.host} ${container.name}`;
+    const drift = container.drift.map(({ what, wanted, found }) => `${at}: ${what} should be ${wanted}, is ${found}`);
+    return container.healthNote === undefined ? drift : [...drift, `${at}: ${container.healthNote.trim()}`];
+  });
+}

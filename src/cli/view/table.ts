@@ -1,0 +1,68 @@
+import { clean } from "./clean.ts";
+import type { Paint } from "./paint.ts";
+
+/** A cell: plain text, or text with a colour. */
+export type Cell = string | { readonly text: string; readonly style: Parameters<Paint>[0] };
+
+/** Columns as wide as their widest cell; where the terminal is too narrow, the widest column gives way. */
+export function renderTable(
+  head: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  paint: Paint,
+  width: number,
+): string {
+  const texts = [head, ...rows.map((row) => row.map(textOf))];
+  const widths = head.map((_, column) => Math.max(...texts.map((row) => displayWidth(row[column] ?? ""))));
+  const gaps = 2 * (head.length - 1);
+  while (sum(widths) + gaps > width) {
+    const widest = widths.indexOf(Math.max(...widths));
+    const size = widths[widest] ?? 0;
+    if (size <= 6) break;
+    widths[widest] = size - 1;
+  }
+  const line = (cells: readonly Cell[], style?: Parameters<Paint>[0]) =>
+    cells
+      .map((cell, column) => {
+        const size = widths[column] ?? 0;
+        const text = shorten(textOf(cell), size);
+        const padding = column === cells.length - 1 ? "" : " ".repeat(size - displayWidth(text));
+        const colour = style ?? (typeof cell === "string" ? undefined : cell.style);
+        return (colour === undefined ? text : paint(colour, text)) + padding;
+      })
+      .join("  ")
+      .trimEnd();
+  return [line(head, "dim"), ...rows.map((row) => line(row))].join("\n");
+}
+
+function textOf(cell: Cell): string {
+  return clean(typeof cell === "string" ? cell : cell.text);
+}
+
+function shorten(text: string, size: number): string {
+  if (displayWidth(text) <= size) return text;
+  let kept = "";
+  for (const { segment } of segmenter.segment(text)) {
+    if (displayWidth(kept + segment) > size - 1) break;
+    kept += segment;
+  }
+  return `${kept}…`;
+}
+
+const segmenter = new Intl.Segmenter();
+
+/** Columns a terminal gives the text: East Asian wide characters and emoji take two (UAX #11). */
+export function displayWidth(text: string): number {
+  let width = 0;
+  for (const { segment } of segmenter.segment(text)) width += isWide(segment) ? 2 : 1;
+  return width;
+}
+
+function isWide(segment: string): boolean {
+  return /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u.test(
+    segment,
+  );
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,58 @@
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { loadEnvironment } from "../environment/load.ts";
+import type { Stage } from "../environment/model.ts";
+import { Connections } from "../rollout/connections.ts";
+import { findStage, type Workspace } from "../rollout/workspace.ts";
+import type { Context } from "./context.ts";
+
+/** Loads the environment file, opens a workspace for as long as `work` takes, and closes every connection after it. */
+export async function withWorkspace<Result>(
+  context: Context,
+  stage: string | undefined,
+  work: (workspace: Workspace) => Promise<Result>,
+): Promise<Result> {
+  const { environment, problems } = await loadEnvironment({
+    file: context.options.file,
+    directory: context.directory,
+    variables: context.variables,
+    stage,
+  });
+  for (const problem of problems) {
+    const { file, line, column } = problem.position;
+    context.progress.warn(`${file}:${line}:${column}: ${problem.message}`);
+  }
+  const connections = new Connections(context.variables);
+  try {
+    return await work({
+      environment,
+      connections,
+      clock: context.clock,
+      variables: context.variables,
+      progress: context.progress,
+      signal: context.signal,
+    });
+  } finally {
+    await connections.close();
+  }
+}
+
+/** The same for one stage. Throws `unknown-stage` (exit 2). */
+export async function withStage<Result>(
+  context: Context,
+  name: string,
+  work: (workspace: Workspace, stage: Stage) => Promise<Result>,
+): Promise<Result> {
+  return await withWorkspace(context, name, (workspace) => work(workspace, findStage(workspace.environment, name)));
+}
+
+/** Asks before something that cannot be taken back. Throws `not-confirmed` (exit 2) unless the answer is yes. */
+export async function confirmOrRefuse(context: Context, question: string, verb: string): Promise<void> {
+  if (await context.confirm(question)) return;
+  throw new EnvctlError({
+    code: "not-confirmed",
+    exitCode: ExitCode.usage,
+    what: context.interactive ? "not confirmed" : "this asks for a confirmation, and there is no terminal to ask on",
+    state: "nothing was changed",
+    next: `envctl ${verb} --yes`,
+  });
+}
