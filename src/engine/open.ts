@@ -1,14 +1,7 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { HostAddress } from "../base/host.ts";
 import type { Engine } from "./engine.ts";
-
-export interface OpenOptions {
-  readonly signal?: AbortSignal;
-  /** Instead of the process's own variables (`DOCKER_HOST`, `DOCKER_CONTEXT`, `ENVCTL_SSH_CONFIG`, …). */
-  readonly variables?: Readonly<Record<string, string | undefined>>;
-  /** True where a person sits at a terminal, so that ssh may ask for a passphrase. */
-  readonly interactive?: boolean;
-}
+import type { OpenOptions } from "./open-options.ts";
 
 type OpenEngine = (address: HostAddress, options: OpenOptions) => Promise<Engine>;
 

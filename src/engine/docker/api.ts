@@ -2,6 +2,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage, type 
 import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { EnvctlError, ExitCode } from "../../base/errors.ts";
+import { errorMessage, parseText, readText } from "./answer-text.ts";
 import { apiError, connectionLost } from "./api-error.ts";
 import { ConnectionAgent } from "./connection-agent.ts";
 import { jsonLines } from "./json-lines.ts";
@@ -65,6 +66,13 @@ export class ApiClient {
         return await this.#once<Body>(call);
       }
     }, call.signal);
+  }
+
+  /** Many quick calls at once, on no more connections than they are worth. Results are in the order of the items. */
+  async each<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {
+    const { maxConnections, callsPerConnection } = this.#transport;
+    const lanes = new Turnstile(Math.min(maxConnections, Math.ceil(items.length / callsPerConnection)));
+    return await Promise.all(items.map((item) => lanes.pass(() => work(item))));
   }
 
   /** A call whose answer is a stream; resolves when the engine has answered the headers. */
@@ -151,7 +159,7 @@ export class ApiClient {
     const text = await readText(response);
     const status = response.statusCode ?? 0;
     if (status >= 400 && !call.accept?.includes(status)) throw this.#refusal(response, text, call);
-    const body = text === "" || status >= 400 ? undefined : parse(text);
+    const body = text === "" || status >= 400 ? undefined : parseText(text);
     return { status, headers: response.headers, body: body as Body };
   }
 
@@ -231,25 +239,4 @@ class StaleConnection extends Error {
 
 function isStream(body: object): body is Readable {
   return "pipe" in body;
-}
-
-async function readText(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text; // `/_ping` answers `OK`.
-  }
-}
-
-/** Engine API, ErrorResponse: `{"message": "…"}`. Proxies in between answer whatever they like. */
-function errorMessage(text: string): string {
-  const body = parse(text);
-  if (body instanceof Object && "message" in body) return String(body.message);
-  return text.slice(0, 500);
 }

@@ -1,6 +1,6 @@
 import type { HostAddress } from "../../base/host.ts";
 import type { Engine } from "../engine.ts";
-import type { OpenOptions } from "../open.ts";
+import type { OpenOptions } from "../open-options.ts";
 import type { Variables } from "./context.ts";
 import { DockerEngine } from "./docker-engine.ts";
 import { type Endpoint, resolveEndpoint } from "./endpoint.ts";

@@ -12,10 +12,9 @@ export interface System {
 
 export async function readSystem(api: ApiClient, plaintext: boolean, signal?: AbortSignal): Promise<System> {
   const doing = "asking the engine what it is";
-  const [{ body: version }, { body: info }] = await Promise.all([
-    api.call<VersionAnswer>({ method: "GET", path: "/version", doing, signal }),
-    api.call<SystemInfo>({ method: "GET", path: "/info", doing, signal }),
-  ]);
+  // One after the other: over SSH a second connection costs more than a second question.
+  const { body: version } = await api.call<VersionAnswer>({ method: "GET", path: "/version", doing, signal });
+  const { body: info } = await api.call<SystemInfo>({ method: "GET", path: "/info", doing, signal });
   const podman = version.Components?.some(({ Name }) => Name?.startsWith("Podman")) ?? false;
   const rootless = info.SecurityOptions?.some((option) => option.includes("name=rootless")) ?? false;
   const virtualMachine = process.platform !== "linux" || info.OperatingSystem === "Docker Desktop";

@@ -1,10 +1,8 @@
-import { spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { EnvctlError, ExitCode } from "../../../base/errors.ts";
 import { ControlFolder } from "./control-folder.ts";
 import { ProcessConnection, type ProcessEnd } from "./process-connection.ts";
 import {
-  configurationArguments,
   connectedLine,
   dialArguments,
   engineArguments,
@@ -14,6 +12,7 @@ import {
   type SshTarget,
 } from "./ssh-arguments.ts";
 import { sshFailure } from "./ssh-failure.ts";
+import { outputOf, realHostName, startSsh } from "./ssh-process.ts";
 import type { Transport } from "./transport.ts";
 
 /** Milliseconds a process may take to end when asked, before it is killed. */
@@ -32,33 +31,47 @@ interface Master {
 export class SshTransport implements Transport {
   /** A channel costs a process here, a process there, and some 90 ms. */
   readonly maxConnections = 4;
+  readonly callsPerConnection = 16;
   readonly sameMachine = false;
   readonly plaintext = false;
-  readonly publishedAddress: string;
+  #realHost: string;
   readonly #target: SshTarget;
   readonly #where: string;
   readonly #folder: ControlFolder | undefined;
   readonly #running = new Set<ProcessConnection>();
   readonly #forwards = new Map<number, number>();
+  #first: ProcessConnection | undefined;
   #master: Master | undefined;
   #closed = false;
 
-  private constructor(target: SshTarget, where: string, folder: ControlFolder | undefined, realHost: string) {
+  private constructor(target: SshTarget, where: string, folder: ControlFolder | undefined) {
     this.#target = target;
     this.#where = where;
     this.#folder = folder;
-    this.publishedAddress = realHost;
+    this.#realHost = target.host;
   }
 
   static async open(target: SshTarget, where: string): Promise<SshTransport> {
-    const [folder, realHost] = await Promise.all([ControlFolder.make(), realHostName(target)]);
-    return new SshTransport(target, where, folder, realHost);
+    const transport = new SshTransport(target, where, await ControlFolder.make());
+    // The connection is under way while ssh is asked what the host's name stands for.
+    transport.#first = transport.#begin();
+    transport.#realHost = (await realHostName(target)) ?? target.host;
+    return transport;
+  }
+
+  get publishedAddress(): string {
+    return this.#realHost;
   }
 
   async connect(signal?: AbortSignal): Promise<Duplex> {
     signal?.throwIfAborted();
-    if (!this.#folder) return this.#spawn(engineArguments(this.#target, { role: "none" }));
-    if (!this.#master) return this.#startMaster(this.#folder).connection;
+    const first = this.#first;
+    if (first) {
+      this.#first = undefined;
+      if (first.destroyed) throw this.#failure(await first.ended);
+      return first;
+    }
+    if (!this.#master) return this.#begin();
     const sharing = await this.#shared(this.#master);
     signal?.throwIfAborted();
     return this.#spawn(engineArguments(this.#target, sharing));
@@ -116,6 +129,15 @@ export class SshTransport implements Transport {
     await this.#folder?.remove();
   }
 
+  /** A connection to the host that needs no other one; the shared one, where connections can be shared. */
+  #begin(): ProcessConnection {
+    if (!this.#folder) return this.#spawn(engineArguments(this.#target, { role: "none" }));
+    const { connection } = this.#startMaster(this.#folder);
+    // Nobody may be listening yet when it fails: `connect` tells.
+    connection.on("error", () => {});
+    return connection;
+  }
+
   #startMaster(folder: ControlFolder): Master {
     const socket = folder.socket();
     const connection = this.#spawn(engineArguments(this.#target, { role: "master", socket }), undefined, true);
@@ -171,12 +193,8 @@ export class SshTransport implements Transport {
     outlivesUse = false,
   ): ProcessConnection {
     if (this.#closed) throw this.#failure({ exitCode: null, printed: "the connection was closed", cause: undefined });
-    const process = spawn("ssh", arguments_, {
-      stdio: ["pipe", "pipe", "pipe"],
-      env: sshVariables(),
-      // In a session of its own ssh outlives Ctrl-C, so that envctl can still put things back; it also cannot ask.
-      detached: !this.#target.interactive,
-    });
+    // In a session of its own ssh outlives Ctrl-C, so that envctl can still put things back; it also cannot ask.
+    const process = startSsh(arguments_, !this.#target.interactive);
     const connection = new ProcessConnection(process, explain, outlivesUse);
     this.#running.add(connection);
     void connection.ended.then(() => this.#running.delete(connection));
@@ -197,47 +215,13 @@ export class SshTransport implements Transport {
   }
 
   #dialFailure(address: string, port: number, end: ProcessEnd): EnvctlError {
-    const why = /open failed: (?:connect failed: )?(.+)/.exec(end.printed)?.[1];
-    if (why === undefined) return this.#failure(end);
+    // Which of the two it is, only the shared connection's own process is told.
+    if (!/forwarding (?:request )?failed|open failed/i.test(end.printed)) return this.#failure(end);
     return new EnvctlError({
       code: "dial-failed",
       exitCode: ExitCode.failed,
-      what: `the host cannot connect to ${address}:${port}: ${why.trim()}`,
+      what: `nothing on the host accepts connections to ${address}:${port}, or its ssh server forbids them`,
       where: this.#where,
     });
-  }
-}
-
-/** ssh is told to speak English: its words are read. */
-function sshVariables(): NodeJS.ProcessEnv {
-  return { ...process.env, LC_ALL: "C" };
-}
-
-/** What an alias of `~/.ssh/config` stands for. */
-async function realHostName(target: SshTarget): Promise<string> {
-  const process = spawn("ssh", configurationArguments(target), {
-    stdio: ["pipe", "pipe", "pipe"],
-    env: sshVariables(),
-  });
-  const connection = new ProcessConnection(process, () => new Error("ssh -G failed"));
-  const text = await outputOf(connection);
-  return /^hostname (\S+)$/m.exec(text ?? "")?.[1] ?? target.host;
-}
-
-/** All that a process prints; undefined where it fails. */
-async function outputOf(connection: ProcessConnection, signal?: AbortSignal): Promise<string | undefined> {
-  signal?.throwIfAborted();
-  const abort = () => connection.destroy();
-  signal?.addEventListener("abort", abort, { once: true });
-  try {
-    connection.end();
-    const chunks: Buffer[] = [];
-    for await (const chunk of connection) chunks.push(chunk);
-    return Buffer.concat(chunks).toString("utf8");
-  } catch {
-    signal?.throwIfAborted();
-    return undefined;
-  } finally {
-    signal?.removeEventListener("abort", abort);
   }
 }

@@ -1,0 +1,24 @@
+import type { IncomingMessage } from "node:http";
+
+/** The whole of a small answer. */
+export async function readText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** JSON where it is JSON. */
+export function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text; // `/_ping` answers `OK`.
+  }
+}
+
+/** Engine API, ErrorResponse: `{"message": "…"}`. Proxies in between answer whatever they like. */
+export function errorMessage(text: string): string {
+  const body = parseText(text);
+  if (body instanceof Object && "message" in body) return String(body.message);
+  return text.slice(0, 500);
+}
