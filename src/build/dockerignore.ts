@@ -5,11 +5,15 @@ interface Rule {
   /** Cleaned, without the `!`. */
   readonly pattern: string;
   readonly negated: boolean;
-  readonly expression: RegExp;
+  readonly current: RegExp;
+  readonly older: RegExp;
 }
 
-/** Which rules matched a directory: they hold for everything below it. */
-export type RuleMatches = readonly boolean[];
+/** Which rules matched a directory, in either reading: they hold for everything below it. */
+export interface RuleMatches {
+  readonly current: readonly boolean[];
+  readonly older: readonly boolean[];
+}
 
 export interface Verdict {
   readonly excluded: boolean;
@@ -17,13 +21,15 @@ export interface Verdict {
 }
 
 /**
- * `.dockerignore` as BuildKit reads it today (moby/patternmatcher, `MatchesUsingParentResults`), not as `.gitignore` is read:
- * `node_modules` is the root's only, `*` stops at slashes, case counts, and a later `!` brings back what lies below an
- * excluded directory. The JavaScript port on npm is case-insensitive, trips over `c++` and over files called `constructor`,
- * hence our own.
+ * `.dockerignore` as Docker reads it, not as `.gitignore` is read: `node_modules` is the root's only, `*` stops at slashes,
+ * case counts, and a later `!` brings back what lies below an excluded directory. The JavaScript port on npm is
+ * case-insensitive, trips over `c++` and over files called `constructor`, hence our own.
  *
- * Engines before 23 and the classic builder do not look below an excluded directory for exceptions with wildcards in them:
- * they deliver fewer files than listed here. They also read `**.log` as files called exactly `.log`.
+ * Engines disagree where patterns contradict each other, and on `**.log`. Up to 22 the last pattern that matches a path or
+ * a directory above it decides (moby, `MatchesOrParentMatches`); since then a pattern that would not have changed the
+ * directory's verdict is forgotten for what is in it (`MatchesUsingParentResults`). A file counts as excluded only if both
+ * readings exclude it: one too many in the fingerprint costs a build at worst, one too few would hide a change.
+ * (Older engines also don't look below excluded directories for exceptions with wildcards: they deliver fewer files.)
  */
 export class DockerIgnore {
   readonly #rules: readonly Rule[];
@@ -50,34 +56,39 @@ export class DockerIgnore {
       if (trimmed === "") continue;
       const negated = trimmed.startsWith("!");
       const pattern = clean(negated ? trimmed.slice(1).trim() : trimmed);
-      const expression = pattern === undefined ? undefined : compile(pattern);
-      if (pattern === undefined || expression === undefined) throw invalid(file, index + 1, line);
-      rules.push({ pattern, negated, expression });
+      const older = pattern === undefined ? undefined : compile(pattern);
+      if (pattern === undefined || older === undefined) throw invalid(file, index + 1, line);
+      rules.push({ pattern, negated, current: suffixExpression(pattern) ?? older, older });
     }
     return new DockerIgnore(rules);
   }
 
   /** Judges one path (slashes, relative to the context). `parent` is the verdict's `matches` of its directory. */
   judge(path: string, parent: RuleMatches | undefined): Verdict {
-    let excluded = false;
-    const matches = this.#rules.map((rule, index) => {
-      let match = parent?.[index] ?? false;
-      // As Docker does: a rule that could not change the verdict is not asked, and then does not hold below either.
-      if (!match && rule.negated === excluded) match = rule.expression.test(path);
-      if (match) excluded = !rule.negated;
+    let excludedNow = false;
+    const current = this.#rules.map((rule, index) => {
+      const known = parent?.current[index] ?? false;
+      const match = known || (rule.negated === excludedNow && rule.current.test(path));
+      if (match) excludedNow = !rule.negated;
       return match;
     });
-    return { excluded, matches };
+    let excludedBefore = false;
+    const older = this.#rules.map((rule, index) => {
+      const match = (parent?.older[index] ?? false) || rule.older.test(path);
+      if (match) excludedBefore = !rule.negated;
+      return match;
+    });
+    return { excluded: excludedNow && excludedBefore, matches: { current, older } };
   }
 
   /** Judges one path alone, its directories first. */
   excludes(path: string): boolean {
-    let verdict: Verdict = { excluded: false, matches: [] };
+    let verdict: Verdict | undefined;
     const names = path.split("/");
     for (const index of names.keys()) {
-      verdict = this.judge(names.slice(0, index + 1).join("/"), index === 0 ? undefined : verdict.matches);
+      verdict = this.judge(names.slice(0, index + 1).join("/"), verdict?.matches);
     }
-    return verdict.excluded;
+    return verdict?.excluded ?? false;
   }
 
   /** Whether an exception could bring back something below this excluded directory. */
@@ -105,11 +116,14 @@ function clean(pattern: string): string | undefined {
   return bare.length > 1 && bare.startsWith("/") ? bare.slice(1) : bare;
 }
 
+/** `**.log`, with nothing special behind the stars: for engines from 23 on every path that ends in it, for older `.log`. */
+function suffixExpression(pattern: string): RegExp | undefined {
+  const suffix = /^\*\*([^*?[\]\\/][^*?[\]\\]*)$/.exec(pattern)?.[1];
+  return suffix === undefined ? undefined : new RegExp(`${[...suffix].map(literal).join("")}$`, "u");
+}
+
 /** Undefined where Go's filepath.Match would call the pattern malformed. */
 function compile(pattern: string): RegExp | undefined {
-  // Docker's one irregularity: `**.log`, with nothing special behind the stars, means every path that ends in it.
-  const suffix = /^\*\*([^*?[\]\\/][^*?[\]\\]*)$/.exec(pattern)?.[1];
-  if (suffix !== undefined) return new RegExp(`${[...suffix].map(literal).join("")}$`, "u");
   let source = "^";
   const characters = [...pattern];
   for (let index = 0; index < characters.length; index += 1) {
