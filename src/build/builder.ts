@@ -4,7 +4,7 @@ import { delimiter, isAbsolute, join } from "node:path";
 import { execa } from "execa";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 
-export type BuilderKind = "buildx" | "buildkit" | "classic";
+type BuilderKind = "buildx" | "buildkit" | "classic";
 
 /** A program that builds images, found by trying it. */
 export interface Builder {

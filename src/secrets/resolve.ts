@@ -52,7 +52,7 @@ function own(values: Values, name: string): string | undefined {
 }
 
 /** Where secrets are kept, the stage's own first. */
-export function secretFiles(lookup: Pick<SecretLookup, "stage" | "directory">): readonly string[] {
+function secretFiles(lookup: Pick<SecretLookup, "stage" | "directory">): readonly string[] {
   const folder = join(lookup.directory, ".envctl");
   const common = join(folder, "secrets.env");
   return lookup.stage === undefined ? [common] : [join(folder, `secrets.${lookup.stage}.env`), common];
