@@ -18,7 +18,7 @@ const readings: readonly Reading[] = [
   },
   {
     pattern:
-      /(?:Bind for|listen \w+|cannot expose|rootlessport)[^\n]*?:(\d+)[^\n]*(?:already allocated|already in use)/i,
+      /(?:bind for|bind host port(?: for)?|listen \w+) (?:\[[^\]]*\]|[\w.]*):(\d+)\S*\s[^\n]*already (?:allocated|in use)/i,
     code: "port-taken",
     exitCode: ExitCode.failed,
     what: ([, port]) => `port ${port} of the host is taken by something else`,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -35,6 +36,9 @@ export interface Answer<Body> {
   readonly body: Body;
 }
 
+/** The connection a request takes: a kept-alive one, or its own. */
+type By = { readonly agent: ConnectionAgent } | { readonly createConnection: () => Duplex };
+
 /** Short calls that take longer than this (milliseconds) mean a frozen host. */
 const defaultTimeout = 60_000;
 
@@ -56,14 +60,21 @@ export class ApiClient {
 
   /** A call whose answer is small. The body is parsed JSON, trusted to have the shape the API's reference gives. */
   async call<Body = unknown>(call: Call): Promise<Answer<Body>> {
+    // One signal ends a whole command: that many calls listen to it is no leak, and node must not say so.
+    if (call.signal) setMaxListeners(0, call.signal);
     return this.#turnstile.pass(async () => {
       try {
-        return await this.#once<Body>(call);
+        return await this.#once<Body>(call, { agent: this.#agent });
       } catch (error) {
         // A kept-alive connection may have been closed by the engine the moment we used it; reading again is safe.
         if (!(error instanceof StaleConnection)) throw error;
         if (call.method !== "GET") throw connectionLost(error.cause, this.where, call.doing);
-        return await this.#once<Body>(call);
+        const connection = await this.#transport.connect(call.signal);
+        try {
+          return await this.#once<Body>(call, { createConnection: () => connection });
+        } finally {
+          connection.destroy();
+        }
       }
     }, call.signal);
   }
@@ -138,8 +149,8 @@ export class ApiClient {
     this.#agent.destroy();
   }
 
-  async #once<Body>(call: Call): Promise<Answer<Body>> {
-    const request = this.#request(call, { agent: this.#agent });
+  async #once<Body>(call: Call, by: By): Promise<Answer<Body>> {
+    const request = this.#request(call, by);
     const limit = call.timeout ?? defaultTimeout;
     const timer = setTimeout(() => request.destroy(this.#tooSlow(call, limit)), limit);
     try {
@@ -163,7 +174,7 @@ export class ApiClient {
     return { status, headers: response.headers, body: body as Body };
   }
 
-  #request(call: Call, connection: { agent: ConnectionAgent } | { createConnection: () => Duplex }): ClientRequest {
+  #request(call: Call, by: By): ClientRequest {
     const query = new URLSearchParams();
     for (const [key, value] of Object.entries(call.query ?? {})) {
       if (value !== undefined) query.set(key, String(value));
@@ -171,7 +182,7 @@ export class ApiClient {
     const search = query.size > 0 ? `?${query}` : "";
     const json = call.body && !isStream(call.body) ? Buffer.from(JSON.stringify(call.body)) : undefined;
     return httpRequest({
-      ...connection,
+      ...by,
       ...(call.signal ? { signal: call.signal } : {}),
       method: call.method,
       path: `${this.prefix}${call.path}${search}`,
