@@ -1,0 +1,54 @@
+import type { Environment, PortBinding } from "./model.ts";
+import type { Path, Problems } from "./problems.ts";
+
+interface Claim {
+  readonly who: string;
+  readonly path: Path;
+  readonly port: PortBinding;
+}
+
+/** Two containers on one host cannot publish the same port, be they of one stage or of two. */
+export function checkPorts(environment: Environment, problems: Problems): void {
+  const claims = new Map<string, Claim[]>();
+  for (const stage of environment.stages) {
+    for (const [index, host] of stage.hosts.entries()) {
+      const mine = claims.get(host.name) ?? [];
+      claims.set(host.name, mine);
+      stage.app.ports.forEach((port, at) => {
+        claim(
+          mine,
+          { who: `stage ${stage.name}`, path: ["stages", stage.name, "ports", at], port },
+          host.name,
+          problems,
+        );
+      });
+      // Services live on the first host alone.
+      for (const service of index === 0 ? stage.services : []) {
+        service.ports.forEach((port, at) => {
+          const who = `service ${service.name} in ${stage.name}`;
+          claim(mine, { who, path: ["services", service.name, "ports", at], port }, host.name, problems);
+        });
+      }
+    }
+  }
+}
+
+function claim(claims: Claim[], next: Claim, host: string, problems: Problems): void {
+  const rival = claims.find((other) => clash(other.port, next.port));
+  if (rival) {
+    const { hostPort, protocol } = next.port;
+    problems.error(
+      next.path,
+      `port ${hostPort}${protocol === "udp" ? "/udp" : ""} of ${host} is taken by ${rival.who} already`,
+      "give one of them another port, or another host",
+    );
+  }
+  claims.push(next);
+}
+
+function clash(left: PortBinding, right: PortBinding): boolean {
+  if (left.hostPort !== right.hostPort || left.protocol !== right.protocol) return false;
+  const everywhere = (address: string | undefined) =>
+    address === undefined || address === "0.0.0.0" || address === "::";
+  return everywhere(left.address) || everywhere(right.address) || left.address === right.address;
+}

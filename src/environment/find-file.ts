@@ -1,0 +1,62 @@
+import { readFile, stat } from "node:fs/promises";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+
+const names = ["envctl.yaml", "envctl.yml"] as const;
+/** An environment file is written by people: what is larger is something else. Bytes. */
+const maximumSize = 1024 * 1024;
+
+/** The environment file: the one that is named, or the nearest one in this folder or above. Throws `environment-missing` (exit 2). */
+export async function findEnvironmentFile(directory: string, named: string | undefined): Promise<string> {
+  if (named !== undefined) {
+    const path = isAbsolute(named) ? named : resolve(directory, named);
+    if (await isFile(path)) return path;
+    throw missing(`there is no environment file ${named}`, path);
+  }
+  for (let folder = resolve(directory); ; folder = dirname(folder)) {
+    for (const name of names) if (await isFile(join(folder, name))) return join(folder, name);
+    if (folder === dirname(folder)) throw missing(`there is no ${names[0]} in this folder or above`, directory);
+  }
+}
+
+/** Its text. Throws `environment-invalid` (exit 2) for what cannot be an environment file. */
+export async function readEnvironmentFile(path: string): Promise<string> {
+  const { size } = await stat(path);
+  if (size > maximumSize)
+    throw unreadable(path, `it has ${size} bytes; an environment file has at most ${maximumSize}`);
+  const bytes = await readFile(path);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw unreadable(path, "it is not UTF-8 text");
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function missing(what: string, where: string): EnvctlError {
+  return new EnvctlError({
+    code: "environment-missing",
+    exitCode: ExitCode.usage,
+    what,
+    where,
+    state: "nothing was touched",
+    next: "envctl init",
+  });
+}
+
+function unreadable(where: string, why: string): EnvctlError {
+  return new EnvctlError({
+    code: "environment-invalid",
+    exitCode: ExitCode.usage,
+    what: `the environment file cannot be read: ${why}`,
+    where,
+    state: "nothing was touched",
+  });
+}

@@ -1,0 +1,196 @@
+import {
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+  Scalar,
+  type YAMLMap,
+} from "yaml";
+import { didYouMean } from "../base/suggest.ts";
+import { interpolate } from "./interpolate.ts";
+import type { Path, Problems } from "./problems.ts";
+
+/** Aliases may save typing, but not blow a small file up to a large one. */
+const maximumNodes = 50_000;
+const maximumDepth = 64;
+
+/** The document as plain data, and for each scalar the text that was written (after interpolation). */
+export interface ParsedDocument {
+  readonly value: unknown;
+  /** By `pathText`: `022` where the value is the number 22. */
+  readonly texts: ReadonlyMap<string, string>;
+  /** Paths whose text came from a variable: their type may still be adapted to what is wanted. */
+  readonly interpolated: ReadonlySet<string>;
+  /** Paths of scalars without quotes. */
+  readonly plain: ReadonlySet<string>;
+}
+
+export interface ParseOptions {
+  readonly lookUp: (variable: string) => string | undefined;
+  readonly variableNames: readonly string[];
+  /** True for paths whose unset variables do not matter: they belong to another stage. */
+  readonly lenient: (path: Path) => boolean;
+}
+
+/** Reads YAML 1.2, replaces variables in its scalars, and reports every mistake. Never throws for what the file says. */
+export function parseDocument(problems: Problems, options: ParseOptions): ParsedDocument | undefined {
+  const { text } = problems.source;
+  const documents = parseAllDocuments(text, {
+    lineCounter: new LineCounter(),
+    prettyErrors: false,
+    uniqueKeys: true,
+    merge: true,
+    logLevel: "silent",
+  });
+  if (!Array.isArray(documents) || documents.length === 0) {
+    problems.at("error", 0, 1, [], "the file is empty", "envctl init writes a first one");
+    return undefined;
+  }
+  const [document, second] = documents;
+  if (!document) return undefined;
+  for (const error of document.errors) {
+    const [start, end] = error.pos;
+    problems.at("error", start, end, [], yamlMessage(error.code, error.message), yamlHint(error.code));
+  }
+  if (second) {
+    problems.at("error", second.range[0], second.range[0] + 3, [], "the file has more than one YAML document");
+  }
+  if (problems.hasErrors) return undefined;
+  if (!document.contents) {
+    problems.at("error", 0, 1, [], "the file is empty", "envctl init writes a first one");
+    return undefined;
+  }
+  const walk = new Walk(problems, options, document.contents);
+  const value = walk.read(document.contents, [], 0);
+  return { value, texts: walk.texts, interpolated: walk.interpolated, plain: walk.plain };
+}
+
+class Walk {
+  readonly texts = new Map<string, string>();
+  readonly interpolated = new Set<string>();
+  readonly plain = new Set<string>();
+  readonly #problems: Problems;
+  readonly #options: ParseOptions;
+  readonly #anchors = new Map<string, Node>();
+  #count = 0;
+  #stopped = false;
+
+  constructor(problems: Problems, options: ParseOptions, root: Node) {
+    this.#problems = problems;
+    this.#options = options;
+    problems.locate([], undefined, root);
+  }
+
+  read(node: Node | null | undefined, path: Path, depth: number): unknown {
+    this.#count += 1;
+    if (!node || this.#stopped) return null;
+    if (this.#count > maximumNodes || depth > maximumDepth) {
+      this.#stopped = true;
+      const why =
+        depth > maximumDepth
+          ? `the file is nested more than ${maximumDepth} levels deep`
+          : "aliases make this file too large";
+      this.#problems.at("error", node.range?.[0] ?? 0, node.range?.[1] ?? 1, path, why);
+      return null;
+    }
+    if ("anchor" in node && typeof node.anchor === "string") this.#anchors.set(node.anchor, node);
+    if (isAlias(node)) {
+      const target = this.#anchors.get(node.source);
+      if (target) return this.read(target, path, depth + 1);
+      this.#problems.at(
+        "error",
+        node.range?.[0] ?? 0,
+        node.range?.[1] ?? 1,
+        path,
+        `there is no anchor \`&${node.source}\` before this alias`,
+      );
+      return null;
+    }
+    if (isMap(node)) return this.#readMap(node, path, depth);
+    if (isSeq(node)) {
+      return node.items.map((item, index) => {
+        const inner = [...path, index];
+        const child = item as Node;
+        this.#problems.locate(inner, undefined, child);
+        return this.read(child, inner, depth + 1);
+      });
+    }
+    return isScalar(node) ? this.#readScalar(node, path) : null;
+  }
+
+  #readMap(map: YAMLMap, path: Path, depth: number): Record<string, unknown> {
+    const result: Record<string, unknown> = Object.create(null);
+    for (const pair of map.items) {
+      if (!isPair(pair)) continue;
+      const key = pair.key as Node;
+      const value = (pair.value ?? undefined) as Node | undefined;
+      if (!isScalar(key) || key.value === null || typeof key.value === "object") {
+        this.#problems.at("error", key?.range?.[0] ?? 0, key?.range?.[1] ?? 1, path, "a key must be a plain word");
+        continue;
+      }
+      if (key.value === "<<" || typeof key.value === "symbol") {
+        const merged = this.read(value, path, depth + 1);
+        for (const part of Array.isArray(merged) ? merged : [merged]) {
+          if (typeof part === "object" && part !== null)
+            for (const [name, inner] of Object.entries(part)) if (!(name in result)) result[name] = inner;
+        }
+        continue;
+      }
+      const name = key.source ?? String(key.value);
+      const inner = [...path, name];
+      this.#problems.locate(inner, key, value);
+      result[name] = this.read(value, inner, depth + 1);
+    }
+    return result;
+  }
+
+  #readScalar(node: Scalar, path: Path): unknown {
+    const written = node.source ?? String(node.value);
+    const plain = node.type === Scalar.PLAIN;
+    const replaced = interpolate(written, this.#options.lookUp);
+    const start = (node.range?.[0] ?? 0) + (plain ? 0 : 1);
+    if (!this.#options.lenient(path)) {
+      for (const error of replaced.errors) {
+        const at =
+          node.type === Scalar.PLAIN || node.type === Scalar.QUOTE_SINGLE || node.type === Scalar.QUOTE_DOUBLE
+            ? start + error.offset
+            : start;
+        this.#problems.at("error", at, at + error.length, path, error.message, this.#unsetHint(error.variable));
+      }
+    }
+    const key = placeOf(path);
+    this.texts.set(key, replaced.text);
+    if (plain) this.plain.add(key);
+    if (!replaced.changed) return node.value;
+    this.interpolated.add(key);
+    return replaced.text;
+  }
+
+  #unsetHint(variable: string | undefined): string | undefined {
+    if (variable === undefined) return undefined;
+    const meant = didYouMean(variable, this.#options.variableNames);
+    const fallback = `set it, put it in .env, or write \${${variable}:-default}`;
+    return meant === undefined ? fallback : `did you mean \`${meant}\`? Or ${fallback}`;
+  }
+}
+
+/** Same as `pathText`, kept apart because paths may hold any key. */
+export function placeOf(path: Path): string {
+  return JSON.stringify(path);
+}
+
+function yamlMessage(code: string, message: string): string {
+  if (code === "DUPLICATE_KEY") return "this key is there twice";
+  if (code === "TAB_AS_INDENT") return "a tab is used to indent";
+  return `this is not YAML: ${message.split("\n")[0]?.toLowerCase() ?? code}`;
+}
+
+function yamlHint(code: string): string | undefined {
+  if (code === "TAB_AS_INDENT") return "YAML indents with spaces";
+  if (code === "DUPLICATE_KEY") return "keep one of them";
+  return undefined;
+}

@@ -1,0 +1,157 @@
+import { resolve as resolvePath } from "node:path";
+import { parseImageReference, parseOwnRepository } from "../base/reference.ts";
+import type { EnvironmentDocument, ServiceDocument, StageDocument } from "./document.ts";
+import type { Environment, ImageDefinition, Rollout, Service, Stage, Task } from "./model.ts";
+import type { Path } from "./problems.ts";
+import { readHosts } from "./read-hosts.ts";
+import {
+  type Reading,
+  readCommand,
+  readDuration,
+  readEnv,
+  readEnvFiles,
+  readPorts,
+  readVolumes,
+} from "./read-values.ts";
+import { readWorkload } from "./read-workload.ts";
+import { orderStages } from "./stage-order.ts";
+
+/** Completes a document of the right shape with defaults, and reports what its shape alone does not show. */
+export function resolveEnvironment(reading: Reading, file: string, document: EnvironmentDocument): Environment {
+  const image = readImage(reading, document);
+  const order = orderStages(document.stages, ["stages"], reading.problems);
+  for (const name of Object.keys(document.services ?? {})) {
+    if (name === "app")
+      reading.problems.keyError(["services", name], "a service cannot be called `app`: that is the image itself");
+  }
+  return {
+    name: document.name,
+    file,
+    directory: reading.directory,
+    image,
+    stages: order.map(({ name, after }) => readStage(reading, document, image, name, after)),
+    tasks: Object.entries(document.tasks ?? {}).map(([name, task]): Task => {
+      const path = ["tasks", name];
+      return {
+        name,
+        command: readCommand(reading, [...path, "command"], task.command) ?? [],
+        when: task.when === "before-switch" ? "before-switch" : "manual",
+        timeout: readDuration(reading, [...path, "timeout"], task.timeout, 600_000),
+      };
+    }),
+  };
+}
+
+function readImage(reading: Reading, document: EnvironmentDocument): ImageDefinition {
+  const { image } = document;
+  const context = resolvePath(reading.directory, image.context ?? ".");
+  return {
+    ...readRepository(reading, ["image", "repository"], image.repository),
+    context,
+    dockerfile: resolvePath(context, image.dockerfile ?? "Dockerfile"),
+    target: image.target,
+    args: readEnv(reading, ["image", "args"], image.args),
+    secrets: image.secrets ?? [],
+    platforms: image.platforms ?? [],
+  };
+}
+
+function readRepository(reading: Reading, path: Path, text: string): { registry: string | undefined; path: string } {
+  const repository = parseOwnRepository(text);
+  if (repository) return repository;
+  const hint = /[A-Z]/.test(text)
+    ? `did you mean \`${text.toLowerCase()}\`? Repositories are in lower case`
+    : /[:@][^/]*$/.test(text)
+      ? "leave the tag or digest away: envctl chooses it"
+      : "such as registry.example.com/team/shop, or shop for the registry that envctl brings along";
+  reading.problems.error(path, `"${text}" is no name of a repository`, hint);
+  return { registry: undefined, path: "invalid" };
+}
+
+function readStage(
+  reading: Reading,
+  document: EnvironmentDocument,
+  image: ImageDefinition,
+  name: string,
+  after: readonly string[],
+): Stage {
+  const path = ["stages", name];
+  const stage: StageDocument = document.stages[name] ?? {};
+  const hosts = readHosts(reading, [...path, "hosts"], stage.hosts);
+  const replicas = stage.replicas ?? 1;
+  const ports = readPorts(reading, [...path, "ports"], stage.ports);
+  if (replicas > 1 && ports.length > 0) {
+    reading.problems.error(
+      [...path, "replicas"],
+      `${replicas} containers cannot share a published port`,
+      "take `ports` away, or run one container on each host",
+    );
+  }
+  return {
+    name,
+    after,
+    hosts,
+    repository:
+      stage.repository === undefined
+        ? { registry: image.registry, path: image.path }
+        : readRepository(reading, [...path, "repository"], stage.repository),
+    app: readWorkload(reading, ["app"], document.app ?? {}, {
+      name: "app",
+      ports,
+      env: {
+        ...readEnvFiles(reading, [...path, "env_file"], stage.env_file),
+        ...readEnv(reading, [...path, "env"], stage.env),
+      },
+      secrets: stage.secrets ?? [],
+      volumes: readVolumes(reading, [...path, "volumes"], stage.volumes),
+      resources: stage.resources,
+      resourcesPath: [...path, "resources"],
+      replicas,
+    }),
+    services: Object.entries(document.services ?? {})
+      .filter(([, service]) => service.stages === undefined || service.stages.includes(name))
+      .map(([serviceName, service]) => readService(reading, ["services", serviceName], serviceName, service)),
+    rollout: readRollout(reading, [...path, "rollout"], stage.rollout),
+  };
+}
+
+function readService(reading: Reading, path: Path, name: string, document: ServiceDocument): Service {
+  const image = parseImageReference(document.image);
+  if (!image) {
+    reading.problems.error(
+      [...path, "image"],
+      `"${document.image}" is no image reference`,
+      "such as postgres:16, or registry.example.com/team/queue:3",
+    );
+  } else if ((image.tag === undefined || image.tag === "latest") && !image.digest) {
+    reading.problems.warning(
+      [...path, "image"],
+      `\`${document.image}\` has no fixed version`,
+      "its digest is pinned in envctl.lock all the same; name a version such as postgres:16",
+    );
+  }
+  return {
+    ...readWorkload(reading, path, document, {
+      name,
+      ports: readPorts(reading, [...path, "ports"], document.ports),
+      env: readEnvFiles(reading, [...path, "env_file"], document.env_file),
+      secrets: [],
+      volumes: [],
+      resources: undefined,
+      resourcesPath: path,
+      replicas: 1,
+    }),
+    image: image ?? { registry: "docker.io", path: "invalid" },
+    imageText: document.image,
+  };
+}
+
+function readRollout(reading: Reading, path: Path, document: StageDocument["rollout"]): Rollout {
+  return {
+    batch: document?.batch ?? 1,
+    pause: readDuration(reading, [...path, "pause"], document?.pause, 0),
+    onFailure: document?.on_failure ?? "rollback",
+    keep: document?.keep ?? 3,
+    timeout: readDuration(reading, [...path, "timeout"], document?.timeout, 120_000),
+  };
+}

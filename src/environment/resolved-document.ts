@@ -1,0 +1,101 @@
+import { formatDuration } from "../base/duration.ts";
+import type { Environment, Health, PortBinding, Service, Stage, Workload } from "./model.ts";
+
+const secretive = /pass(?:word|wd|phrase)?|secret|token|credential|private|api_?key|access_?key/i;
+const mask = "<masked>";
+
+/** What is in force, in the words of the environment file, with all defaults; values that look secret are masked. */
+export function resolvedDocument(environment: Environment, stageName: string | undefined): unknown {
+  const { image } = environment;
+  const stages = environment.stages.filter((stage) => stageName === undefined || stage.name === stageName);
+  return {
+    name: environment.name,
+    image: {
+      repository: repositoryText(image),
+      context: image.context,
+      dockerfile: image.dockerfile,
+      ...(image.target === undefined ? {} : { target: image.target }),
+      args: maskEnv(image.args),
+      secrets: image.secrets,
+      platforms: image.platforms,
+    },
+    tasks: Object.fromEntries(
+      environment.tasks.map(({ name, command, when, timeout }) => [
+        name,
+        { command, when, timeout: formatDuration(timeout) },
+      ]),
+    ),
+    stages: Object.fromEntries(stages.map((stage) => [stage.name, stageDocument(stage)])),
+  };
+}
+
+function stageDocument(stage: Stage) {
+  const { rollout } = stage;
+  return {
+    after: stage.after,
+    hosts: stage.hosts.map((host) => host.name),
+    repository: repositoryText(stage.repository),
+    replicas: stage.app.replicas,
+    app: workloadDocument(stage.app),
+    services: Object.fromEntries(stage.services.map((service) => [service.name, serviceDocument(service)])),
+    rollout: {
+      batch: rollout.batch,
+      pause: formatDuration(rollout.pause),
+      on_failure: rollout.onFailure,
+      keep: rollout.keep,
+      timeout: formatDuration(rollout.timeout),
+    },
+  };
+}
+
+function serviceDocument(service: Service) {
+  return { image: service.imageText, ...workloadDocument(service) };
+}
+
+function workloadDocument(workload: Workload) {
+  const secrets = Object.fromEntries(workload.secrets.map((name) => [name, "<secret>"]));
+  return withoutUndefined({
+    command: workload.command,
+    entrypoint: workload.entrypoint,
+    user: workload.user,
+    port: workload.port,
+    ports: workload.ports.map(portText),
+    env: { ...maskEnv(workload.env), ...secrets },
+    volumes: workload.volumes.map((mount) => `${mount.source}:${mount.target}${mount.readOnly ? ":ro" : ""}`),
+    health: workload.health ? healthDocument(workload.health) : false,
+    stop: withoutUndefined({ signal: workload.stop.signal, grace: formatDuration(workload.stop.grace) }),
+    resources: withoutUndefined({ ...workload.resources }),
+  });
+}
+
+function healthDocument(health: Health) {
+  const { interval, timeout, retries } = health;
+  const timing = { interval: formatDuration(interval), timeout: formatDuration(timeout), retries };
+  if (health.kind === "http") return { path: health.path, port: health.port, ...timing };
+  return health.kind === "tcp" ? { tcp: health.port, ...timing } : { command: health.command, ...timing };
+}
+
+function portText(port: PortBinding): string {
+  const address =
+    port.address === undefined ? "" : `${port.address.includes(":") ? `[${port.address}]` : port.address}:`;
+  return `${address}${port.hostPort}:${port.containerPort}${port.protocol === "udp" ? "/udp" : ""}`;
+}
+
+function repositoryText(repository: { readonly registry: string | undefined; readonly path: string }): string {
+  return repository.registry === undefined ? repository.path : `${repository.registry}/${repository.path}`;
+}
+
+function maskEnv(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [name, secretive.test(name) ? mask : withoutPassword(value)]),
+  );
+}
+
+/** `postgres://user:secret@host` has a secret in it under whatever name. */
+function withoutPassword(value: string): string {
+  return value.replace(/(\w+:\/\/[^\s/:@]*):[^\s/@]+@/g, `$1:${mask}@`);
+}
+
+function withoutUndefined(document: Readonly<Record<string, unknown>>) {
+  return Object.fromEntries(Object.entries(document).filter(([, value]) => value !== undefined));
+}
