@@ -6,7 +6,7 @@ import { run } from "./command.ts";
 import { findProgram } from "./install.ts";
 import { type LabNames, labNames } from "./names.ts";
 import { addresses } from "./network.ts";
-import { isAlive, kill, type ProcessRecord, startDaemon } from "./processes.ts";
+import { isAlive, kill, type ProcessRecord, recordOf, startDaemon } from "./processes.ts";
 import type { HostState } from "./state.ts";
 
 /** What engines need to know of the lab that they are part of. */
@@ -28,8 +28,8 @@ async function commonArguments(around: EngineSurroundings, name: string, folder:
   // Engines before 23 take their identity from a key in /etc/docker, and would all be one and the same.
   const settings = major < 23 ? { "deprecated-key-path": `${folder}/key.json` } : {};
   await writeFile(`${folder}/daemon.json`, JSON.stringify(settings));
-  // A pidfile of an engine that was killed may name a process that is somebody else's now.
-  await rm(`${folder}/docker.pid`, { force: true });
+  // Left by an engine that was killed, these may name other processes, or ones whose end nobody has taken note of.
+  for (const file of ["docker.pid", "run/containerd/containerd.pid"]) await rm(`${folder}/${file}`, { force: true });
   return [
     `--config-file=${folder}/daemon.json`,
     `--data-root=${folder}/data`,
@@ -76,7 +76,7 @@ export async function startLocalEngine(around: EngineSurroundings, folder: strin
     ...(await commonArguments(around, "local", folder)),
     `--bridge=${around.names.localBridge}`,
     `--default-address-pool=base=${addresses.localPool(around.subnet)},size=24`,
-    // The lab writes the few rules needed itself (packet-filter.ts): what an engine writes, nobody takes out.
+    // The lab writes the few rules needed itself (network-rules.ts): what an engine writes, nobody takes out.
     "--iptables=false",
     "--ip6tables=false",
   ];
@@ -104,8 +104,12 @@ async function started(command: string, args: readonly string[], folder: string)
 }
 
 /** A crash: the engine gets no chance to stop its containers. */
-export async function crashEngine(record: ProcessRecord | undefined): Promise<void> {
-  if (record) await kill(record, "SIGKILL");
+export async function crashEngine(host: HostState): Promise<void> {
+  if (host.engine) await kill(host.engine, "SIGKILL");
+  // Its containerd follows by itself (PR_SET_PDEATHSIG), but a little later than we may want to start a new one.
+  const pid = Number(await readFile(`${host.folder}/run/containerd/containerd.pid`, "utf8").catch(() => "0"));
+  const containerd = pid > 0 ? recordOf(pid) : undefined;
+  if (containerd) await kill(containerd, "SIGKILL");
 }
 
 /** Whether a Docker engine answers on this unix socket (Engine API: GET /_ping). */

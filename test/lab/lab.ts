@@ -83,7 +83,7 @@ export async function useLab(name?: string): Promise<Lab> {
     heal: (host) => setCable(find(host), "up"),
     killEngine: (host) =>
       change(host, async (found) => {
-        await crashEngine(found.engine);
+        await crashEngine(found);
         return { engine: undefined };
       }),
     startEngine: (host) =>

@@ -5,7 +5,7 @@ import { execa } from "execa";
 import { attempt } from "./command.ts";
 import type { LabNames } from "./names.ts";
 import { claimedSubnet, releaseSubnet, removeNetwork } from "./network.ts";
-import { removeRules } from "./packet-filter.ts";
+import { restoreNetwork } from "./network-rules.ts";
 import { processesOf } from "./processes.ts";
 import type { HostState } from "./state.ts";
 
@@ -20,7 +20,7 @@ export async function lowerLab(names: LabNames): Promise<void> {
   await unmountBelow(names.folder);
   await removeNetwork(names, subnet);
   const others = await releaseSubnet(names);
-  await removeRules(names, others);
+  await restoreNetwork(names, others);
   await removeControlGroups(names.controlGroup);
   await rm(names.folder, { recursive: true, force: true });
 }

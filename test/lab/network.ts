@@ -62,6 +62,9 @@ export async function createHostNetwork(names: LabNames, subnet: number, host: H
   const inside = ["-n", host.namespace];
   await run("ip", ["netns", "add", host.namespace]);
   await run("ip", ["link", "add", host.link, "type", "veth", "peer", "name", "eth0", "netns", host.namespace]);
+  // The same for a host that takes a former one's address: neighbours remember for a long time who had it.
+  const hardware = `02:00:0a:${[subnet, 0, host.index].map((part) => part.toString(16).padStart(2, "0")).join(":")}`;
+  await run("ip", [...inside, "link", "set", "eth0", "address", hardware]);
   await run("ip", ["link", "set", host.link, "master", names.bridge, "up"]);
   await run("ip", [...inside, "address", "add", `${host.ip}/24`, "dev", "eth0"]);
   await run("ip", [...inside, "link", "set", "lo", "up"]);

@@ -8,7 +8,7 @@ import { installPackages } from "./install.ts";
 import { lowerLab } from "./lower.ts";
 import { type LabNames, sharedFolder } from "./names.ts";
 import { addresses, claimSubnet, createBridges, setCable } from "./network.ts";
-import { addRules, rememberPacketFilter } from "./packet-filter.ts";
+import { addRules, rememberNetwork } from "./network-rules.ts";
 import { isAlive, type ProcessRecord } from "./processes.ts";
 import { startOpenRegistry, startSecureRegistry } from "./registries.ts";
 import { createClientKey, writeSshConfig } from "./secure-shell.ts";
@@ -85,7 +85,7 @@ async function build(names: LabNames, options: RaiseOptions): Promise<LabState> 
   await mkdir(folder, { recursive: true, mode: 0o711 });
   const existing = await existingEngine(names);
   const subnet = await exclusively(`${sharedFolder}.lock`, async () => {
-    await rememberPacketFilter();
+    await rememberNetwork();
     const claimed = await claimSubnet(names);
     await createBridges(names, claimed, existing === undefined);
     return claimed;

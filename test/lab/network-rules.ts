@@ -1,21 +1,25 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
 import { attempt, run } from "./command.ts";
 import { type LabNames, sharedFolder } from "./names.ts";
 import { addresses } from "./network.ts";
 
 const forwarding = "/proc/sys/net/ipv4/ip_forward";
+const namespaceFolder = "/run/netns";
 const before = `${sharedFolder}/before.json`;
 
 interface Before {
   readonly forwarding: string;
   readonly tables: readonly string[];
+  /** Whether ip-netns(8) had been used here: from its first use on, its folder is a mount of its own. */
+  readonly namespaces: boolean;
 }
 
-/** Writes down how the machine was before the first lab, so that the last one can put it back. */
-export async function rememberPacketFilter(): Promise<void> {
+/** Writes down how the machine's network was before the first lab, so that the last one can put it back. */
+export async function rememberNetwork(): Promise<void> {
   await mkdir(sharedFolder, { recursive: true });
   const tables = [...(await run("iptables-save", [])).matchAll(/^\*(\w+)$/gm)].map((match) => match[1] ?? "");
-  const state: Before = { forwarding: (await readFile(forwarding, "utf8")).trim(), tables };
+  const namespaces = await isMounted(namespaceFolder);
+  const state: Before = { forwarding: (await readFile(forwarding, "utf8")).trim(), tables, namespaces };
   await writeFile(before, JSON.stringify(state), { flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error;
   });
@@ -40,7 +44,7 @@ export async function addRules(names: LabNames, subnet: number): Promise<void> {
 }
 
 /** Takes out the lab's rules, and with the last lab puts back the rest. */
-export async function removeRules(names: LabNames, otherLabs: number): Promise<void> {
+export async function restoreNetwork(names: LabNames, otherLabs: number): Promise<void> {
   let table = "";
   for (const line of (await run("iptables-save", [])).split("\n")) {
     if (line.startsWith("*")) table = line.slice(1);
@@ -55,6 +59,7 @@ export async function removeRules(names: LabNames, otherLabs: number): Promise<v
   const state = JSON.parse(text) as Before;
   await writeFile(forwarding, state.forwarding);
   await removeEmptyTables(state.tables);
+  if (!state.namespaces) await unmountNamespaces();
   await rm(sharedFolder, { recursive: true, force: true });
 }
 
@@ -66,4 +71,16 @@ async function removeEmptyTables(existing: readonly string[]): Promise<void> {
     const isPristine = content.split("\n").every((line) => line === "" || /^:\w+ ACCEPT /.test(line));
     if (isPristine && !existing.includes(table)) await attempt("nft", ["delete", "table", "ip", table]);
   }
+}
+
+async function isMounted(folder: string): Promise<boolean> {
+  return (await readFile("/proc/self/mountinfo", "utf8")).split("\n").some((line) => line.split(" ")[4] === folder);
+}
+
+/** Only while it is empty: meanwhile somebody else may have made namespaces too. */
+async function unmountNamespaces(): Promise<void> {
+  const entries = await readdir(namespaceFolder).catch(() => undefined);
+  if (entries?.length !== 0 || !(await isMounted(namespaceFolder))) return;
+  await run("umount", [namespaceFolder]);
+  await rmdir(namespaceFolder);
 }
