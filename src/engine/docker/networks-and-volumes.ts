@@ -1,8 +1,10 @@
+import { setTimeout } from "node:timers/promises";
 import { EnvctlError, ExitCode } from "../../base/errors.ts";
 import type { Labels, ObservedNamed } from "../engine.ts";
 import type { ApiClient } from "./api.ts";
 import type { NamedInspect } from "./api-types.ts";
 import { labelFilter } from "./label-filter.ts";
+import { unixTimestamp } from "./unix-timestamp.ts";
 
 /** Networks and volumes of one engine: things with a name and labels. */
 export class NetworksAndVolumes {
@@ -13,19 +15,18 @@ export class NetworksAndVolumes {
   }
 
   async ensureNetwork(name: string, labels: Labels, signal?: AbortSignal): Promise<void> {
-    const existing = await this.#networksNamed(name, signal);
-    if (existing.length === 0) {
-      await this.#api.call({
-        method: "POST",
-        path: "/networks/create",
-        // Without the check engines before API 1.44 make a second network of the same name.
-        body: { Name: name, CheckDuplicate: true, Driver: "bridge", Labels: labels },
-        doing: `creating network ${name}`,
-        // Somebody else made it between our look and our call.
-        accept: [409],
-        signal,
-      });
-    }
+    if ((await this.#networksNamed(name, signal)).length > 0) return;
+    const answer = await this.#api.call<{ readonly Id?: string } | undefined>({
+      method: "POST",
+      path: "/networks/create",
+      // Without the check engines before API 1.44 make a second network of the same name at any time.
+      body: { Name: name, CheckDuplicate: true, Driver: "bridge", Labels: labels },
+      doing: `creating network ${name}`,
+      // Somebody else made it between our look and our call.
+      accept: [409],
+      signal,
+    });
+    if (answer.body?.Id !== undefined) await this.#yieldToOlder(name, answer.body.Id, signal);
   }
 
   async networks(labels: Labels, signal?: AbortSignal): Promise<ObservedNamed[]> {
@@ -101,6 +102,20 @@ export class NetworksAndVolumes {
     });
   }
 
+  /**
+   * Even with their check, old engines make two networks of one name for callers that come at the same moment, and
+   * then refuse to attach anything to either. The oldest stays; where it seems that nobody else will yield, we do.
+   */
+  async #yieldToOlder(name: string, id: string, signal?: AbortSignal): Promise<void> {
+    const looks = 20;
+    for (let look = 1; look <= looks; look += 1) {
+      const twins = [...(await this.#networksNamed(name, signal))].sort(byAge);
+      if (twins.length <= 1) return;
+      if (twins[0]?.Id !== id || look === looks) await this.removeNetwork(id, signal);
+      else await setTimeout(50, undefined, signal ? { signal } : {});
+    }
+  }
+
   /** The filter matches parts of names, so the exact ones are picked here. */
   async #networksNamed(name: string, signal?: AbortSignal): Promise<readonly NamedInspect[]> {
     const answer = await this.#api.call<readonly NamedInspect[]>({
@@ -112,6 +127,11 @@ export class NetworksAndVolumes {
     });
     return answer.body.filter((network) => network.Name === name);
   }
+}
+
+function byAge(left: NamedInspect, right: NamedInspect): number {
+  const key = ({ Created = "", Id = "" }: NamedInspect) => `${unixTimestamp(Created).padStart(30)} ${Id}`;
+  return key(left) < key(right) ? -1 : 1;
 }
 
 function observedNamed(inspect: NamedInspect): ObservedNamed {
