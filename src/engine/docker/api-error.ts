@@ -88,6 +88,13 @@ const readings: readonly Reading[] = [
     what: () => "containers still use this image",
   },
   {
+    pattern: /HTTP request to an HTTPS server/i,
+    code: "tls-required",
+    exitCode: ExitCode.unreachable,
+    what: () => "the engine wants TLS",
+    next: "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, or use ssh://",
+  },
+  {
     pattern: /dial tcp|no such host|i\/o timeout|TLS handshake|HTTP response to HTTPS client|x509:|Client\.Timeout/i,
     code: "registry-unreachable",
     exitCode: ExitCode.unreachable,
@@ -150,6 +157,17 @@ export function connectionLost(cause: unknown, where: string, doing: string): En
       what: `${doing}: what answers there does not speak HTTP`,
       where,
       next: "check the address; over SSH, see that the login shell prints nothing when it is not interactive",
+      cause,
+    });
+  }
+  // With TLS 1.3 the engine refuses our certificate only after our side of the handshake is done.
+  if (code.startsWith("ERR_SSL_")) {
+    return new EnvctlError({
+      code: "tls-failed",
+      exitCode: ExitCode.unreachable,
+      what: `${doing}: the engine refuses our TLS certificate (${code})`,
+      where,
+      next: "check cert.pem and key.pem in DOCKER_CERT_PATH",
       cause,
     });
   }

@@ -31,7 +31,7 @@ export class ProcessConnection extends Duplex {
     explain: (end: ProcessEnd) => Error,
     outlivesUse = false,
   ) {
-    super({ allowHalfOpen: true });
+    super({ allowHalfOpen: false });
     this.#process = process;
     this.#outlivesUse = outlivesUse;
     let cause: Error | undefined;
@@ -53,10 +53,16 @@ export class ProcessConnection extends Duplex {
       process.once("close", (exitCode) => {
         const end = { exitCode, printed: this.printed, cause };
         resolve(end);
-        if (exitCode === 0) this.push(null);
-        else this.destroy(explain(end));
+        if (exitCode !== 0) this.destroy(explain(end));
+        else if (!this.destroyed) this.#finish();
       });
     });
+  }
+
+  /** Reading nothing makes the end known also to those who keep the connection for later and do not read. */
+  #finish(): void {
+    this.push(null);
+    this.read(0);
   }
 
   override _read(): void {
