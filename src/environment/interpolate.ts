@@ -35,7 +35,7 @@ function expand(
   lookUp: (variable: string) => string | undefined,
   errors: InterpolationError[],
   nested: boolean,
-): { result: string; end: number } {
+): { result: string; end: number; stop?: boolean } {
   let result = "";
   let at = from;
   while (at < text.length) {
@@ -72,7 +72,7 @@ function expand(
     const replaced = expandBraced(text, at, after, variable, value, depth, lookUp, errors);
     result += replaced.result;
     at = replaced.end;
-    if (replaced.stop) return { result, end: text.length };
+    if (replaced.stop) return { result, end: text.length, stop: true };
   }
   return { result, end: at };
 }
@@ -116,6 +116,8 @@ function expandBraced(
   const missing = value === undefined || (found.startsWith(":") && value === "");
   // What is not taken is read all the same, to find its end, but its own mistakes do not count.
   const inner = expand(text, after + found.length, depth + 1, lookUp, missing ? errors : [], true);
+  // The mistake inside is reported already.
+  if (inner.stop) return { result: "", end: text.length, stop: true };
   if (text[inner.end] !== "}") {
     errors.push({
       offset: start,

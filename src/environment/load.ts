@@ -3,7 +3,6 @@ import { dirname, join } from "node:path";
 import { parse as parseDotenv } from "dotenv";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { checkPorts } from "./check-ports.ts";
-import type { EnvironmentDocument } from "./document.ts";
 import { findEnvironmentFile, readEnvironmentFile } from "./find-file.ts";
 import type { Environment, Problem } from "./model.ts";
 import { type ParsedDocument, parseDocument, placeOf } from "./parse.ts";
@@ -14,6 +13,7 @@ import { resolveEnvironment } from "./resolve.ts";
 import { reportShape } from "./schema-problems.ts";
 import { Source } from "./source.ts";
 import { warnOfSurprises } from "./surprises.ts";
+import { withoutWrong } from "./without-wrong.ts";
 
 export interface LoadOptions {
   /** The file that was named; undefined looks for it from `directory` upward. */
@@ -73,16 +73,12 @@ function readSource(problems: Problems, directory: string, options: LoadOptions)
   const document = adapt(parsed, problems.source);
   warnEverywhere(document, [], parsed, problems);
   reportShape(document, problems);
-  if (problems.hasErrors || !isDocument(document)) return undefined;
-  const environment = resolveEnvironment({ problems, texts: parsed.texts, directory }, problems.source.file, document);
+  const wrong = new Set(problems.list().flatMap((problem) => (problem.severity === "error" ? [problem.path] : [])));
+  const sound = withoutWrong(document, wrong);
+  const environment = resolveEnvironment({ problems, texts: parsed.texts, directory }, problems.source.file, sound);
   checkPorts(environment, problems);
-  reportReserved(document, problems);
+  reportReserved(sound, problems);
   return environment;
-}
-
-/** The shape is checked by the schema's own validator: this only tells the compiler. */
-function isDocument(document: unknown): document is EnvironmentDocument {
-  return typeof document === "object" && document !== null;
 }
 
 /** What a variable brought is text; where the schema wants a number or true/false, it is read as one. */

@@ -42,7 +42,7 @@ export function parseDocument(problems: Problems, options: ParseOptions): Parsed
   const documents = parseAllDocuments(text, {
     lineCounter: new LineCounter(),
     prettyErrors: false,
-    uniqueKeys: true,
+    uniqueKeys: false,
     merge: true,
     logLevel: "silent",
   });
@@ -124,6 +124,7 @@ class Walk {
 
   #readMap(map: YAMLMap, path: Path, depth: number): Record<string, unknown> {
     const result: Record<string, unknown> = Object.create(null);
+    const own = new Set<string>();
     for (const pair of map.items) {
       if (!isPair(pair)) continue;
       const key = pair.key as Node;
@@ -142,6 +143,19 @@ class Walk {
       }
       const name = key.source ?? String(key.value);
       const inner = [...path, name];
+      // The library compares every key with every other, which a file of many keys would make endless.
+      if (own.has(name)) {
+        this.#problems.at(
+          "error",
+          key.range?.[0] ?? 0,
+          key.range?.[1] ?? 1,
+          inner,
+          "this key is there twice",
+          "keep one of them",
+        );
+        continue;
+      }
+      own.add(name);
       this.#problems.locate(inner, key, value);
       result[name] = this.read(value, inner, depth + 1);
     }
@@ -184,13 +198,10 @@ export function placeOf(path: Path): string {
 }
 
 function yamlMessage(code: string, message: string): string {
-  if (code === "DUPLICATE_KEY") return "this key is there twice";
   if (code === "TAB_AS_INDENT") return "a tab is used to indent";
   return `this is not YAML: ${message.split("\n")[0]?.toLowerCase() ?? code}`;
 }
 
 function yamlHint(code: string): string | undefined {
-  if (code === "TAB_AS_INDENT") return "YAML indents with spaces";
-  if (code === "DUPLICATE_KEY") return "keep one of them";
-  return undefined;
+  return code === "TAB_AS_INDENT" ? "YAML indents with spaces" : undefined;
 }

@@ -1,0 +1,85 @@
+import { describe, expect, it } from "vitest";
+import { resolvedDocument } from "../../src/environment/resolved-document.ts";
+import { minimal, mistakes, readText } from "./read.ts";
+
+describe("what is in force", () => {
+  it("chains stages in the order of the file, and honours `after`", async () => {
+    const order = async (stages: string) => {
+      const result = await readText(`${minimal}stages: ${stages}\n`);
+      expect(mistakes(result)).toEqual([]);
+      return result.environment?.stages.map(({ name, after }) => `${name}<${after.join("+")}`);
+    };
+    expect(await order("{ dev: {}, test: {}, prod: {} }")).toEqual(["dev<", "test<dev", "prod<test"]);
+    expect(
+      await order("{ prod: { after: [eu, us] }, dev: { after: [] }, eu: { after: dev }, us: { after: dev } }"),
+    ).toEqual(["dev<", "eu<dev", "us<dev", "prod<eu+us"]);
+  });
+
+  it("lets a stage's env win over its files, and those over the app's", async () => {
+    const result = await readText(
+      `${minimal}app: { env: { A: app, B: app, C: app } }\nstages: { dev: { env_file: [one.env], env: { C: stage } } }\n`,
+      {},
+      { files: { "one.env": "B=file\nC=file\n" } },
+    );
+    expect(result.environment?.stages[0]?.app.env).toEqual({ A: "app", B: "file", C: "stage" });
+  });
+
+  it("reads variables from the process, then from .env, and numbers out of them where numbers are wanted", async () => {
+    const result = await readText(
+      `${minimal}stages: { dev: { replicas: "\${N}", env: { A: "\${A}", B: "\${B:-b}", C: "$$x" } } }\n`,
+      { A: "process" },
+      { files: { ".env": "A=file\nN=3\n" } },
+    );
+    expect(mistakes(result)).toEqual([]);
+    const app = result.environment?.stages[0]?.app;
+    expect([app?.replicas, app?.env]).toEqual([3, { A: "process", B: "b", C: "$x" }]);
+  });
+
+  it("never reads YAML out of a variable", async () => {
+    const result = await readText(`${minimal}app: { env: { A: "\${X}" } }\nstages: { dev: {} }\n`, {
+      X: "1, B: 2 }\nstages: {}",
+    });
+    expect(result.environment?.stages[0]?.app.env).toEqual({ A: "1, B: 2 }\nstages: {}" });
+  });
+
+  it("asks only for the variables that the chosen stage needs", async () => {
+    const text = `${minimal}stages:\n  dev: {}\n  prod: { env: { A: "\${ONLY_PROD}" } }\n`;
+    expect(mistakes(await readText(text, {}, { stage: "dev" }))).toEqual([]);
+    expect(mistakes(await readText(text, {}, { stage: "prod" }))).toHaveLength(1);
+    expect(mistakes(await readText(text))).toHaveLength(1);
+  });
+
+  it("takes the habits of Compose: lists of env, port forms, commands as lines", async () => {
+    const result = await readText(
+      `${minimal}app: { env: ["A=1", "B=x=y"], command: "sh -c 'echo \\"a b\\"'" }\nstages: { dev: { ports: ["127.0.0.1:1:2", "3:4/udp"] } }\n`,
+    );
+    const app = result.environment?.stages[0]?.app;
+    expect(app?.env).toEqual({ A: "1", B: "x=y" });
+    expect(app?.command).toEqual(["sh", "-c", 'echo "a b"']);
+    expect(app?.ports).toEqual([
+      { address: "127.0.0.1", hostPort: 1, containerPort: 2, protocol: "tcp" },
+      { address: undefined, hostPort: 3, containerPort: 4, protocol: "udp" },
+    ]);
+  });
+
+  it("shares sections by anchors and merge keys", async () => {
+    const result = await readText(
+      `${minimal}stages:\n  dev: &common { env: { A: "1" }, replicas: 2 }\n  test: { <<: *common, replicas: 3 }\n`,
+    );
+    expect(mistakes(result)).toEqual([]);
+    expect(result.environment?.stages.map(({ app }) => [app.replicas, app.env.A])).toEqual([
+      [2, "1"],
+      [3, "1"],
+    ]);
+  });
+
+  it("masks what is secret, or looks like it", async () => {
+    const result = await readText(
+      `${minimal}app: { env: { DB_PASSWORD: hunter2, URL: "postgres://u:hunter2@h/d", OK: fine }, secrets: [KEY] }\nstages: { dev: {} }\n`,
+    );
+    const text = JSON.stringify(resolvedDocument(result.environment!, "dev"));
+    expect(text).not.toContain("hunter2");
+    expect(text).toContain("fine");
+    expect(text).toContain('"KEY":"<secret>"');
+  });
+});
