@@ -9,8 +9,9 @@ import { labEnvironment, useLab } from "./lab.ts";
 import { lowerLab } from "./lower.ts";
 import { labNames } from "./names.ts";
 import { isAlive } from "./processes.ts";
-import { changing, raiseLab } from "./raise.ts";
+import { raiseLab } from "./raise.ts";
 import { readState, requireState } from "./state.ts";
+import { changing } from "./sweep.ts";
 
 const usage = `npm run lab -- COMMAND
 
@@ -24,6 +25,9 @@ const usage = `npm run lab -- COMMAND
   down              take it all away
 
 ENVCTL_LAB=name chooses among several labs (default: envctl).`;
+
+// `npm run lab -- status | head` closes our output early, and that is nobody's failure.
+process.stdout.on("error", () => process.exit(0));
 
 const names = labNames();
 const [command = "help", ...rest] = process.argv.slice(2);

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { isAlive, recordOf } from "./processes.ts";
+import { isAlive, mayBeAlive, recordOf } from "./processes.ts";
 
 /** Runs `work` while no other process does what is guarded by the same file. A dead owner's lock is taken over. */
 export async function exclusively<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
@@ -22,6 +22,12 @@ export async function exclusively<Result>(path: string, work: () => Promise<Resu
   } finally {
     await rm(path, { force: true });
   }
+}
+
+/** Whether somebody holds this lock now, or may hold it. */
+export async function isHeld(path: string): Promise<boolean> {
+  const text = await readFile(path, "utf8").catch(() => undefined);
+  return text !== undefined && (text === "" || mayBeAlive(JSON.parse(text)));
 }
 
 async function ownerIsGone(path: string): Promise<boolean> {

@@ -6,13 +6,15 @@ import { describeLab } from "./describe-lab.ts";
 import { type Lab, useLab } from "./lab.ts";
 import { lowerLab } from "./lower.ts";
 import { labNames } from "./names.ts";
-import { changing, raiseLab } from "./raise.ts";
+import { recordOf } from "./processes.ts";
+import { raiseLab } from "./raise.ts";
 import { listens } from "./registries.ts";
 import { readState } from "./state.ts";
+import { changing } from "./sweep.ts";
 
 /** A second lab beside the default one: what is cut and killed here is nobody else's. */
 const names = labNames(`self-${process.pid}`);
-const quiet = { tell: () => {} };
+const quiet = { tell: () => {}, owner: recordOf(process.pid) };
 let lab: Lab;
 
 const docker = (socket: string, ...args: string[]) => execa("docker", ["-H", `unix://${socket}`, ...args]);

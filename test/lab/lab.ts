@@ -7,9 +7,10 @@ import { lowerLab, removeHost } from "./lower.ts";
 import { labNames } from "./names.ts";
 import { setCable } from "./network.ts";
 import { recordOf } from "./processes.ts";
-import { changing, raiseLab, surroundings } from "./raise.ts";
+import { raiseLab, surroundings } from "./raise.ts";
 import { writeSshConfig } from "./secure-shell.ts";
 import { type HostState, type LabState, requireState, withHost, writeState } from "./state.ts";
+import { changing } from "./sweep.ts";
 
 /** A host as tests see it. */
 export interface LabHost {

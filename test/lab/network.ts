@@ -52,9 +52,16 @@ export async function createBridges(names: LabNames, subnet: number, local: bool
 }
 
 async function createBridge(bridge: string, address: string): Promise<void> {
-  await run("ip", ["link", "add", bridge, "type", "bridge"]);
+  // Of its own accord a bridge takes the address of one of its cables, and changes it as they come and go.
+  const hardware = hardwareAddress(address.replace(/\/.*/, ""));
+  await run("ip", ["link", "add", bridge, "address", hardware, "type", "bridge"]);
   await run("ip", ["address", "add", address, "dev", bridge]);
   await run("ip", ["link", "set", bridge, "up"]);
+}
+
+function hardwareAddress(ip: string): string {
+  const parts = ip.split(".").map((part) => Number(part).toString(16).padStart(2, "0"));
+  return `02:00:${parts.join(":")}`;
 }
 
 /** The namespace and its cable to the bridge. */
@@ -63,8 +70,7 @@ export async function createHostNetwork(names: LabNames, subnet: number, host: H
   await run("ip", ["netns", "add", host.namespace]);
   await run("ip", ["link", "add", host.link, "type", "veth", "peer", "name", "eth0", "netns", host.namespace]);
   // The same for a host that takes a former one's address: neighbours remember for a long time who had it.
-  const hardware = `02:00:0a:${[subnet, 0, host.index].map((part) => part.toString(16).padStart(2, "0")).join(":")}`;
-  await run("ip", [...inside, "link", "set", "eth0", "address", hardware]);
+  await run("ip", [...inside, "link", "set", "eth0", "address", hardwareAddress(host.ip)]);
   await run("ip", ["link", "set", host.link, "master", names.bridge, "up"]);
   await run("ip", [...inside, "address", "add", `${host.ip}/24`, "dev", "eth0"]);
   await run("ip", [...inside, "link", "set", "lo", "up"]);

@@ -8,6 +8,8 @@ export interface ProcessRecord {
   readonly pid: number;
   /** Clock ticks since the machine's start (proc(5), /proc/pid/stat field 22). */
   readonly started: string;
+  /** The process namespace in which the id counts. */
+  readonly namespace: string;
 }
 
 /** Undefined where no such process runs, a zombie included. */
@@ -16,11 +18,18 @@ export function recordOf(pid: number): ProcessRecord | undefined {
   // The second field, the program's name in parentheses, may itself hold spaces and parentheses.
   const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ");
   if (!fields || fields[0] === "Z" || fields[0] === "X") return undefined;
-  return { pid, started: fields[19] ?? "" };
+  return { pid, started: fields[19] ?? "", namespace };
 }
+
+const namespace = process.platform === "linux" ? readlinkSync("/proc/self/ns/pid") : "";
 
 export function isAlive(record: ProcessRecord | undefined): boolean {
   return record !== undefined && recordOf(record.pid)?.started === record.started;
+}
+
+/** As `isAlive`, and true of a process that cannot be seen from here. */
+export function mayBeAlive(record: ProcessRecord): boolean {
+  return record.namespace !== namespace || isAlive(record);
 }
 
 /** Starts a program that outlives this one, its output in `log`. */

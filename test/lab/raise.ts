@@ -13,13 +13,9 @@ import { isAlive, type ProcessRecord } from "./processes.ts";
 import { startOpenRegistry, startSecureRegistry } from "./registries.ts";
 import { createClientKey, writeSshConfig } from "./secure-shell.ts";
 import { type LabState, readState, writeState } from "./state.ts";
+import { changing, sweepLabs } from "./sweep.ts";
 
 export const defaultHosts: readonly string[] = ["test1", "prod1", "prod2"];
-
-/** Whatever changes a lab holds this lock. */
-export function changing<Result>(names: LabNames, work: () => Promise<Result>): Promise<Result> {
-  return exclusively(`/var/tmp/envctl-lab-${names.name}.lock`, work);
-}
 
 export interface RaiseOptions {
   readonly tell: Tell;
@@ -33,6 +29,7 @@ export interface RaiseOptions {
  */
 export async function raiseLab(names: LabNames, options: RaiseOptions): Promise<LabState> {
   await installPackages(options.tell);
+  await sweepLabs(names, options.tell);
   for (const image of ["debian", "node", "busybox"] as const) await ensureBaseImage(image, options.tell);
   return await changing(names, async () => {
     const present = readState(names);
