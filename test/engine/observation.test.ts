@@ -37,6 +37,8 @@ test("events are read in Docker's and Podman's spelling", () => {
   const event = (Action: string, more = {}) => containerEvent({ Action, Actor: { ID: "1", ...more } });
   expect(event("health_status: healthy")).toMatchObject({ action: "health_status", health: "healthy" });
   expect(event("die", { Attributes: { exitCode: "137" } })).toMatchObject({ action: "die", exitCode: 137 });
+  expect(event("died", { Attributes: { containerExitCode: "1" } })).toMatchObject({ action: "die", exitCode: 1 });
+  expect(event("remove")).toMatchObject({ action: "destroy" });
   expect(event("exec_create: sh")).toBeUndefined();
   expect(containerEvent({ Action: "start" })).toBeUndefined();
 });

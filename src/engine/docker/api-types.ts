@@ -39,7 +39,7 @@ export interface HealthInspect {
   readonly Log?: readonly { readonly ExitCode?: number; readonly Output?: string }[] | null;
 }
 
-export interface ContainerConfig {
+interface ContainerConfig {
   readonly Image?: string;
   readonly Tty?: boolean;
   readonly Env?: readonly string[] | null;
@@ -47,7 +47,7 @@ export interface ContainerConfig {
   readonly Entrypoint?: readonly string[] | string | null;
   readonly User?: string;
   readonly Labels?: Readonly<Record<string, string>> | null;
-  readonly StopSignal?: string | number;
+  readonly StopSignal?: string;
   readonly StopTimeout?: number | null;
   readonly Volumes?: Readonly<Record<string, unknown>> | null;
   readonly Healthcheck?: HealthcheckInspect | null;
@@ -73,7 +73,7 @@ export interface MountPoint {
   readonly RW?: boolean;
 }
 
-export interface EndpointInspect {
+interface EndpointInspect {
   readonly IPAddress?: string;
   readonly GlobalIPv6Address?: string;
   readonly Aliases?: readonly string[] | null;

@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { isDigest } from "../../base/digest.ts";
 import { EnvctlError, ExitCode } from "../../base/errors.ts";
 import type {
@@ -27,11 +28,11 @@ export function observedContainer(inspect: ContainerInspect): ObservedContainer 
     command: config.Cmd ?? undefined,
     entrypoint: entrypoint?.length === 1 && entrypoint[0] === "" ? [] : (entrypoint ?? undefined),
     user: config.User || undefined,
-    env: variables(config.Env ?? []),
+    env: ownVariables(variables(config.Env ?? [])),
     labels: config.Labels ?? {},
     ports: portMappings(host.PortBindings ?? {}, inspect.NetworkSettings?.Ports ?? {}),
     mounts: (inspect.Mounts ?? []).flatMap(ownMount),
-    stopSignal: config.StopSignal === undefined || config.StopSignal === "" ? undefined : String(config.StopSignal),
+    stopSignal: signalName(config.StopSignal),
     stopGrace: (config.StopTimeout ?? defaultStopTimeout) * 1000,
     memory: host.Memory || undefined,
     cpus: cpus(host),
@@ -67,6 +68,20 @@ export function variables(list: readonly string[]): Record<string, string> {
       return equals < 0 ? [entry, ""] : [entry.slice(0, equals), entry.slice(equals + 1)];
     }),
   );
+}
+
+/** Podman puts these into every container: nobody asked for them. */
+function ownVariables({ ...found }: Record<string, string>): Record<string, string> {
+  if (found.container !== "podman") return found;
+  delete found.container;
+  if (found.TERM === "xterm") delete found.TERM;
+  return found;
+}
+
+/** Podman tells the number, and that of SIGTERM also where nobody chose a signal. */
+export function signalName(signal: string | undefined): string | undefined {
+  if (signal === undefined || signal === "" || signal === "15") return undefined;
+  return Object.entries(constants.signals).find(([, value]) => String(value) === signal)?.[0] ?? signal;
 }
 
 export function containerHealth(status: string | undefined): ContainerHealth {

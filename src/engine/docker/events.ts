@@ -45,10 +45,12 @@ export async function containerEvents(
   })();
 }
 
+const podmanActions: Readonly<Record<string, string>> = { died: "die", remove: "destroy" };
+
 /** Undefined for what no rollout asks about (`exec_create`, `attach`, …). */
 export function containerEvent(message: EventMessage): ContainerEvent | undefined {
   const [word = "", detail] = (message.Action ?? "").split(": ");
-  const action = actions.find((known) => known === word);
+  const action = actions.find((known) => known === (podmanActions[word] ?? word));
   const id = message.Actor?.ID;
   if (action === undefined || id === undefined) return undefined;
   const attributes = message.Actor?.Attributes ?? {};

@@ -1,7 +1,7 @@
 import { formatRepository, parseImageReference } from "../../base/reference.ts";
 import type { ObservedImage } from "../engine.ts";
 import type { ImageInspect } from "./api-types.ts";
-import { imageIdentity, variables } from "./container-observation.ts";
+import { imageIdentity, signalName, variables } from "./container-observation.ts";
 import { platformName } from "./platform.ts";
 
 export function observedImage(inspect: ImageInspect): ObservedImage {
@@ -17,7 +17,7 @@ export function observedImage(inspect: ImageInspect): ObservedImage {
     entrypoint: entrypoint ?? undefined,
     user: config.User ?? "",
     volumes: Object.keys(config.Volumes ?? {}),
-    stopSignal: config.StopSignal === undefined || config.StopSignal === "" ? undefined : String(config.StopSignal),
+    stopSignal: signalName(config.StopSignal),
     hasHealthcheck: (config.Healthcheck?.Test ?? []).length > 0 && config.Healthcheck?.Test?.[0] !== "NONE",
     platform: platformName(inspect.Os ?? "linux", inspect.Architecture ?? "", inspect.Variant),
     size: inspect.Size ?? 0,

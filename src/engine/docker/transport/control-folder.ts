@@ -43,8 +43,9 @@ export class ControlFolder {
     if (process.platform === "win32") return undefined;
     for (const parent of [process.env.XDG_RUNTIME_DIR, tmpdir(), "/tmp"]) {
       // ssh expands `%`, `~` and `$` in this path.
-      if (!parent || !/^[\w./-]+$/.test(parent) || join(parent, "envctl-XXXXXX", "99").length > longestPath) continue;
-      const path = await mkdtemp(join(parent, "envctl-")).catch(() => undefined);
+      if (!parent || !/^[\w./-]+$/.test(parent) || join(parent, "envctl-ssh-XXXXXX", "99").length > longestPath)
+        continue;
+      const path = await mkdtemp(join(parent, "envctl-ssh-")).catch(() => undefined);
       if (path === undefined) continue;
       if (await takesSockets(path)) return new ControlFolder(path);
       await rm(path, { recursive: true, force: true });

@@ -37,7 +37,7 @@ export function openSocket(options: NetConnectOpts, where: string, signal?: Abor
 }
 
 /** Says in words why a connection could not be made. */
-export function connectionError(error: unknown, where: string): EnvctlError {
+function connectionError(error: unknown, where: string): EnvctlError {
   const systemCode = error instanceof Object && "code" in error ? String(error.code) : "";
   const known = reasons[systemCode];
   return new EnvctlError({
