@@ -60,8 +60,9 @@ async function test(args) {
     return summarize(report, code);
   } finally {
     rmSync(folder, { recursive: true, force: true });
-    // Vitest takes its lab down itself, unless it was killed.
-    if (existsSync(`/var/tmp/envctl-lab-${env.ENVCTL_LAB}`)) await run(...script("test/lab/cli.ts", "release"), env);
+    // Vitest takes its lab down itself, and tests take down theirs, unless they were stopped.
+    const isLeft = existsSync(`/var/tmp/envctl-lab-${env.ENVCTL_LAB}`);
+    if (isLeft || interrupted) await run(...script("test/lab/cli.ts", "release"), env);
   }
 }
 

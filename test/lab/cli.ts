@@ -11,7 +11,7 @@ import { labNames } from "./names.ts";
 import { isAlive } from "./processes.ts";
 import { raiseLab } from "./raise.ts";
 import { readState, requireState } from "./state.ts";
-import { changing } from "./sweep.ts";
+import { changing, sweepLabs } from "./sweep.ts";
 
 const usage = `npm run lab -- COMMAND
 
@@ -71,6 +71,7 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
       const state = readState(names);
       if (state === undefined || (state.owner !== undefined && !isAlive(state.owner))) await lowerLab(names);
     });
+    await sweepLabs(names, tellOnStderr);
   },
   help: async () => console.log(usage),
 };
