@@ -62,7 +62,7 @@ async function test(args) {
     rmSync(folder, { recursive: true, force: true });
     // Vitest takes its lab down itself, and tests take down theirs, unless they were stopped.
     const isLeft = existsSync(`/var/tmp/envctl-lab-${env.ENVCTL_LAB}`);
-    if (isLeft || interrupted) await run(...script("test/lab/cli.ts", "release"), env);
+    if (process.getuid?.() === 0 && (isLeft || interrupted)) await run(...script("test/lab/cli.ts", "release"), env);
   }
 }
 

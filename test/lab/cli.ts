@@ -93,8 +93,12 @@ async function status(): Promise<void> {
 }
 
 const chosen = commands[command];
-if (chosen) await chosen();
-else {
+if (chosen) {
+  await chosen().catch((error: unknown) => {
+    console.error(`lab: ${error instanceof Error ? error.message : error}`);
+    process.exitCode = 1;
+  });
+} else {
   console.error(`no command "${command}"\n\n${usage}`);
   process.exitCode = 2;
 }
