@@ -7,6 +7,8 @@ import { Readable, Writable } from "node:stream";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parseHostAddress } from "../../src/base/host.ts";
 import { Progress, silent } from "../../src/base/progress.ts";
+import { DockerEngine } from "../../src/engine/docker/docker-engine.ts";
+import { SshTransport } from "../../src/engine/docker/transport/ssh.ts";
 import type { ContainerSpec, Engine } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open.ts";
 import { describeLab } from "../lab/describe-lab.ts";
@@ -213,6 +215,34 @@ describeLab("an engine", () => {
       expect(groups.length).toBeGreaterThan(0);
       for (const [, pid, group] of groups) expect(group).toBe(pid);
       expect(await engine.containers(labels)).toEqual([]);
+    });
+
+    test("works where connections cannot be shared", async () => {
+      const target = { host: "test1", user: undefined, port: undefined, configFile: lab.sshConfig, interactive: false };
+      const engine = await DockerEngine.open("ssh://test1", await SshTransport.open(target, "ssh://test1", false));
+      opened.push(engine);
+      const server = createServer((_request, response) => response.end("from here"));
+      await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+      try {
+        expect(await engine.containers(labels)).toEqual([]);
+        const port = await engine.forwardToLoopback((server.address() as AddressInfo).port);
+        const socket = await engine.dial("127.0.0.1", port ?? 0);
+        socket?.write("GET / HTTP/1.0\r\n\r\n");
+        let text = "";
+        for await (const chunk of socket ?? []) text += String(chunk);
+        expect(text).toMatch(/from here$/);
+      } finally {
+        server.close();
+      }
+      await engine.close();
+      const own = execFileSync("ps", ["-eo", "ppid=,args="], { encoding: "utf8" }).split("\n");
+      expect(own.filter((line) => line.trim().startsWith(`${process.pid} ssh`))).toEqual([]);
+    });
+
+    test("fails with its own error also where connections cannot be shared", async () => {
+      const target = { host: "127.0.0.1", user: undefined, port: 1, configFile: undefined, interactive: false };
+      const transport = await SshTransport.open(target, "ssh://127.0.0.1:1", false);
+      await expect(DockerEngine.open("ssh://127.0.0.1:1", transport)).rejects.toMatchObject({ code: "host-refused" });
     });
 
     test("makes more connections where the host allows no more sessions in one", async () => {

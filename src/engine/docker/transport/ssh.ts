@@ -51,8 +51,9 @@ export class SshTransport implements Transport {
     this.#realHost = target.host;
   }
 
-  static async open(target: SshTarget, where: string): Promise<SshTransport> {
-    const transport = new SshTransport(target, where, await ControlFolder.make());
+  /** With `shared` false, or where ssh cannot share connections, each pipe is a connection of its own. */
+  static async open(target: SshTarget, where: string, shared = true): Promise<SshTransport> {
+    const transport = new SshTransport(target, where, shared ? await ControlFolder.make() : undefined);
     // The connection is under way while ssh is asked what the host's name stands for.
     transport.#first = transport.#begin();
     transport.#realHost = (await realHostName(target)) ?? target.host;
@@ -131,8 +132,9 @@ export class SshTransport implements Transport {
 
   /** A connection to the host that needs no other one; the shared one, where connections can be shared. */
   #begin(): ProcessConnection {
-    if (!this.#folder) return this.#spawn(engineArguments(this.#target, { role: "none" }));
-    const { connection } = this.#startMaster(this.#folder);
+    const connection = this.#folder
+      ? this.#startMaster(this.#folder).connection
+      : this.#spawn(engineArguments(this.#target, { role: "none" }));
     // Nobody may be listening yet when it fails: `connect` tells.
     connection.on("error", () => {});
     return connection;
