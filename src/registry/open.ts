@@ -1,0 +1,121 @@
+import type { Readable } from "node:stream";
+import type { Digest } from "../base/digest.ts";
+import { blobExists, blobStream, wholeBlob } from "./blobs.ts";
+import { readBody } from "./http.ts";
+import { getManifest, headManifest, removeManifest, storeManifest } from "./manifests.ts";
+import { hasSubject, listReferrers, recordReferrer } from "./referrers.ts";
+import type { Descriptor, Registry, StoredManifest } from "./registry.ts";
+import { Session, type SessionOptions } from "./session.ts";
+import { mount, upload } from "./uploads.ts";
+
+/** Opens a registry by its host; nothing is sent before the first call. */
+export function openRegistry(host: string, options: SessionOptions): Registry {
+  return new HttpRegistry(new Session(host, options));
+}
+
+class HttpRegistry implements Registry {
+  readonly host: string;
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+    this.host = session.host;
+  }
+
+  async check(path: string, signal?: AbortSignal): Promise<void> {
+    const target = `/v2/${path}/tags/list?n=1`;
+    const response = await this.#session.call({
+      method: "GET",
+      target,
+      path,
+      access: "pull",
+      expect: [200, 404],
+      signal,
+    });
+    response.resume();
+  }
+
+  head(path: string, reference: string, signal?: AbortSignal): Promise<Descriptor | undefined> {
+    return headManifest(this.#session, path, reference, signal);
+  }
+
+  manifest(path: string, reference: string, signal?: AbortSignal): Promise<StoredManifest | undefined> {
+    return getManifest(this.#session, path, reference, signal);
+  }
+
+  async putManifest(path: string, reference: string, manifest: StoredManifest, signal?: AbortSignal): Promise<void> {
+    const keepsReferrers = await storeManifest(this.#session, path, reference, manifest, signal);
+    if (!keepsReferrers && hasSubject(manifest)) await recordReferrer(this.#session, path, manifest, signal);
+  }
+
+  deleteManifest(path: string, reference: string, signal?: AbortSignal): Promise<void> {
+    return removeManifest(this.#session, path, reference, signal);
+  }
+
+  hasBlob(path: string, digest: Digest, signal?: AbortSignal): Promise<boolean> {
+    return blobExists(this.#session, path, digest, signal);
+  }
+
+  blob(path: string, digest: Digest, signal?: AbortSignal): Promise<Readable> {
+    return blobStream(this.#session, path, digest, signal);
+  }
+
+  readBlob(path: string, digest: Digest, signal?: AbortSignal): Promise<Uint8Array> {
+    return wholeBlob(this.#session, path, digest, signal);
+  }
+
+  mountBlob(path: string, digest: Digest, from: string, signal?: AbortSignal): Promise<boolean> {
+    return mount(this.#session, path, digest, from, signal);
+  }
+
+  uploadBlob(
+    path: string,
+    descriptor: Descriptor,
+    open: (offset: number) => Promise<Readable>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    return upload(this.#session, path, descriptor, open, signal);
+  }
+
+  async tags(path: string, signal?: AbortSignal): Promise<readonly string[]> {
+    const tags: string[] = [];
+    let target: string | undefined = `/v2/${path}/tags/list`;
+    while (target !== undefined) {
+      const response = await this.#session.call({
+        method: "GET",
+        target,
+        path,
+        access: "pull",
+        expect: [200, 404],
+        signal,
+      });
+      const body = await readBody(response, 16 * 1024 * 1024);
+      if (response.statusCode === 404) return tags;
+      const answer: unknown = JSON.parse(body.toString("utf8"));
+      const page =
+        typeof answer === "object" && answer !== null && "tags" in answer && Array.isArray(answer.tags)
+          ? answer.tags
+          : [];
+      tags.push(...page.filter((tag) => typeof tag === "string"));
+      target = page.length === 0 ? undefined : nextPage(response.headers.link);
+    }
+    return tags;
+  }
+
+  referrers(path: string, digest: Digest, signal?: AbortSignal): Promise<readonly Descriptor[]> {
+    return listReferrers(this.#session, path, digest, signal);
+  }
+
+  close(): void {
+    this.#session.close();
+  }
+}
+
+/** RFC 8288: `Link: </v2/…?n=100&last=x>; rel="next"`. */
+function nextPage(link: string | string[] | undefined): string | undefined {
+  const found = /<([^>]+)>\s*;\s*rel="?next"?/.exec([link].flat().join(", "))?.[1];
+  if (found === undefined) return undefined;
+  // Always the registry itself, whatever host the link names.
+  const url = new URL(found, "http://registry.invalid");
+  return url.pathname + url.search;
+}

@@ -1,0 +1,82 @@
+import { type Digest, digestOf, isDigest } from "../base/digest.ts";
+import { readBody } from "./http.ts";
+import { getManifest, storeManifest } from "./manifests.ts";
+import { MediaType } from "./media-types.ts";
+import type { Descriptor, StoredManifest } from "./registry.ts";
+import type { Session } from "./session.ts";
+
+/** distribution-spec §Listing referrers, with the tag schema where the registry has no such API. */
+export async function listReferrers(
+  session: Session,
+  path: string,
+  digest: Digest,
+  signal?: AbortSignal,
+): Promise<Descriptor[]> {
+  const target = `/v2/${path}/referrers/${digest}`;
+  const response = await session.call({
+    method: "GET",
+    target,
+    path,
+    access: "pull",
+    headers: { Accept: MediaType.ociIndex },
+    expect: [200, 404, 400, 405],
+    signal,
+  });
+  if (response.statusCode === 200) return descriptorsIn(await readBody(response, 4 * 1024 * 1024));
+  response.resume();
+  const index = await getManifest(session, path, fallbackTag(digest), signal);
+  return index ? descriptorsIn(index.bytes) : [];
+}
+
+/** distribution-spec §Pushing manifests with subject: what a client does where the registry does not. */
+export async function recordReferrer(
+  session: Session,
+  path: string,
+  manifest: StoredManifest,
+  signal?: AbortSignal,
+): Promise<void> {
+  const content: unknown = JSON.parse(Buffer.from(manifest.bytes).toString("utf8"));
+  if (!isObject(content) || !isObject(content.subject)) return;
+  const { digest } = content.subject;
+  if (typeof digest !== "string" || !isDigest(digest)) return;
+  const tag = fallbackTag(digest);
+  const present = await getManifest(session, path, tag, signal);
+  const others = present ? descriptorsIn(present.bytes) : [];
+  if (others.some((other) => other.digest === manifest.descriptor.digest)) return;
+  const config = isObject(content.config) ? content.config.mediaType : undefined;
+  const artifactType = content.artifactType ?? config;
+  const own = {
+    ...manifest.descriptor,
+    ...(typeof artifactType === "string" ? { artifactType } : {}),
+    ...(isObject(content.annotations) ? { annotations: content.annotations } : {}),
+  };
+  const index = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [...others, own] };
+  const bytes = Buffer.from(JSON.stringify(index));
+  await storeManifest(
+    session,
+    path,
+    tag,
+    { descriptor: { mediaType: MediaType.ociIndex, digest: digestOf(bytes), size: bytes.length }, bytes },
+    signal,
+  );
+}
+
+export function hasSubject(manifest: StoredManifest): boolean {
+  return Buffer.from(manifest.bytes).includes('"subject"');
+}
+
+function fallbackTag(digest: Digest): string {
+  return digest.replace(":", "-");
+}
+
+function descriptorsIn(bytes: Uint8Array): Descriptor[] {
+  const index: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
+  const list = isObject(index) && Array.isArray(index.manifests) ? index.manifests : [];
+  return list.filter(
+    (entry): entry is Descriptor => isObject(entry) && typeof entry.digest === "string" && isDigest(entry.digest),
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
