@@ -20,12 +20,23 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   });
 }
 
-function run(command, args, env = {}) {
+function run(command, args, env = {}, detached = false) {
   return new Promise((resolve, reject) => {
-    child = spawn(command, args, { cwd: root, stdio: "inherit", env: { ...process.env, ...env } });
+    child = spawn(command, args, { cwd: root, stdio: "inherit", env: { ...process.env, ...env }, detached });
     child.on("error", reject);
     child.on("exit", (code) => resolve(code ?? 1));
   });
+}
+
+/** As `run`, in a process group of its own that ends with its leader: vitest's workers would outlive a Ctrl-C. */
+async function runWhole(command, args, env) {
+  const code = await run(command, args, env, true);
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // All of the group has ended by itself.
+  }
+  return code;
 }
 
 async function installDependencies() {
@@ -56,13 +67,26 @@ async function test(args) {
   try {
     if (existsSync(join(root, "build.mjs")) && (await run(process.execPath, ["build.mjs"])) !== 0) return 1;
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-    const code = await run(bin("vitest"), ["run", ...reporters, ...args], env);
+    const code = await runWhole(bin("vitest"), ["run", ...reporters, ...args], env);
     return summarize(report, code);
   } finally {
     rmSync(folder, { recursive: true, force: true });
-    // Vitest takes its lab down itself, and tests take down theirs, unless they were stopped.
-    const isLeft = existsSync(`/var/tmp/envctl-lab-${env.ENVCTL_LAB}`);
-    if (process.getuid?.() === 0 && (isLeft || interrupted)) await run(...script("test/lab/cli.ts", "release"), env);
+    await clearUp(env);
+  }
+}
+
+/** Whoever raised a lab takes it down again, unless it was stopped. What a person raised stays. */
+async function clearUp(env) {
+  const isLeft = existsSync(`/var/tmp/envctl-lab-${env.ENVCTL_LAB}`);
+  if (process.getuid?.() === 0 && (isLeft || interrupted)) await run(...script("test/lab/cli.ts", "release"), env);
+}
+
+async function runOnLab(path, args) {
+  const env = { ENVCTL_LAB: labName() };
+  try {
+    return await run(...script(path, ...args), env);
+  } finally {
+    await clearUp(env);
   }
 }
 
@@ -91,9 +115,9 @@ function summarize(report, code) {
 const [what, ...args] = process.argv.slice(2);
 const actions = {
   test: () => test(args),
-  demo: () => run(...script("test/lab/demo.ts", ...args)),
+  demo: () => runOnLab("test/lab/demo.ts", args),
   lab: () => run(...script("test/lab/cli.ts", ...args)),
-  bench: () => run(...script("test/bench/main.ts", ...args)),
+  bench: () => runOnLab("test/bench/main.ts", args),
 };
 const action = actions[what];
 if (!action) {
