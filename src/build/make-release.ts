@@ -1,5 +1,3 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import type { Digest } from "../base/digest.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { formatRepository } from "../base/reference.ts";
@@ -19,6 +17,7 @@ import { findBuilder } from "./builder.ts";
 import { listContext } from "./context.ts";
 import { fingerprintBuild } from "./fingerprint.ts";
 import { type GitState, readGitState } from "./git.ts";
+import { cacheDirectory } from "./stat-cache.ts";
 
 /** What a build would be of, before there is one. */
 export interface BuildIntent {
@@ -140,10 +139,6 @@ async function buildAndPush(
       return await engine.pushImage(reference, credentials, at, signal);
     },
   );
-}
-
-function cacheDirectory(variables: Readonly<Record<string, string | undefined>>): string {
-  return join(variables.XDG_CACHE_HOME || join(variables.HOME || homedir(), ".cache"), "envctl");
 }
 
 function notWhatWasBuilt(repository: OpenRepository, digest: Digest): EnvctlError {

@@ -21,7 +21,7 @@ export async function withWorkspace<Result>(
     const { file, line, column } = problem.position;
     context.progress.warn(`${file}:${line}:${column}: ${problem.message}`);
   }
-  const connections = new Connections(context.variables);
+  const connections = new Connections(context.variables, context.interactive);
   try {
     return await work({
       environment,

@@ -1,11 +1,10 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { HostAddress } from "../base/host.ts";
 import type { Engine } from "../engine/engine.ts";
 import { openEngine } from "../engine/open.ts";
 import { credentialsFor } from "../registry/credentials.ts";
-import { startEmbeddedRegistry } from "../registry/embedded/server.ts";
+import { type EmbeddedRegistry, startEmbeddedRegistry } from "../registry/embedded/server.ts";
 import { openRegistry } from "../registry/open.ts";
 import type { Registry } from "../registry/registry.ts";
 
@@ -26,17 +25,24 @@ export interface RepositoryName {
 export class Connections {
   readonly #engines = new Map<string, Promise<Engine>>();
   readonly #registries = new Map<string, Registry>();
-  #embedded: Promise<{ port: number; host: string; close(): Promise<void> }> | undefined;
+  #embedded: Promise<EmbeddedRegistry> | undefined;
   readonly #variables: Readonly<Record<string, string | undefined>>;
+  /** True where ssh may ask a person for a passphrase. */
+  readonly #interactive: boolean;
 
-  constructor(variables: Readonly<Record<string, string | undefined>>) {
+  constructor(variables: Readonly<Record<string, string | undefined>>, interactive: boolean) {
     this.#variables = variables;
+    this.#interactive = interactive;
   }
 
   engine(address: HostAddress, signal?: AbortSignal): Promise<Engine> {
     const known = this.#engines.get(address.name);
     if (known) return known;
-    const opening = openEngine(address, signal ? { signal } : {});
+    const opening = openEngine(address, {
+      variables: this.#variables,
+      interactive: this.#interactive,
+      ...(signal ? { signal } : {}),
+    });
     this.#engines.set(address.name, opening);
     // A host that could not be reached may be tried again.
     opening.catch(() => this.#engines.delete(address.name));
@@ -55,7 +61,10 @@ export class Connections {
   #registry(host: string): Registry {
     const known = this.#registries.get(host);
     if (known) return known;
-    const registry = openRegistry(host, { credentials: () => credentialsFor(host, this.#variables) });
+    const registry = openRegistry(host, {
+      credentials: () => credentialsFor(host, this.#variables),
+      variables: this.#variables,
+    });
     this.#registries.set(host, registry);
     return registry;
   }
@@ -73,8 +82,4 @@ export function embeddedRegistryDirectory(variables: Readonly<Record<string, str
   if (variables.ENVCTL_REGISTRY_DIR) return variables.ENVCTL_REGISTRY_DIR;
   const data = variables.XDG_DATA_HOME || join(variables.HOME || homedir(), ".local", "share");
   return join(data, "envctl", "registry");
-}
-
-export function outOfReach(host: string, why: string): EnvctlError {
-  return new EnvctlError({ code: "host-unreachable", exitCode: ExitCode.unreachable, what: why, where: host });
 }

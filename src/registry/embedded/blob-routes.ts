@@ -1,0 +1,144 @@
+import { createHash } from "node:crypto";
+import { pipeline } from "node:stream/promises";
+import { type Digest, isDigest } from "../../base/digest.ts";
+import { answer, type Exchange, Refusal } from "./exchange.ts";
+import type { Store } from "./store.ts";
+
+export async function getBlob(store: Store, exchange: Exchange, repository: string, digest: Digest): Promise<void> {
+  const size = await ownedSize(store, repository, digest);
+  const headers = {
+    "Content-Type": "application/octet-stream",
+    "Docker-Content-Digest": digest,
+    "Accept-Ranges": "bytes",
+  };
+  if (exchange.request.method === "HEAD") return answer(exchange, 200, { ...headers, "Content-Length": size });
+  const range = readRange(exchange.request.headers.range, size);
+  const extra = range ? { "Content-Range": `bytes ${range.start}-${range.end}/${size}` } : {};
+  exchange.response.writeHead(range ? 206 : 200, {
+    ...headers,
+    ...extra,
+    "Content-Length": range ? range.end - range.start + 1 : size,
+  });
+  await pipeline(store.readBlob(digest, range), exchange.response);
+}
+
+export async function deleteBlob(store: Store, exchange: Exchange, repository: string, digest: Digest): Promise<void> {
+  await ownedSize(store, repository, digest);
+  await store.removeLink(repository, "blob", digest);
+  answer(exchange, 202);
+}
+
+/** distribution-spec §Pushing blobs: an upload, a blob in one piece, or a mount. */
+export async function postUpload(store: Store, exchange: Exchange, repository: string): Promise<void> {
+  const { query } = exchange;
+  const mount = query.get("mount");
+  if (mount !== null && isDigest(mount) && (await mountable(store, mount, query.get("from")))) {
+    await store.putLink(repository, "blob", mount);
+    return answer(exchange, 201, located(repository, mount));
+  }
+  const id = await store.beginUpload(repository);
+  const digest = query.get("digest");
+  if (digest !== null) return await putUpload(store, exchange, repository, id);
+  answer(exchange, 202, uploadHeaders(repository, id, 0));
+}
+
+export async function patchUpload(store: Store, exchange: Exchange, repository: string, id: string): Promise<void> {
+  const size = await append(store, exchange, repository, id);
+  answer(exchange, 202, uploadHeaders(repository, id, size));
+}
+
+export async function getUpload(store: Store, exchange: Exchange, repository: string, id: string): Promise<void> {
+  const size = await knownUpload(store, repository, id);
+  answer(exchange, 204, uploadHeaders(repository, id, size));
+}
+
+export async function putUpload(store: Store, exchange: Exchange, repository: string, id: string): Promise<void> {
+  const digest = exchange.query.get("digest") ?? "";
+  await knownUpload(store, repository, id);
+  if (!isDigest(digest)) throw new Refusal(400, "DIGEST_INVALID", "a sha256 digest is wanted");
+  await append(store, exchange, repository, id);
+  const found = await hashOf(store, repository, id);
+  if (found !== digest) {
+    await store.cancelUpload(repository, id);
+    throw new Refusal(400, "DIGEST_INVALID", `the content has the digest ${found}`);
+  }
+  await store.keepUpload(repository, id, digest);
+  await store.putLink(repository, "blob", digest);
+  answer(exchange, 201, located(repository, digest));
+}
+
+export async function deleteUpload(store: Store, exchange: Exchange, repository: string, id: string): Promise<void> {
+  await knownUpload(store, repository, id);
+  await store.cancelUpload(repository, id);
+  answer(exchange, 204);
+}
+
+async function ownedSize(store: Store, repository: string, digest: Digest): Promise<number> {
+  const size = (await store.hasLink(repository, "blob", digest)) ? await store.blobSize(digest) : undefined;
+  if (size === undefined) throw new Refusal(404, "BLOB_UNKNOWN", "there is no such blob in this repository");
+  return size;
+}
+
+/** Without `from`, any repository's blob will do: everybody who can speak to this registry may read all of it. */
+async function mountable(store: Store, digest: Digest, from: string | null): Promise<boolean> {
+  if ((await store.blobSize(digest)) === undefined) return false;
+  return from === null || from === "" || (isRepository(from) && (await store.hasLink(from, "blob", digest)));
+}
+
+async function knownUpload(store: Store, repository: string, id: string): Promise<number> {
+  const size = await store.uploadSize(repository, id);
+  if (size === undefined) throw new Refusal(404, "BLOB_UPLOAD_UNKNOWN", "there is no such upload");
+  return size;
+}
+
+/** Adds the request's body to the upload; a chunk that does not join what is there is refused (416). */
+async function append(store: Store, exchange: Exchange, repository: string, id: string): Promise<number> {
+  const size = await knownUpload(store, repository, id);
+  const range = exchange.request.headers["content-range"];
+  const start = typeof range === "string" ? /^(?:bytes[ =])?(\d+)-\d+/.exec(range)?.[1] : undefined;
+  if (range !== undefined && Number(start) !== size) {
+    throw new Refusal(416, "BLOB_UPLOAD_INVALID", `the next byte is ${size}`, {
+      ...uploadHeaders(repository, id, size),
+    });
+  }
+  await pipeline(exchange.request, store.appendUpload(repository, id));
+  return await knownUpload(store, repository, id);
+}
+
+async function hashOf(store: Store, repository: string, id: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of store.readUpload(repository, id)) hash.update(chunk as Buffer);
+  return `sha256:${hash.digest("hex")}`;
+}
+
+/** Always from the root, never with a host: through a tunnel the registry has another port than it knows of. */
+function located(repository: string, digest: Digest): Record<string, string> {
+  return { Location: `/v2/${repository}/blobs/${digest}`, "Docker-Content-Digest": digest };
+}
+
+function uploadHeaders(repository: string, id: string, size: number): Record<string, string> {
+  return {
+    Location: `/v2/${repository}/blobs/uploads/${id}`,
+    Range: `0-${Math.max(0, size - 1)}`,
+    "Docker-Upload-UUID": id,
+    "OCI-Chunk-Min-Length": "0",
+  };
+}
+
+function readRange(header: string | undefined, size: number): { start: number; end: number } | undefined {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");
+  if (!match || (match[1] === "" && match[2] === "")) return undefined;
+  const start = match[1] === "" ? Math.max(0, size - Number(match[2])) : Number(match[1]);
+  const end = match[1] === "" || match[2] === "" ? size - 1 : Math.min(size - 1, Number(match[2]));
+  if (start > end)
+    throw new Refusal(416, "BLOB_UNKNOWN", "this range is outside of the blob", { "Content-Range": `bytes */${size}` });
+  return { start, end };
+}
+
+const component = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
+const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`);
+
+/** The grammar of names (distribution-spec §Pulling manifests): it leaves no way out of the folder. */
+export function isRepository(name: string): boolean {
+  return name.length <= 255 && repositoryPattern.test(name);
+}

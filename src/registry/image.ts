@@ -1,0 +1,89 @@
+import type { Digest } from "../base/digest.ts";
+import { isObject, platformName, readContent } from "./manifest-content.ts";
+import type { Descriptor, Registry, StoredManifest } from "./registry.ts";
+
+/** What a registry tells of an image without sending its layers. */
+export interface ImageDescription {
+  /** Of the manifest, or of the index over several platforms. */
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** By platform, `linux/amd64`. */
+  readonly configs: Readonly<Record<string, Digest>>;
+  readonly manifests: Readonly<Record<string, Digest>>;
+  readonly labels: Readonly<Record<string, string>>;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  /** Bytes of one platform's layers, compressed. */
+  readonly size: number;
+}
+
+/** Reads an image's manifests and configurations; undefined where there is no such image. */
+export async function describeImage(
+  registry: Registry,
+  path: string,
+  reference: string,
+  signal?: AbortSignal,
+): Promise<ImageDescription | undefined> {
+  const top = await registry.manifest(path, reference, signal);
+  if (!top) return undefined;
+  const images = await imagesIn(registry, path, top, undefined, signal);
+  const platforms = await Promise.all(images.map((image) => readPlatform(registry, path, image, signal)));
+  const [first] = platforms;
+  return {
+    digest: top.descriptor.digest,
+    mediaType: top.descriptor.mediaType,
+    configs: Object.fromEntries(platforms.map((one) => [one.platform, one.config])),
+    manifests: Object.fromEntries(platforms.map((one) => [one.platform, one.manifest])),
+    labels: first?.labels ?? {},
+    createdAt: first?.createdAt ?? "",
+    size: first?.size ?? 0,
+  };
+}
+
+interface FoundImage {
+  readonly manifest: StoredManifest;
+  readonly platform: Descriptor["platform"];
+}
+
+/** The image manifests under a manifest; attestations are passed over. */
+async function imagesIn(
+  registry: Registry,
+  path: string,
+  manifest: StoredManifest,
+  platform: Descriptor["platform"],
+  signal?: AbortSignal,
+): Promise<FoundImage[]> {
+  const content = readContent(manifest, `${registry.host}/${path}`);
+  if (content.kind === "image") return [{ manifest, platform }];
+  const children = content.children.filter(
+    (child) => child.platform === undefined || platformName(child.platform) !== undefined,
+  );
+  const found = await Promise.all(
+    children.map(async (child) => {
+      const stored = await registry.manifest(path, child.digest, signal);
+      return stored ? await imagesIn(registry, path, stored, child.platform, signal) : [];
+    }),
+  );
+  return found.flat();
+}
+
+async function readPlatform(registry: Registry, path: string, image: FoundImage, signal?: AbortSignal) {
+  const content = readContent(image.manifest, `${registry.host}/${path}`);
+  if (content.kind !== "image") throw new RangeError("an index has no configuration");
+  const config: unknown = JSON.parse(
+    Buffer.from(await registry.readBlob(path, content.config.digest, signal)).toString("utf8"),
+  );
+  const document = isObject(config) ? config : {};
+  const inner = isObject(document.config) ? document.config : {};
+  const labels = isObject(inner.Labels) ? inner.Labels : {};
+  return {
+    platform: platformName(document) ?? platformName(image.platform) ?? "unknown",
+    config: content.config.digest,
+    manifest: image.manifest.descriptor.digest,
+    labels: Object.fromEntries(
+      Object.entries(labels).filter((pair): pair is [string, string] => typeof pair[1] === "string"),
+    ),
+    createdAt: typeof document.created === "string" ? document.created : "",
+    size: content.layers.reduce((sum, layer) => sum + layer.size, 0),
+  };
+}

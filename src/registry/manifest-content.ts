@@ -1,0 +1,64 @@
+import { type Digest, isDigest } from "../base/digest.ts";
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { isIndex } from "./media-types.ts";
+import type { Descriptor, StoredManifest } from "./registry.ts";
+
+/** What a manifest points at: the children of an index, or the configuration and layers of an image. */
+export type ManifestContent =
+  | { readonly kind: "index"; readonly children: readonly Descriptor[] }
+  | { readonly kind: "image"; readonly config: Descriptor; readonly layers: readonly Descriptor[] };
+
+/** Reads a manifest: foreign data. Throws `manifest-invalid` (exit 5) for what is none. */
+export function readContent(manifest: StoredManifest, where: string): ManifestContent {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(manifest.bytes).toString("utf8"));
+  } catch {
+    throw invalid(where, "it is not JSON");
+  }
+  if (!isObject(value)) throw invalid(where, "it is not a JSON object");
+  if (isIndex(manifest.descriptor.mediaType) || Array.isArray(value.manifests)) {
+    return { kind: "index", children: descriptors(value.manifests, where) };
+  }
+  const [config] = descriptors([value.config], where);
+  if (!config) throw invalid(where, "it has no configuration");
+  return { kind: "image", config, layers: descriptors(value.layers ?? [], where) };
+}
+
+/** `linux/amd64`, `linux/arm/v7`; undefined for attestations, which run nowhere. */
+export function platformName(
+  platform: { readonly os?: unknown; readonly architecture?: unknown; readonly variant?: unknown } | undefined,
+): string | undefined {
+  if (!platform || typeof platform.os !== "string" || typeof platform.architecture !== "string") return undefined;
+  if (platform.os === "unknown" || platform.os === "") return undefined;
+  // arm64 has one variant in use, and engines leave it out.
+  const variant =
+    typeof platform.variant === "string" && platform.variant !== "" && platform.architecture !== "arm64"
+      ? `/${platform.variant}`
+      : "";
+  return `${platform.os}/${platform.architecture}${variant}`;
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function descriptors(value: unknown, where: string): Descriptor[] {
+  if (!Array.isArray(value)) throw invalid(where, "a list in it is missing");
+  return value.map((entry): Descriptor => {
+    if (!isObject(entry) || typeof entry.digest !== "string" || !isDigest(entry.digest))
+      throw invalid(where, "an entry in it has no digest");
+    const digest: Digest = entry.digest;
+    return { ...entry, digest, mediaType: String(entry.mediaType ?? ""), size: Number(entry.size ?? 0) };
+  });
+}
+
+function invalid(where: string, why: string): EnvctlError {
+  return new EnvctlError({
+    code: "manifest-invalid",
+    exitCode: ExitCode.unreachable,
+    what: `the registry's manifest cannot be read: ${why}`,
+    where,
+    next: "push the image again",
+  });
+}
