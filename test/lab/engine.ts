@@ -42,6 +42,8 @@ async function commonArguments(around: EngineSurroundings, name: string, folder:
     `--containerd-namespace=${around.names.name}-${name}`,
     `--containerd-plugins-namespace=${around.names.name}-${name}-plugins`,
     `--insecure-registry=${addresses.hosts(around.subnet)}`,
+    // BuildKit looks a mirror up by its name, and not in the network that it lies in.
+    `--insecure-registry=${around.mirror}`,
     `--registry-mirror=http://${around.mirror}`,
     "--shutdown-timeout=3",
   ];
@@ -127,8 +129,6 @@ export function engineAnswers(socket: string): Promise<boolean> {
 
 /** The socket of an engine that is already there: of DOCKER_HOST if it is a unix socket, or the usual place. */
 export async function existingEngine(names: LabNames): Promise<string | undefined> {
-  const wish = process.env.ENVCTL_LAB_LOCAL ?? "auto";
-  if (wish === "own") return undefined;
   const named = /^unix:\/\/(.+)$/.exec(process.env.DOCKER_HOST ?? "")?.[1];
   for (const socket of [named, "/var/run/docker.sock"]) {
     // DOCKER_HOST may still name an engine of a lab: that one goes away with its lab.

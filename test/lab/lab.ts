@@ -157,12 +157,15 @@ export function labEnvironment(state: LabState): Record<string, string> {
 
 /**
  * Raises the lab for this process, or uses the one that is up, and takes it down again only if it is this process's.
- * Rejects where no lab can be raised: see `whyNoLab`.
+ * Rejects where no lab can be raised: see `whyNoLab`. With `existing`, an engine that answers here is its local one.
  */
-export async function borrowLab(tell: Tell): Promise<{ readonly lab: Lab; giveBack(): Promise<void> }> {
+export async function borrowLab(
+  tell: Tell,
+  local?: "own" | "existing",
+): Promise<{ readonly lab: Lab; giveBack(): Promise<void> }> {
   const names = labNames();
   const owner = recordOf(process.pid);
-  await raiseLab(names, { tell, owner });
+  await raiseLab(names, { tell, owner, local });
   return {
     lab: await useLab(names.name),
     giveBack: async () => {

@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
-import { execa } from "execa";
 import { attempt } from "./command.ts";
 import type { LabNames } from "./names.ts";
 import { claimedSubnet, releaseSubnet, removeNetwork } from "./network.ts";
@@ -60,8 +59,7 @@ async function unmountBelow(folder: string): Promise<void> {
     .filter((path) => path.startsWith(`${folder}/`))
     .reverse();
   for (const path of mounts) {
-    const { failed } = await execa("umount", [path], { reject: false });
-    if (failed) await attempt("umount", ["--lazy", path]);
+    if ((await attempt("umount", [path])) === undefined) await attempt("umount", ["--lazy", path]);
   }
 }
 

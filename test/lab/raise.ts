@@ -21,6 +21,11 @@ export interface RaiseOptions {
   readonly tell: Tell;
   readonly hosts?: readonly string[];
   readonly owner?: ProcessRecord | undefined;
+  /**
+   * Which engine plays this machine's own. `own`: one of the lab's, so that tests find the same everywhere and touch
+   * nobody's containers. `existing`: the one that answers here, if any. Default: ENVCTL_LAB_LOCAL, else `own`.
+   */
+  readonly local?: "own" | "existing" | undefined;
 }
 
 /**
@@ -80,7 +85,8 @@ async function build(names: LabNames, options: RaiseOptions): Promise<LabState> 
   const begun = performance.now();
   const { folder } = names;
   await mkdir(folder, { recursive: true, mode: 0o711 });
-  const existing = await existingEngine(names);
+  const local = options.local ?? process.env.ENVCTL_LAB_LOCAL;
+  const existing = local === "existing" ? await existingEngine(names) : undefined;
   const subnet = await exclusively(`${sharedFolder}.lock`, async () => {
     await rememberNetwork();
     const claimed = await claimSubnet(names);
