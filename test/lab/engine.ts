@@ -42,8 +42,8 @@ async function commonArguments(around: EngineSurroundings, name: string, folder:
     `--containerd-namespace=${around.names.name}-${name}`,
     `--containerd-plugins-namespace=${around.names.name}-${name}-plugins`,
     `--insecure-registry=${addresses.hosts(around.subnet)}`,
-    // BuildKit looks a mirror up by its name, and not in the network that it lies in.
-    `--insecure-registry=${around.mirror}`,
+    // BuildKit looks a mirror up by its name, not in the network that it lies in, and wants the scheme with it.
+    `--insecure-registry=http://${around.mirror}`,
     `--registry-mirror=http://${around.mirror}`,
     "--shutdown-timeout=3",
   ];
