@@ -48,12 +48,15 @@ async function installDependencies() {
   if (code !== 0) throw new Error("npm ci failed");
 }
 
+/** The last line of a test run. */
+let summary;
+
 /** Two test runs at once must not share a lab: the one that came second takes a name of its own. */
 function labName() {
   const name = process.env.ENVCTL_LAB ?? "envctl";
   try {
-    const { owner } = JSON.parse(readFileSync(`/var/tmp/envctl-lab-${name}/state.json`, "utf8"));
-    if (owner && existsSync(`/proc/${owner.pid}`)) return `${name.slice(0, 10)}-${process.pid}`;
+    const { borrowers } = JSON.parse(readFileSync(`/var/tmp/envctl-lab-${name}/state.json`, "utf8"));
+    if (borrowers.some(({ pid }) => existsSync(`/proc/${pid}`))) return `${name.slice(0, 10)}-${process.pid}`;
   } catch {
     // No such lab is up.
   }
@@ -65,7 +68,10 @@ async function test(args) {
   const report = join(folder, "report.json");
   const env = { ENVCTL_LAB: labName() };
   try {
-    if (existsSync(join(root, "build.mjs")) && (await run(process.execPath, ["build.mjs"])) !== 0) return 1;
+    if ((await run(process.execPath, ["build.mjs"])) !== 0) {
+      summary = "0 passed, 1 failed, 0 skipped";
+      return 1;
+    }
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
     const code = await runWhole(bin("vitest"), ["run", ...reporters, ...args], env);
     return summarize(report, code);
@@ -89,8 +95,6 @@ async function runOnLab(path, args) {
     await clearUp(env);
   }
 }
-
-let summary;
 
 /** Reads vitest's report. A file that cannot even be loaded has no tests to fail, and counts as one failure. */
 function summarize(report, code) {

@@ -8,9 +8,8 @@ import { whyNoLab } from "./install.ts";
 import { labEnvironment, useLab } from "./lab.ts";
 import { lowerLab } from "./lower.ts";
 import { labNames } from "./names.ts";
-import { isAlive } from "./processes.ts";
 import { raiseLab } from "./raise.ts";
-import { readState, requireState } from "./state.ts";
+import { isAbandoned, readState, requireState } from "./state.ts";
 import { changing, sweepLabs } from "./sweep.ts";
 
 const usage = `npm run lab -- COMMAND
@@ -68,8 +67,7 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
   // After a test run that could not clear up itself; a person's lab stays.
   release: async () => {
     await changing(names, async () => {
-      const state = readState(names);
-      if (state === undefined || (state.owner !== undefined && !isAlive(state.owner))) await lowerLab(names);
+      if (isAbandoned(readState(names))) await lowerLab(names);
     });
     await sweepLabs(names, tellOnStderr);
   },

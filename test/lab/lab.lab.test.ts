@@ -14,7 +14,7 @@ import { changing } from "./sweep.ts";
 
 /** A second lab beside the default one: what is cut and killed here is nobody else's. */
 const names = labNames(`self-${process.pid}`);
-const quiet = { tell: () => {}, owner: recordOf(process.pid) };
+const quiet = { tell: () => {}, borrower: recordOf(process.pid) };
 let lab: Lab;
 
 const docker = (socket: string, ...args: string[]) => execa("docker", ["-H", `unix://${socket}`, ...args]);

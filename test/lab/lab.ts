@@ -9,7 +9,7 @@ import { setCable } from "./network.ts";
 import { recordOf } from "./processes.ts";
 import { raiseLab, surroundings } from "./raise.ts";
 import { writeSshConfig } from "./secure-shell.ts";
-import { type HostState, type LabState, requireState, withHost, writeState } from "./state.ts";
+import { type HostState, isAbandoned, type LabState, readState, requireState, withHost, writeState } from "./state.ts";
 import { changing } from "./sweep.ts";
 
 /** A host as tests see it. */
@@ -156,7 +156,8 @@ export function labEnvironment(state: LabState): Record<string, string> {
 }
 
 /**
- * Raises the lab for this process, or uses the one that is up, and takes it down again only if it is this process's.
+ * Raises the lab for this process, or uses the one that is up. Given back, it goes, unless others borrow it as well
+ * or a person keeps it.
  * Rejects where no lab can be raised: see `whyNoLab`. With `existing`, an engine that answers here is its local one.
  */
 export async function borrowLab(
@@ -164,14 +165,17 @@ export async function borrowLab(
   local?: "own" | "existing",
 ): Promise<{ readonly lab: Lab; giveBack(): Promise<void> }> {
   const names = labNames();
-  const owner = recordOf(process.pid);
-  await raiseLab(names, { tell, owner, local });
+  const borrower = recordOf(process.pid);
+  await raiseLab(names, { tell, borrower, local });
   return {
     lab: await useLab(names.name),
     giveBack: async () => {
       await changing(names, async () => {
-        const { owner: present } = requireState(names);
-        if (present?.pid === owner?.pid && present?.started === owner?.started) await lowerLab(names);
+        const state = readState(names);
+        if (!state) return; // A person took it down meanwhile.
+        const returned = { ...state, borrowers: state.borrowers.filter(({ pid }) => pid !== process.pid) };
+        if (isAbandoned(returned)) await lowerLab(names);
+        else await writeState(returned);
       });
     },
   };

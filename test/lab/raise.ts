@@ -9,7 +9,7 @@ import { lowerLab } from "./lower.ts";
 import { type LabNames, sharedFolder } from "./names.ts";
 import { addresses, claimSubnet, createBridges, setCable } from "./network.ts";
 import { addRules, rememberNetwork } from "./network-rules.ts";
-import { isAlive, type ProcessRecord } from "./processes.ts";
+import { isAlive, mayBeAlive, type ProcessRecord } from "./processes.ts";
 import { startOpenRegistry, startSecureRegistry } from "./registries.ts";
 import { createClientKey, writeSshConfig } from "./secure-shell.ts";
 import { type LabState, readState, writeState } from "./state.ts";
@@ -20,7 +20,8 @@ export const defaultHosts: readonly string[] = ["test1", "prod1", "prod2"];
 export interface RaiseOptions {
   readonly tell: Tell;
   readonly hosts?: readonly string[];
-  readonly owner?: ProcessRecord | undefined;
+  /** The run that borrows it; without one the lab is a person's, and kept. */
+  readonly borrower?: ProcessRecord | undefined;
   /**
    * Which engine plays this machine's own. `own`: one of the lab's, so that tests find the same everywhere and touch
    * nobody's containers. `existing`: the one that answers here, if any. Default: ENVCTL_LAB_LOCAL, else `own`.
@@ -69,10 +70,9 @@ async function mend(names: LabNames, state: LabState, options: RaiseOptions): Pr
   if (local.engine && !(await engineAnswers(local.socket))) {
     local = { ...local, engine: await startLocalEngine(around, `${names.folder}/local`) };
   }
-  // A person's lab stays a person's; one whose test run was killed goes to whoever needs it now.
-  const isOrphan = state.owner !== undefined && !isAlive(state.owner);
-  const owner = isOrphan || options.owner === undefined ? options.owner : state.owner;
-  const mended = { ...state, hosts, local, owner };
+  const { borrower } = options;
+  const borrowers = [...state.borrowers.filter(mayBeAlive), ...(borrower ? [borrower] : [])];
+  const mended = { ...state, hosts, local, kept: state.kept || borrower === undefined, borrowers };
   await writeState(mended);
   return mended;
 }
@@ -112,7 +112,8 @@ async function build(names: LabNames, options: RaiseOptions): Promise<LabState> 
     name: names.name,
     subnet,
     gateway,
-    owner: options.owner,
+    kept: options.borrower === undefined,
+    borrowers: options.borrower ? [options.borrower] : [],
     local: { socket: existing ?? `${folder}/local/docker.sock`, engine },
     registries: { open, secure },
     sshConfig: await writeSshConfig(folder, hosts),

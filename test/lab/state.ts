@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { rename, writeFile } from "node:fs/promises";
 import type { HostOptions } from "./host-options.ts";
 import { type LabNames, labNames } from "./names.ts";
-import type { ProcessRecord } from "./processes.ts";
+import { mayBeAlive, type ProcessRecord } from "./processes.ts";
 
 /** One host: a network namespace with its own engine and SSH server. */
 export interface HostState {
@@ -31,8 +31,10 @@ export interface LabState {
   /** The lab's addresses are 10.`subnet`.0.0/16: hosts in 10.`subnet`.0.0/24. */
   readonly subnet: number;
   readonly gateway: string;
-  /** The test run that raised it; undefined for a lab that a person raised to stay. */
-  readonly owner: ProcessRecord | undefined;
+  /** Whether a person raised it, to stay until a person takes it down. */
+  readonly kept: boolean;
+  /** The runs that use it. With the last of them a lab goes that is not kept. */
+  readonly borrowers: readonly ProcessRecord[];
   readonly local: { readonly socket: string; readonly engine: ProcessRecord | undefined };
   readonly registries: {
     readonly open: RegistryState;
@@ -76,4 +78,9 @@ export async function writeState(state: LabState): Promise<void> {
 
 export function withHost(state: LabState, host: HostState): LabState {
   return { ...state, hosts: { ...state.hosts, [host.name]: host } };
+}
+
+/** Whether nobody needs this lab any more. */
+export function isAbandoned(state: LabState | undefined): boolean {
+  return state === undefined || !(state.kept || state.borrowers.some(mayBeAlive));
 }

@@ -4,8 +4,7 @@ import { type Tell, timed } from "./command.ts";
 import { exclusively, isHeld } from "./exclusive.ts";
 import { lowerLab } from "./lower.ts";
 import { type LabNames, labNames } from "./names.ts";
-import { mayBeAlive } from "./processes.ts";
-import { readState } from "./state.ts";
+import { isAbandoned, readState } from "./state.ts";
 
 /** Whatever changes a lab holds this lock. */
 export function changing<Result>(names: LabNames, work: () => Promise<Result>): Promise<Result> {
@@ -23,16 +22,11 @@ export async function sweepLabs(mine: LabNames, tell: Tell): Promise<void> {
     const name = entry.slice(prefix.length);
     if (!entry.startsWith(prefix) || entry.endsWith(".lock") || name === mine.name) continue;
     const names = labNames(name);
-    if (!isAbandoned(names) || (await isHeld(lockOf(names)))) continue;
+    if (!isAbandoned(readState(names)) || (await isHeld(lockOf(names)))) continue;
     await timed(tell, `taking down the lab "${name}" that a killed run left`, () =>
       changing(names, async () => {
-        if (isAbandoned(names)) await lowerLab(names);
+        if (isAbandoned(readState(names))) await lowerLab(names);
       }),
     );
   }
-}
-
-function isAbandoned(names: LabNames): boolean {
-  const state = readState(names);
-  return state === undefined || (state.owner !== undefined && !mayBeAlive(state.owner));
 }
