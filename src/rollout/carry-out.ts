@@ -112,8 +112,13 @@ async function goBack(
     );
   });
   const names = (entries: readonly Switched[]) => entries.map((entry) => entry.host.host).join(", ");
+  const replaced = back.filter((entry) => entry.steps.some((step) => step.kind === "stop"));
+  const empty = back.filter((entry) => !replaced.includes(entry));
   const state = [
-    back.length > 0 && broken.length === 0 ? `${names(back)} went back to what ran before` : "",
+    replaced.length > 0 && broken.length === 0 ? `${names(replaced)} went back to what ran before` : "",
+    empty.length > 0 && broken.length === 0
+      ? `${names(empty)}: nothing was stopped, and what was started is gone again`
+      : "",
     stay.length > 0 ? `${names(stay)} stays on ${execution.plan.release.name}` : "",
     ...broken,
   ].filter((part) => part !== "");

@@ -75,7 +75,9 @@ async function judge(
   if (container.state !== "running") return `it is ${container.state}`;
   const health = wait.health;
   if (health?.kind === "http" || health?.kind === "tcp") {
-    return (await probe(wait.engine, container, health, signal)) ?? "healthy";
+    const wrong = await probe(wait.engine, container, health, signal);
+    // An image's own HEALTHCHECK counts as well.
+    if (wrong !== undefined || container.health === "none") return wrong ?? "healthy";
   }
   if (container.health === "healthy") return "healthy";
   if (container.health === "unhealthy") {
@@ -122,11 +124,23 @@ export async function lastLines(engine: Engine, id: string, count: number): Prom
       signal: AbortSignal.timeout(5000),
     };
     for await (const line of engine.logs(id, options)) lines.push(line.text);
+    return folded(lines);
   } catch (error) {
     // The logs are evidence for another failure: that failure must not be hidden by this one.
     lines.push(`(its logs could not be read: ${error instanceof Error ? error.message : String(error)})`);
   }
   return lines;
+}
+
+/** A line that comes again and again is told once, with its count. */
+function folded(lines: readonly string[]): string[] {
+  const result: { text: string; count: number }[] = [];
+  for (const text of lines) {
+    const last = result.at(-1);
+    if (last?.text === text) last.count += 1;
+    else result.push({ text, count: 1 });
+  }
+  return result.map(({ text, count }) => (count === 1 ? text : `${text} (${count} times)`));
 }
 
 /** Counts exits and wakes a waiter at the next event. */
