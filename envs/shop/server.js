@@ -43,13 +43,13 @@ function countVisit() {
   return turn;
 }
 
-function escape(text) {
+function escapeHtml(text) {
   return String(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 function page(facts) {
-  const rows = Object.entries(facts).map(([name, value]) => `<tr><th>${name}<td>${escape(JSON.stringify(value))}`);
-  return `<!doctype html><title>shop</title><h1>${escape(facts.configuration.GREETING ?? "Hello")}</h1><table>${rows.join("")}</table>`;
+  const rows = Object.entries(facts).map(([name, value]) => `<tr><th>${name}<td>${escapeHtml(JSON.stringify(value))}`);
+  return `<!doctype html><title>shop</title><h1>${escapeHtml(facts.configuration.GREETING ?? "Hello")}</h1><table>${rows.join("")}</table>`;
 }
 
 const routes = {
