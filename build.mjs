@@ -18,6 +18,8 @@ await build({
   legalComments: "none",
   define: { ENVCTL_VERSION: JSON.stringify(version) },
   // Libraries in CommonJS ask for Node's own modules by `require`.
-  banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
 });
 await chmod("dist/envctl.js", 0o755);

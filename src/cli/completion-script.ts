@@ -1,13 +1,11 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
-import type { Context } from "./context.ts";
-import type { Verb } from "./verb.ts";
-import { verbs } from "./verbs.ts";
+import type { Context, Verb } from "./verb.ts";
 
 /** The script for a shell. Throws `usage` (exit 2) for a shell that is not known. */
-export function completionScript(shell: string): string {
-  if (shell === "bash") return bash();
-  if (shell === "zsh") return `autoload -U +X bashcompinit && bashcompinit\n${bash()}`;
-  if (shell === "fish") return fish();
+export function completionScript(shell: string, verbs: readonly Verb[]): string {
+  if (shell === "bash") return bash(verbs);
+  if (shell === "zsh") return `autoload -U +X bashcompinit && bashcompinit\n${bash(verbs)}`;
+  if (shell === "fish") return fish(verbs);
   throw new EnvctlError({
     code: "usage",
     exitCode: ExitCode.usage,
@@ -48,7 +46,7 @@ function takesStage(verb: Verb): boolean {
   return verb.arguments.some(([syntax]) => /stage|other/.test(syntax));
 }
 
-function bash(): string {
+function bash(verbs: readonly Verb[]): string {
   const cases = verbs.map((verb) => `    ${verb.name}) options="${optionsOf(verb).join(" ")}" ;;`);
   const staged = verbs.filter(takesStage).map((verb) => verb.name);
   return `_envctl() {
@@ -70,7 +68,7 @@ ${cases.join("\n")}
 complete -o default -F _envctl envctl`;
 }
 
-function fish(): string {
+function fish(verbs: readonly Verb[]): string {
   const quoted = (text: string) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
   const lines = verbs.flatMap((verb) => [
     `complete -c envctl -f -n __fish_use_subcommand -a ${verb.name} -d ${quoted(verb.summary)}`,

@@ -2,11 +2,11 @@ import { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { Progress } from "../base/progress.ts";
-import type { Context } from "./context.ts";
 import { Interruption } from "./interruption.ts";
 import type { Output } from "./output.ts";
 import { overview } from "./overview.ts";
 import { readDuration } from "./read-duration.ts";
+import type { Context } from "./verb.ts";
 import { type OptionValues, text, type Verb } from "./verb.ts";
 import { verbs } from "./verbs.ts";
 
@@ -79,6 +79,7 @@ async function runVerb(verb: Verb, args: readonly string[], options: OptionValue
     confirm: async (question) => options.yes === true || (output.interactive && (await ask(question))),
     write: (line) => output.write(line),
     paint: output.paint,
+    verbs,
     width: output.width,
   };
   try {

@@ -3,7 +3,7 @@ import { loadEnvironment } from "../environment/load.ts";
 import type { Stage } from "../environment/model.ts";
 import { Connections } from "../rollout/connections.ts";
 import { findStage, type Workspace } from "../rollout/workspace.ts";
-import type { Context } from "./context.ts";
+import type { Context } from "./verb.ts";
 
 /** Loads the environment file, opens a workspace for as long as `work` takes, and closes every connection after it. */
 export async function withWorkspace<Result>(
@@ -25,6 +25,7 @@ export async function withWorkspace<Result>(
   try {
     return await work({
       environment,
+      problems,
       connections,
       clock: context.clock,
       variables: context.variables,

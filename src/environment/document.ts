@@ -55,7 +55,7 @@ export interface ServiceDocument extends WorkloadDocument {
   readonly env_file?: string | readonly string[];
 }
 
-export interface TaskDocument {
+interface TaskDocument {
   readonly command: CommandDocument;
   readonly when?: string;
   readonly timeout?: string;

@@ -1,5 +1,5 @@
 /** What is wrong with a `${…}` in a text, and where in that text. */
-export interface InterpolationError {
+interface InterpolationError {
   readonly offset: number;
   readonly length: number;
   readonly message: string;

@@ -96,7 +96,7 @@ export type Health = HealthTiming &
     | { readonly kind: "command"; readonly command: readonly string[] }
   );
 
-export interface HealthTiming {
+interface HealthTiming {
   readonly interval: Duration;
   readonly timeout: Duration;
   readonly retries: number;

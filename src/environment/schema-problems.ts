@@ -10,7 +10,7 @@ export function reportShape(document: unknown, problems: Problems): void {
 }
 
 /** Findings of alternatives that were not meant: one is reported for the whole, or those of the nearest alternative. */
-export function withoutNoise(errors: readonly SchemaError[]): SchemaError[] {
+function withoutNoise(errors: readonly SchemaError[]): SchemaError[] {
   const choices = errors.filter((error) => error.keyword === "oneOf" || error.keyword === "anyOf");
   return errors.filter((error) => {
     const choice = choices.find(

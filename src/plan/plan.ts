@@ -25,7 +25,7 @@ export type Step =
   | { readonly kind: "remove"; readonly container: ExistingContainer; readonly why: string };
 
 /** By name: a container that a step before creates has no id yet. */
-export interface ContainerTarget {
+interface ContainerTarget {
   readonly name: string;
   readonly workload: string;
 }

@@ -1,8 +1,9 @@
 import { hostname, userInfo } from "node:os";
 import type { Digest } from "../base/digest.ts";
-import { messageOf } from "../base/errors.ts";
+import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
+import { reservedIn } from "../environment/reserved.ts";
 import type { SecretValues } from "../plan/desired.ts";
 import type { ObservedHost } from "../plan/observed.ts";
 import { isEmpty, type StagePlan } from "../plan/plan.ts";
@@ -46,6 +47,7 @@ export interface DeploymentResult {
  */
 export async function deploy(deployment: Deployment): Promise<DeploymentResult> {
   const { workspace, stage } = deployment;
+  refuseReserved(workspace, stage);
   const engines = await workspace.progress.step(`connect to ${stage.name}`, () => openHosts(workspace, stage));
   const ledger = new Ledger(deployment.repository, workspace.environment.name, stage.name);
   const pins = await pinServices(workspace, stage, !deployment.dryRun);
@@ -68,6 +70,24 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   } finally {
     await unlock();
   }
+}
+
+/** Doing a part of what the file asks for, and not saying no to the rest, would be worse than doing nothing. */
+function refuseReserved(workspace: Workspace, stage: Stage): void {
+  const reserved = reservedIn(workspace.problems, stage.name);
+  const [first] = reserved;
+  if (!first) return;
+  throw new EnvctlError({
+    code: "not-supported",
+    exitCode: ExitCode.usage,
+    what: `stage ${stage.name} asks for what this version does not do`,
+    where: `${first.position.file}:${first.position.line}:${first.position.column}`,
+    state: "nothing was touched",
+    evidence: reserved.map(
+      ({ path, position, hint }) => `${position.line}:${position.column} ${path}${hint ? `: ${hint}` : ""}`,
+    ),
+    next: "take these keys out of the environment file, or comment them out",
+  });
 }
 
 export async function openHosts(workspace: Workspace, stage: Stage): Promise<Engine[]> {

@@ -21,7 +21,7 @@ export interface StageRecord {
   readonly reason: string | undefined;
 }
 
-export interface RecordedRelease {
+interface RecordedRelease {
   readonly name: string;
   readonly digest: Digest;
   readonly commit: string | undefined;

@@ -24,7 +24,7 @@ export async function loadRelease(repository: OpenRepository, digest: Digest, si
 }
 
 /** By tag or digest; undefined where there is none, or where it is no image that envctl built. */
-export async function readRelease(
+async function readRelease(
   repository: OpenRepository,
   reference: string,
   signal?: AbortSignal,

@@ -15,7 +15,7 @@ import { loadRelease } from "./releases.ts";
  * The release that a stage runs on all its hosts, healthy, proven by what the engines say. Throws `stage-not-ready`
  * (exit 3) where there is none to promote, and `digest-mismatch` (exit 6) where a container's label lies.
  */
-export async function runningRelease(workspace: Workspace, stage: Stage): Promise<Release> {
+async function runningRelease(workspace: Workspace, stage: Stage): Promise<Release> {
   const engines = await openHosts(workspace, stage);
   const place = { environment: workspace.environment.name, stage: stage.name };
   const hosts = await Promise.all(

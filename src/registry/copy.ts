@@ -7,7 +7,7 @@ import { wrongContent } from "./errors.ts";
 import { readContent } from "./manifest-content.ts";
 import type { Descriptor, Registry, StoredManifest } from "./registry.ts";
 
-export interface Location {
+interface Location {
   readonly registry: Registry;
   readonly path: string;
 }

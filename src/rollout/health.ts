@@ -113,7 +113,7 @@ async function unhealthy(
 }
 
 /** A container's last lines of output. Empty where the engine no longer gives any. */
-export async function lastLines(engine: Engine, id: string, count: number): Promise<string[]> {
+async function lastLines(engine: Engine, id: string, count: number): Promise<string[]> {
   const lines: string[] = [];
   try {
     const options = {

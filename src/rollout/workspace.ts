@@ -2,12 +2,14 @@ import type { Clock } from "../base/clock.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
 import { didYouMean } from "../base/suggest.ts";
-import type { Environment, Stage } from "../environment/model.ts";
+import type { Environment, Problem, Stage } from "../environment/model.ts";
 import type { Connections } from "./connections.ts";
 
 /** What every verb that talks to hosts works with. */
 export interface Workspace {
   readonly environment: Environment;
+  /** Warnings of the environment file. */
+  readonly problems: readonly Problem[];
   readonly connections: Connections;
   readonly clock: Clock;
   readonly variables: Readonly<Record<string, string | undefined>>;

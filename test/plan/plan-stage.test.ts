@@ -165,7 +165,7 @@ describe("convergence, whatever was killed when", () => {
     interruptedAfter: fc.nat(12),
   });
 
-  function placeOf({ ports, level, replicas }: { ports: (typeof port)[]; level: string; replicas: number }) {
+  function placeOf({ ports, level, replicas }: { ports: readonly (typeof port)[]; level: string; replicas: number }) {
     return stage({ app: workload({ ports, env: { LEVEL: level }, replicas: ports.length > 0 ? 1 : replicas }) });
   }
 

@@ -134,7 +134,7 @@ function change(
   };
 }
 
-export function containerOf(desired: DesiredContainer): ObservedContainer {
+function containerOf(desired: DesiredContainer): ObservedContainer {
   created += 1;
   const { network, aliases, ...spec } = desired.spec;
   return {

@@ -19,7 +19,7 @@ export const completion: Verb = {
       const names = await stageNames(context);
       return { json: { verb: "completion", stages: names }, text: names.join("\n") };
     }
-    const script = completionScript(shell ?? "");
+    const script = completionScript(shell ?? "", context.verbs);
     return { json: { verb: "completion", shell, script }, text: script };
   },
 };

@@ -2,7 +2,7 @@ import type { StagePlan } from "../../plan/plan.ts";
 import { stepsOf } from "../../plan/plan.ts";
 import { describePlan, describeStep } from "../../plan/words.ts";
 import type { Release } from "../../release/release.ts";
-import type { Context, Outcome } from "../context.ts";
+import type { Context, Outcome } from "../verb.ts";
 
 interface Deployed {
   readonly verb: "up" | "promote" | "rollback" | "plan";
@@ -42,7 +42,7 @@ export function releaseDocument(release: Release) {
   return { name, digest, fingerprint, commit, dirty, builtAt, size };
 }
 
-export function planDocument(plan: StagePlan) {
+function planDocument(plan: StagePlan) {
   return {
     tasks: plan.tasks.map(({ task, host }) => ({ task: task.name, host })),
     hosts: plan.hosts.map((host) => ({

@@ -1,7 +1,7 @@
 import type { BuildIntent } from "../../build/make-release.ts";
 import type { Stage } from "../../environment/model.ts";
 import type { Workspace } from "../../rollout/workspace.ts";
-import type { Outcome } from "../context.ts";
+import type { Outcome } from "../verb.ts";
 import { text, type Verb } from "../verb.ts";
 
 export const plan: Verb = {

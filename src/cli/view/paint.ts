@@ -4,7 +4,7 @@ type Style = Parameters<typeof styleText>[0];
 /** Colours a piece of text, or leaves it as it is. */
 export type Paint = (style: Style, text: string) => string;
 
-export const plain: Paint = (_, text) => text;
+const plain: Paint = (_, text) => text;
 const coloured: Paint = (style, text) => styleText(style, text);
 
 interface Surroundings {

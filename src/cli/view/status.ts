@@ -1,7 +1,7 @@
 import { isDigest, shortDigest } from "../../base/digest.ts";
 import { formatDuration } from "../../base/duration.ts";
 import type { ContainerStatus, HostStatus, StageStatus } from "../../plan/status.ts";
-import type { Context } from "../context.ts";
+import type { Context } from "../verb.ts";
 import { type Cell, renderTable } from "./table.ts";
 
 /** The matrix of stages and hosts, and under it each way in which something is not as it should be. */

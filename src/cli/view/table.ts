@@ -51,7 +51,7 @@ function shorten(text: string, size: number): string {
 const segmenter = new Intl.Segmenter();
 
 /** Columns a terminal gives the text: East Asian wide characters and emoji take two (UAX #11). */
-export function displayWidth(text: string): number {
+function displayWidth(text: string): number {
   let width = 0;
   for (const { segment } of segmenter.segment(text)) width += isWide(segment) ? 2 : 1;
   return width;

@@ -8,7 +8,7 @@ import * as manifests from "./manifest-routes.ts";
 import { Store } from "./store.ts";
 
 /** Where it listens if that is free: then image names on hosts stay the same from one run to the next. */
-export const preferredPort = 47_115;
+const preferredPort = 47_115;
 
 export interface EmbeddedRegistry {
   readonly port: number;
