@@ -2,7 +2,7 @@
 const inFolder = (...names) => `^src/(?:${names.join("|")})/`;
 const adapters = ["engine", "registry", "proxy", "secrets"];
 const core = ["plan", "release", "environment"];
-const work = ["rollout", "promotion", "dev", "build"];
+const work = ["rollout", "promotion", "dev", "build", "init"];
 
 module.exports = {
   forbidden: [

@@ -7,6 +7,7 @@ import { doctor } from "./verbs/doctor.ts";
 import { down } from "./verbs/down.ts";
 import { exec } from "./verbs/exec.ts";
 import { history } from "./verbs/history.ts";
+import { init } from "./verbs/init.ts";
 import { lock } from "./verbs/lock.ts";
 import { logs } from "./verbs/logs.ts";
 import { plan } from "./verbs/plan.ts";
@@ -22,6 +23,7 @@ import { validate } from "./verbs/validate.ts";
 
 /** Every verb, in the order in which a newcomer meets them. A new verb is one file and one line here. */
 export const verbs: readonly Verb[] = [
+  init,
   validate,
   config,
   doctor,
