@@ -1,5 +1,5 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
-import type { Progress } from "../base/progress.ts";
+import { type Progress, silent } from "../base/progress.ts";
 import { Label } from "../engine/engine.ts";
 import { runsDigest } from "../plan/observed.ts";
 import type { Step } from "../plan/plan.ts";
@@ -20,7 +20,7 @@ export async function perform(step: Step, worker: HostWorker, progress: Progress
       await engine.ensureVolume(step.name, { ...worker.labels, [Label.role]: "volume" }, signal);
       return;
     case "create":
-      await create(step, worker, progress, signal);
+      await create(step, worker, signal);
       return;
     case "start":
       await engine.startContainer(step.container.name, signal);
@@ -67,14 +67,10 @@ export async function undo(step: Step, worker: HostWorker, signal: AbortSignal):
   }
 }
 
-async function create(
-  step: Extract<Step, { kind: "create" }>,
-  worker: HostWorker,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<void> {
+async function create(step: Extract<Step, { kind: "create" }>, worker: HostWorker, signal: AbortSignal): Promise<void> {
   const { engine } = worker;
-  const image = await worker.bring(step.image, progress, signal);
+  // The image was brought in a step of its own; here it is only found again.
+  const image = await worker.bring(step.image, silent, signal);
   const id = await engine.createContainer({ ...step.container.spec, image }, signal);
   const container = await engine.container(id, signal);
   const identity = { digest: step.image.digest, ids: worker.ids[step.image.digest] ?? [] };

@@ -24,11 +24,8 @@ interface TaskRun {
 export async function runTask(run: TaskRun): Promise<void> {
   const { engine } = run.worker;
   const place = run.release;
-  const image = await run.worker.bring(
-    { digest: place.release.digest, service: undefined, title: place.release.name },
-    run.progress,
-    run.signal,
-  );
+  const wanted = { digest: place.release.digest, service: undefined, title: place.release.name };
+  const image = await run.progress.step(`bring ${wanted.title}`, (at) => run.worker.bring(wanted, at, run.signal));
   await engine.ensureNetwork(networkName(place), { ...run.worker.labels, [Label.role]: "network" }, run.signal);
   for (const mount of run.app.workload.volumes) {
     if (mount.kind !== "volume") continue;

@@ -10,7 +10,13 @@ const target = fileURLToPath(new URL("src/environment/validator.generated.js", r
 /** The schema's validator as a module without imports: ajv itself would cost every start-up its compile time. */
 export async function generateValidator(): Promise<string> {
   const schema: unknown = JSON.parse(await readFile(new URL("schemas/envctl.schema.json", root), "utf8"));
-  const ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true, verbose: true, code: { source: true, esm: true } });
+  const ajv = new Ajv2020({
+    allErrors: true,
+    strict: true,
+    allowUnionTypes: true,
+    verbose: true,
+    code: { source: true, esm: true },
+  });
   const validate = ajv.compile(schema as object);
   const generate = standalone as unknown as (instance: Ajv2020, compiled: unknown) => string;
   const bundled = await build({
