@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { Progress } from "../base/progress.ts";
@@ -24,7 +24,11 @@ export function createProgram(version: string, output: Output): Command {
     })
     .addHelpText("after", () => `\n${overview(output.paint)}`)
     .configureHelp({ visibleCommands: () => [] });
-  program.action(() => output.write(program.helpInformation() + overview(output.paint)));
+  program.allowExcessArguments().action(() => {
+    const [typed] = program.args;
+    if (typed !== undefined) throw new CommanderError(1, "commander.unknownCommand", `there is no verb '${typed}'`);
+    output.write(program.helpInformation() + overview(output.paint));
+  });
   for (const verb of verbs) program.addCommand(createCommand(verb, output));
   return program;
 }

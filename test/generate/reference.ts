@@ -43,7 +43,10 @@ function keyTable(schema: Schema): string {
   };
   const visit = (path: string, given: Schema) => {
     const node = resolve(given);
-    if (path !== "") rows.push(`| \`${path}\` | ${kindOf(node, resolve)} | ${escapeCell(node.description ?? "")} |`);
+    if (path !== "")
+      rows.push(
+        `| \`${path}\` | ${kindOf(node, resolve)} | ${escapeCell((node.description ?? "").replaceAll("<", "&lt;"))} |`,
+      );
     const shape = [node, ...(node.oneOf ?? []).map(resolve)].find((one) => one.properties);
     for (const [key, value] of Object.entries(shape?.properties ?? {}))
       visit(path === "" ? key : `${path}.${key}`, value);

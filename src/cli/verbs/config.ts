@@ -14,8 +14,8 @@ export const config: Verb = {
   run: async (context, [name]) => {
     const { loadEnvironment } = await import("../../environment/load.ts");
     const { resolvedDocument } = await import("../../environment/resolved-document.ts");
+    const { renderYaml } = await import("../view/yaml.ts");
     const { findStage } = await import("../../rollout/workspace.ts");
-    const { stringify } = await import("yaml");
     const { file } = context.options;
     const { environment } = await loadEnvironment({
       file,
@@ -27,7 +27,7 @@ export const config: Verb = {
     const document = resolvedDocument(environment, name);
     return {
       json: { verb: "config", file: environment.file, environment: document },
-      text: stringify(document).trimEnd(),
+      text: renderYaml(document),
     };
   },
 };

@@ -28,6 +28,8 @@ export const logs: Verb = {
     const { readCount } = await import("../read-count.ts");
     const { readSince } = await import("../read-since.ts");
     const { clean } = await import("../view/clean.ts");
+    const tail = readCount("--tail", text(options, "tail"));
+    const since = readSince(text(options, "since"), context.clock.now());
     return await withStage(context, name, async (workspace, stage) => {
       const engines = await chooseHosts(workspace, stage, text(options, "host"));
       const wanted = options.all === true ? undefined : chooseWorkload(stage, workload);
@@ -36,8 +38,8 @@ export const logs: Verb = {
       const several = containers.length > 1;
       const request = {
         follow: options.follow === true,
-        tail: readCount("--tail", text(options, "tail")),
-        since: readSince(text(options, "since"), workspace.clock.now()),
+        tail,
+        since,
         timestamps: options.timestamps === true,
         signal: workspace.signal,
       };

@@ -1,0 +1,131 @@
+import { join } from "node:path";
+import { execa } from "execa";
+import { beforeAll, describe, expect, it } from "vitest";
+import { verbs } from "../../src/cli/verbs.ts";
+import { cli, ensureBundle, envctl, folder } from "./command.ts";
+
+const good = "name: shop\nimage: { repository: shop }\nstages: { dev: {}, test: { hosts: [ssh://nowhere.invalid] } }\n";
+
+beforeAll(ensureBundle);
+
+describe("the command line", () => {
+  it("says its version", async () => {
+    for (const flag of ["--version", "-V"])
+      expect(await envctl([flag])).toEqual({ exitCode: 0, stdout: "0.1.0", stderr: "" });
+  });
+
+  it("gives an overview by purpose, with and without --help", async () => {
+    for (const args of [[], ["--help"], ["help"]]) {
+      const { exitCode, stdout } = await envctl(args);
+      expect(exitCode).toBe(0);
+      for (const verb of verbs) expect(stdout).toContain(` ${verb.name} `);
+      expect(stdout).toMatch(/Begin with: envctl init/);
+    }
+  });
+
+  it.each(verbs.map((verb) => verb.name))("explains %s with examples", async (name) => {
+    const { exitCode, stdout, stderr } = await envctl([name, "--help"]);
+    expect([exitCode, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/Usage: (?:envctl )?\w+/);
+    expect(stdout).toMatch(/Examples:\n {2}\S/);
+    expect((await envctl(["help", name])).stdout).toBe(stdout);
+  });
+
+  it.each([
+    [["promot", "test"], /did you mean "promote"\?/],
+    [["status", "--jsn"], /did you mean "--json"\?/],
+    [["up"], /missing required argument 'stage'/],
+    [["up", "dev", "more"], /too many arguments/],
+    [["status", "--timeout", "5"], /--timeout 5 is no duration/],
+    [["history", "--limit", "x"], /--limit x is no whole number/],
+    [["logs", "dev", "--since", "yesterday"], /--since yesterday is no time/],
+    [["up", "dve"], /there is no stage "dve"; did you mean "dev"\?/],
+  ])("refuses %j with exit code 2", async (args, expected) => {
+    const { exitCode, stdout, stderr } = await envctl(args, { cwd: folder({ "envctl.yaml": good }) });
+    expect(stderr).toMatch(expected);
+    expect([exitCode, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/state: nothing was touched/);
+  });
+
+  it("keeps stdout for the document with --json, errors too", async () => {
+    const cwd = folder({ "envctl.yaml": good.replace("stages", "stags") });
+    const failed = await envctl(["config", "--json"], { cwd });
+    expect(JSON.parse(failed.stdout)).toMatchObject({
+      error: {
+        code: "environment-invalid",
+        exitCode: 2,
+        evidence: expect.arrayContaining([expect.stringMatching(/did you mean `stages`/)]),
+      },
+    });
+    expect(failed.stderr).toMatch(/unknown key `stags`/);
+    const listed = await envctl(["validate", "--json"], { cwd });
+    expect(listed.exitCode).toBe(2);
+    expect(JSON.parse(listed.stdout)).toMatchObject({
+      valid: false,
+      problems: expect.arrayContaining([
+        expect.objectContaining({ position: expect.objectContaining({ line: 3, column: 1 }) }),
+      ]),
+    });
+    const usage = await envctl(["up", "--json"], { cwd });
+    expect(JSON.parse(usage.stdout)).toMatchObject({ error: { code: "usage", exitCode: 2 } });
+  });
+
+  it("finds the environment file upward, or where it is told", async () => {
+    const cwd = folder({ "envctl.yaml": good, "other.yaml": good.replace("shop", "other") });
+    expect((await envctl(["validate", "--file", "other.yaml"], { cwd })).stdout).toMatch(/other with dev → test/);
+    await execa("mkdir", ["-p", join(cwd, "a/b")]);
+    expect((await envctl(["validate"], { cwd: join(cwd, "a/b") })).stdout).toMatch(/shop with dev → test/);
+  });
+
+  it("shows what is in force, secrets masked", async () => {
+    const cwd = folder({ "envctl.yaml": `${good}app: { port: 80, env: { API_TOKEN: hunter2 }, secrets: [KEY] }\n` });
+    const { stdout } = await envctl(["config", "dev"], { cwd });
+    expect(stdout).not.toContain("hunter2");
+    expect(stdout).toMatch(/KEY: <secret>/);
+    expect(stdout).toMatch(/retries: 30/);
+  });
+
+  it("colours only where it is wanted", async () => {
+    const cwd = folder({ "envctl.yaml": good });
+    const run = (env: Record<string, string>, ...more: string[]) => envctl(["validate", ...more], { cwd, env });
+    const code = "\u001b[";
+    expect((await run({})).stdout).not.toContain(code);
+    expect((await run({ FORCE_COLOR: "1" })).stdout).toContain(code);
+    expect((await run({ FORCE_COLOR: "1", NO_COLOR: "1" })).stdout).not.toContain(code);
+    expect((await run({ FORCE_COLOR: "1" }, "--no-color")).stdout).not.toContain(code);
+  });
+
+  it("ends quietly when nobody reads on", async () => {
+    const { stdout, stderr, exitCode } = await execa("bash", ["-c", `set -o pipefail; node ${cli} --help | head -1`], {
+      reject: false,
+    });
+    expect([stdout !== "", stderr, exitCode]).toEqual([true, "", 0]);
+  });
+
+  it("says which host is out of reach, with exit code 5 and what to do", async () => {
+    const cwd = folder({ "envctl.yaml": good });
+    const { exitCode, stderr } = await envctl(["logs", "test"], { cwd });
+    expect(stderr).toMatch(/nowhere\.invalid/);
+    expect(stderr).toMatch(/next:/);
+    expect(exitCode).toBe(5);
+  });
+
+  it("stops at the time limit", async () => {
+    const cwd = folder({ "envctl.yaml": good.replace("ssh://nowhere.invalid", "unix:///nowhere.sock") });
+    const { exitCode } = await envctl(["logs", "test", "--timeout", "1ms"], { cwd });
+    expect([1, 5]).toContain(exitCode);
+  });
+
+  it("completes verbs, stages and options in bash", async () => {
+    const cwd = folder({ "envctl.yaml": good });
+    const complete = async (...words: string[]) => {
+      const script = `envctl() { node ${cli} "$@"; }; eval "$(envctl completion bash)"; COMP_WORDS=(envctl ${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length}; _envctl; echo "\${COMPREPLY[*]}"`;
+      return (await execa("bash", ["-c", script], { cwd })).stdout.split(" ");
+    };
+    expect(await complete("pro")).toEqual(["promote"]);
+    expect(await complete("promote", "")).toEqual(["dev", "test"]);
+    expect(await complete("promote", "--dry")).toEqual(["--dry-run"]);
+    expect((await envctl(["completion", "fish"])).stdout).toMatch(/complete -c envctl .* -a promote/);
+    expect((await envctl(["completion", "tcsh"])).exitCode).toBe(2);
+  });
+});

@@ -1,0 +1,117 @@
+import { describe, expect, it } from "vitest";
+import { EnvctlError, ExitCode } from "../../src/base/errors.ts";
+import { Progress } from "../../src/base/progress.ts";
+import { clean } from "../../src/cli/view/clean.ts";
+import { errorDocument, renderError, toEnvctlError } from "../../src/cli/view/error.ts";
+import { PlainView } from "../../src/cli/view/plain-view.ts";
+import { renderTable } from "../../src/cli/view/table.ts";
+
+const paint = (_: unknown, text: string) => text;
+
+async function lines(verbose: boolean, work: (progress: Progress) => Promise<unknown>): Promise<string[]> {
+  const written: string[] = [];
+  const view = new PlainView((line) => written.push(line), paint, verbose);
+  await work(new Progress(view.listener)).catch(() => {});
+  return written.map((line) => line.replace(/ \d+(?:\.\d)?m?s$/, " TIME"));
+}
+
+const story = async (progress: Progress) =>
+  await progress.step("switch", async (at) => {
+    await at.step("ssh://a", async (host) => {
+      host.update("pulling 10 %");
+      host.output("a line");
+      host.note("already there");
+    });
+    at.warn("careful");
+    await at.step("ssh://b", async () => {
+      throw new Error("broken");
+    });
+  });
+
+describe("plain lines", () => {
+  it("tell each step when it is done, and long ones when they begin", async () => {
+    expect(await lines(false, story)).toEqual([
+      "· switch",
+      "  │ a line",
+      "✓ switch › ssh://a (already there) TIME",
+      "! careful",
+      "✗ switch › ssh://b TIME",
+      "✗ switch TIME",
+    ]);
+  });
+
+  it("tell every change with --verbose", async () => {
+    expect(await lines(true, story)).toContain("  switch › ssh://a: pulling 10 %");
+  });
+});
+
+describe("an error", () => {
+  const error = new EnvctlError({
+    code: "x",
+    exitCode: ExitCode.failed,
+    what: "it broke",
+    where: "ssh://a",
+    state: "as before",
+    next: "try again",
+    evidence: ["one", "\u001b[2Jtwo"],
+  });
+
+  it("says what, where, the evidence, the state and what is next, in this order", () => {
+    expect(renderError(error, paint).split("\n")).toEqual([
+      "✗ it broke",
+      "  where: ssh://a",
+      "  │ one",
+      "  │ two",
+      "  state: as before",
+      "  next:  try again",
+    ]);
+  });
+
+  it("has a stable document", () => {
+    expect(errorDocument(error)).toEqual({
+      error: {
+        code: "x",
+        exitCode: 1,
+        what: "it broke",
+        where: "ssh://a",
+        state: "as before",
+        next: "try again",
+        evidence: ["one", "\u001b[2Jtwo"],
+      },
+    });
+  });
+
+  it("of another kind is a defect, and its stack is shown only when asked for", () => {
+    expect(renderError(toEnvctlError(new TypeError("oops"), false), paint)).toMatch(
+      /defect in envctl: oops\n.*--verbose/s,
+    );
+    expect(renderError(toEnvctlError(new TypeError("oops"), true), paint)).toMatch(/at .*views\.test\.ts/);
+  });
+});
+
+describe("text from elsewhere", () => {
+  it("cannot move the cursor, set the title, or hide anything", () => {
+    expect(clean("a\u001b[31mb\u001b]0;title\u0007c\rd\u0008e\u009b2Jf\u0000g\nh\ti")).toBe("abcdefg\nh\ti");
+  });
+});
+
+describe("a table", () => {
+  const rows = [
+    ["dev", "local", "a long description of something"],
+    ["東京", "ssh://host", "x"],
+  ];
+
+  it("aligns columns, wide characters too", () => {
+    expect(renderTable(["A", "B", "C"], rows, paint, 80).split("\n")).toEqual([
+      "A     B           C",
+      "dev   local       a long description of something",
+      "東京  ssh://host  x",
+    ]);
+  });
+
+  it("fits a narrow terminal", () => {
+    const table = renderTable(["A", "B", "C"], rows, paint, 30);
+    for (const line of table.split("\n")) expect(line.length).toBeLessThanOrEqual(30);
+    expect(table).toContain("…");
+  });
+});
