@@ -24,7 +24,7 @@ export function milliseconds(value: number): Duration {
 /** For people: the two largest units, `350ms`, `4.2s`, `3m20s`, `2h5m`, `3d4h`. */
 export function formatDuration(duration: number): string {
   if (duration < 1000) return `${Math.round(duration)}ms`;
-  if (duration < 10_000) return `${(duration / 1000).toFixed(1)}s`;
+  if (duration < 10_000) return `${(duration / 1000).toFixed(1).replace(/\.0$/, "")}s`;
   const units: readonly (readonly [string, number])[] = [
     ["d", 86_400_000],
     ["h", 3_600_000],

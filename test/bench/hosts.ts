@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Lab } from "../lab/lab.ts";
+import { heading, median, report, run, timeTogether } from "./measure.ts";
+
+const cli = fileURLToPath(new URL("../../dist/envctl.js", import.meta.url));
+
+/** `up` where nothing changed, and `promote` to more and more hosts that have the image already. */
+export async function benchHosts(lab: Lab): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "envctl-bench-"));
+  const env = { ...process.env, ...lab.env, ENVCTL_REGISTRY_DIR: join(folder, "registry") };
+  const names = await hosts(lab, 8);
+  const stages = [1, 2, 4, 8].map(
+    (count) =>
+      `  on${count}: { after: dev, hosts: [${names
+        .slice(0, count)
+        .map((name) => `ssh://${name}`)
+        .join(", ")}], rollout: { batch: ${count}, keep: 0 } }`,
+  );
+  const sections = (version: string) =>
+    `name: bench\nimage: { repository: bench }\napp: { stop: { grace: 1s }, port: 8080, health: { path: /index.html, interval: 100ms, retries: 300 }, env: { VERSION: "${version}" } }\nstages:\n  dev: {}\n${stages.join("\n")}\n`;
+  writeFileSync(
+    join(folder, "Dockerfile"),
+    'FROM busybox\nRUN echo hello > /index.html\nSTOPSIGNAL SIGKILL\nCMD ["httpd", "-f", "-p", "8080", "-h", "/"]\n',
+  );
+  writeFileSync(join(folder, ".dockerignore"), "registry\nenvctl.yaml\n");
+  writeFileSync(join(folder, "envctl.yaml"), sections("0"));
+  const envctl = (...args: string[]) => run(process.execPath, [cli, ...args], { cwd: folder, env });
+  try {
+    await envctl("up", "dev");
+    await benchNothing(lab, () => envctl("up", "dev"));
+
+    heading("promote to hosts that have the image already (5 runs each, taking turns)");
+    for (const count of [1, 2, 4, 8]) await envctl("promote", `on${count}`);
+    const times = new Map<number, number[]>();
+    for (let round = 1; round <= 5; round += 1) {
+      // Another configuration: every host gets a new container of the image it has.
+      writeFileSync(join(folder, "envctl.yaml"), sections(String(round)));
+      for (const count of [1, 2, 4, 8]) {
+        const begun = performance.now();
+        await envctl("promote", `on${count}`);
+        times.set(count, [...(times.get(count) ?? []), performance.now() - begun]);
+      }
+    }
+    const one = median(times.get(1) ?? []);
+    for (const count of [1, 2, 4, 8])
+      report(
+        `${count} host${count === 1 ? "" : "s"}`,
+        median(times.get(count) ?? []),
+        { name: "1 host", value: one },
+        count === 8 ? 3 : undefined,
+      );
+  } finally {
+    for (const stage of ["on8", "on4", "on2", "on1", "dev"]) await envctl("down", stage, "--volumes", "--yes");
+    await envctl("prune", "--yes");
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function benchNothing(lab: Lab, up: () => Promise<unknown>): Promise<void> {
+  heading("up with nothing changed (10 runs each, taking turns)");
+  const agent = new Agent({ keepAlive: true });
+  const filters = encodeURIComponent(JSON.stringify({ label: ["envctl.environment=bench", "envctl.stage=dev"] }));
+  const read = (path: string) =>
+    new Promise<string>((resolve, reject) => {
+      request({ socketPath: lab.localSocket, path, agent }, (response) => {
+        let body = "";
+        response.on("data", (chunk) => {
+          body += chunk;
+        });
+        response.on("end", () => resolve(body));
+      })
+        .on("error", reject)
+        .end();
+    });
+  const state = async () => {
+    const containers = JSON.parse(await read(`/v1.41/containers/json?all=1&filters=${filters}`)) as { Id: string }[];
+    await Promise.all([
+      read(`/v1.41/networks?filters=${filters}`),
+      read(`/v1.41/volumes?filters=${filters}`),
+      ...containers.map(({ Id }) => read(`/v1.41/containers/${Id}/json`)),
+    ]);
+  };
+  const [floor = 0, node = 0, ours = 0] = await timeTogether(10, [state, () => run(process.execPath, ["-e", "0"]), up]);
+  agent.destroy();
+  report("envctl up dev", ours, { name: "bare API calls", value: floor }, 10);
+  report("  without the start of node itself", ours - node, { name: "bare API calls", value: floor }, 10);
+}
+
+async function hosts(lab: Lab, count: number): Promise<string[]> {
+  const names = Object.keys(lab.hosts);
+  for (let index = names.length + 1; names.length < count; index += 1) {
+    await lab.addHost(`bench${index}`);
+    names.push(`bench${index}`);
+  }
+  return names;
+}
