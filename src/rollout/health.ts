@@ -33,8 +33,10 @@ export async function waitUntilHealthy(wait: HealthWait): Promise<void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([wait.signal, stop.signal]);
   try {
-    // Subscribed before the first look, so that nothing can happen unseen between the two.
-    const news = new News(await wait.engine.events(wait.labels, signal));
+    // A probe asks again and again, and looks at the container each time; the engine's own checks are heard of by its
+    // events, subscribed to before the first look, so that nothing can happen unseen between the two.
+    const probed = wait.health?.kind === "http" || wait.health?.kind === "tcp";
+    const news = new News(probed ? nothing() : await wait.engine.events(wait.labels, signal));
     await watch(wait, news, signal);
   } finally {
     stop.abort();
@@ -131,6 +133,8 @@ async function lastLines(engine: Engine, id: string, count: number): Promise<str
   }
   return lines;
 }
+
+async function* nothing(): AsyncGenerator<ContainerEvent> {}
 
 /** A line that comes again and again is told once, with its count. */
 function folded(lines: readonly string[]): string[] {

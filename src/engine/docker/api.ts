@@ -55,7 +55,7 @@ export class ApiClient {
     this.where = where;
     this.#transport = transport;
     this.#agent = new ConnectionAgent(() => transport.connect());
-    this.#turnstile = new Turnstile(transport.maxConnections);
+    this.#turnstile = new Turnstile(transport.maxConnections, transport.patience);
   }
 
   /** A call whose answer is small. The body is parsed JSON, trusted to have the shape the API's reference gives. */
@@ -77,13 +77,6 @@ export class ApiClient {
         }
       }
     }, call.signal);
-  }
-
-  /** Many quick calls at once, on no more connections than they are worth. Results are in the order of the items. */
-  async each<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {
-    const { maxConnections, callsPerConnection } = this.#transport;
-    const lanes = new Turnstile(Math.min(maxConnections, Math.ceil(items.length / callsPerConnection)));
-    return await Promise.all(items.map((item) => lanes.pass(() => work(item))));
   }
 
   /** A call whose answer is a stream; resolves when the engine has answered the headers. */

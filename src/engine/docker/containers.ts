@@ -22,7 +22,7 @@ export class Containers {
       doing: "listing containers",
       signal,
     });
-    const found = await this.#api.each(list.body, ({ Id }) => this.find(Id, signal));
+    const found = await Promise.all(list.body.map(({ Id }) => this.find(Id, signal)));
     // One that went away between the list and its inspection is simply not there.
     return found.filter((container) => container !== undefined);
   }

@@ -38,7 +38,7 @@ export class Images {
       doing: "listing images",
       signal,
     });
-    const found = await this.#api.each(list.body, ({ Id }) => this.find(Id, signal));
+    const found = await Promise.all(list.body.map(({ Id }) => this.find(Id, signal)));
     return found.filter((image) => image !== undefined);
   }
 

@@ -31,7 +31,7 @@ interface Master {
 export class SshTransport implements Transport {
   /** A channel costs a process here, a process there, and some 90 ms. */
   readonly maxConnections = 4;
-  readonly callsPerConnection = 16;
+  readonly patience = 100;
   readonly sameMachine = false;
   readonly plaintext = false;
   #realHost: string;

@@ -16,7 +16,7 @@ interface Pem {
 /** An engine on a TCP port: with TLS and certificates for both sides, or plain. */
 export class TcpTransport implements Transport {
   readonly maxConnections = 8;
-  readonly callsPerConnection = 4;
+  readonly patience = 0;
   readonly sameMachine = false;
   readonly plaintext: boolean;
   readonly publishedAddress: string;

@@ -4,8 +4,8 @@ import type { Duplex } from "node:stream";
 export interface Transport {
   /** Connections for short calls that may be open at once: over SSH each one is a process and a channel. */
   readonly maxConnections: number;
-  /** Quick calls that are worth another connection to make at the same time. */
-  readonly callsPerConnection: number;
+  /** Milliseconds that a short call waits for its turn before a further connection is opened for it. */
+  readonly patience: number;
   /** True where the engine listens on this very machine, so that its network may be ours. */
   readonly sameMachine: boolean;
   /** True where requests, secrets included, travel readable by anyone on the way. */

@@ -6,7 +6,7 @@ import type { Transport } from "./transport.ts";
 /** An engine that listens on a Unix socket (or a Windows named pipe) of this machine. */
 export class UnixTransport implements Transport {
   readonly maxConnections = 16;
-  readonly callsPerConnection = 1;
+  readonly patience = 0;
   readonly sameMachine = true;
   readonly plaintext = false;
   readonly publishedAddress = "127.0.0.1";
