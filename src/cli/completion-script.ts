@@ -1,5 +1,8 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { optionNames } from "./global-options.ts";
 import type { Context, Verb } from "./verb.ts";
+
+const shells = ["bash", "zsh", "fish"];
 
 /** The script for a shell. Throws `usage` (exit 2) for a shell that is not known. */
 export function completionScript(shell: string, verbs: readonly Verb[]): string {
@@ -28,42 +31,41 @@ export async function stageNames(context: Context): Promise<string[]> {
   }
 }
 
-function optionsOf(verb: Verb): string[] {
-  const own = verb.options.flatMap((option) => /--[a-z-]+/.exec(option.flags) ?? []);
-  return [
-    ...own,
-    ...(verb.changes ? ["--dry-run", "--yes"] : []),
-    "--file",
-    "--json",
-    "--timeout",
-    "--verbose",
-    "--no-color",
-    "--help",
-  ];
-}
-
 function takesStage(verb: Verb): boolean {
   return verb.arguments.some(([syntax]) => /stage|other/.test(syntax));
 }
 
 function bash(verbs: readonly Verb[]): string {
-  const cases = verbs.map((verb) => `    ${verb.name}) options="${optionsOf(verb).join(" ")}" ;;`);
+  const names = [...verbs.map((verb) => verb.name), "help"].join(" ");
+  const cases = verbs.map((verb) => {
+    const values = verb.name === "completion" ? shells : [];
+    return `    ${verb.name}) words="${[...values, ...optionNames(verb)].join(" ")}" ;;`;
+  });
   const staged = verbs.filter(takesStage).map((verb) => verb.name);
-  return `_envctl() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" options=""
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${verbs.map((verb) => verb.name).join(" ")} help --help --version" -- "$current"))
-    return
-  fi
+  return `_envctl_stages() {
+  local index file=""
+  for ((index = 2; index < COMP_CWORD; index++)); do
+    case "\${COMP_WORDS[index]}" in -f | --file) file="\${COMP_WORDS[index + 1]}" ;; esac
+  done
+  envctl completion --stages \${file:+--file "$file"} 2>/dev/null
+}
+_envctl() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD - 1]}" words=""
   case "\${COMP_WORDS[1]}" in
+    help) words="${names}" ;;
 ${cases.join("\n")}
   esac
   if [[ "$current" != -* ]]; then
     case "\${COMP_WORDS[1]}" in
-      ${staged.join("|")}) options="$(envctl completion --stages 2>/dev/null)" ;;
+      ${staged.join(" | ")}) words="$(_envctl_stages)" ;;
     esac
   fi
-  COMPREPLY=($(compgen -W "$options" -- "$current"))
+  case "$before" in
+    -f | --file) words="" ;;
+    --stage) words="$(_envctl_stages)" ;;
+  esac
+  if [ "$COMP_CWORD" -eq 1 ]; then words="${names} --help --version"; fi
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o default -F _envctl envctl`;
 }
@@ -72,7 +74,7 @@ function fish(verbs: readonly Verb[]): string {
   const quoted = (text: string) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
   const lines = verbs.flatMap((verb) => [
     `complete -c envctl -f -n __fish_use_subcommand -a ${verb.name} -d ${quoted(verb.summary)}`,
-    ...optionsOf(verb).map(
+    ...optionNames(verb).map(
       (option) => `complete -c envctl -n '__fish_seen_subcommand_from ${verb.name}' -l ${option.slice(2)}`,
     ),
     ...(takesStage(verb)
@@ -80,6 +82,14 @@ function fish(verbs: readonly Verb[]): string {
           `complete -c envctl -f -n '__fish_seen_subcommand_from ${verb.name}' -a '(envctl completion --stages 2>/dev/null)'`,
         ]
       : []),
+    ...(verb.name === "completion"
+      ? [`complete -c envctl -f -n '__fish_seen_subcommand_from completion' -a '${shells.join(" ")}'`]
+      : []),
   ]);
-  return lines.join("\n");
+  const names = verbs.map((verb) => verb.name).join(" ");
+  return [
+    ...lines,
+    "complete -c envctl -f -n __fish_use_subcommand -a help -d 'explain a verb'",
+    `complete -c envctl -f -n '__fish_seen_subcommand_from help' -a '${names}'`,
+  ].join("\n");
 }

@@ -1,23 +1,25 @@
 import { formatDuration } from "../base/duration.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
+import type { Output } from "./output.ts";
 
-/** A signal that Ctrl-C, SIGTERM or the time limit aborts; a second Ctrl-C leaves at once. */
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const goOn = "run the same command again: it goes on from what is there";
+
+/** A signal that Ctrl-C, SIGTERM, SIGHUP or the time limit aborts; a second Ctrl-C leaves at once. */
 export class Interruption {
   readonly #controller = new AbortController();
-  readonly #say: (line: string) => void;
+  readonly #output: Pick<Output, "say" | "sayLast">;
   readonly #stop: () => void;
 
-  constructor(say: (line: string) => void, timeout: number | undefined) {
-    this.#say = say;
+  constructor(output: Pick<Output, "say" | "sayLast">, timeout: number | undefined) {
+    this.#output = output;
     const onSignal = (name: NodeJS.Signals) => this.#interrupt(name);
-    process.on("SIGINT", onSignal);
-    process.on("SIGTERM", onSignal);
+    for (const name of signals) process.on(name, onSignal);
     const timer =
       timeout === undefined ? undefined : setTimeout(() => this.#controller.abort(timedOut(timeout)), timeout);
     this.#stop = () => {
       clearTimeout(timer);
-      process.off("SIGINT", onSignal);
-      process.off("SIGTERM", onSignal);
+      for (const name of signals) process.off(name, onSignal);
     };
   }
 
@@ -30,25 +32,40 @@ export class Interruption {
     this.#stop();
   }
 
+  /** What interrupted calls throw is of many kinds: why they were interrupted is what counts, and how things stand. */
+  explain(thrown: unknown): unknown {
+    const { aborted, reason } = this.#controller.signal;
+    if (!aborted || thrown === reason) return thrown;
+    if (!(thrown instanceof EnvctlError)) return reason;
+    return reason instanceof EnvctlError && cameOfAbort(thrown, reason)
+      ? reason.with({ where: thrown.where, state: thrown.state })
+      : thrown;
+  }
+
   #interrupt(name: NodeJS.Signals): void {
     if (this.#controller.signal.aborted) {
-      this.#say(
+      this.#output.sayLast(
         "left at once: what was under way is neither finished nor undone; run the same command again, or see envctl status",
       );
       process.exit(ExitCode.interrupted);
     }
-    this.#say(
+    this.#output.say(
       `${name === "SIGINT" ? "interrupted" : "asked to end"}: putting things in order; press Ctrl-C again to leave at once`,
     );
     this.#controller.abort(
-      new EnvctlError({
-        code: "interrupted",
-        exitCode: ExitCode.interrupted,
-        what: "interrupted",
-        next: "run the same command again: it goes on from what is there",
-      }),
+      new EnvctlError({ code: "interrupted", exitCode: ExitCode.interrupted, what: "interrupted", next: goOn }),
     );
   }
+}
+
+/** Whether an error came about only because its call was aborted: what the adapters make of that varies. */
+function cameOfAbort(error: EnvctlError, reason: unknown): boolean {
+  if (error.exitCode === ExitCode.needsPerson || error.exitCode === ExitCode.identityMismatch) return false;
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
+    if (cause === reason || cause.name === "AbortError" || ("isCanceled" in cause && cause.isCanceled === true))
+      return true;
+  }
+  return false;
 }
 
 function timedOut(timeout: number): EnvctlError {
@@ -56,6 +73,6 @@ function timedOut(timeout: number): EnvctlError {
     code: "timeout",
     exitCode: ExitCode.failed,
     what: `not done within ${formatDuration(timeout)}`,
-    next: "run the same command again: it goes on from what is there; --timeout sets the limit",
+    next: `${goOn}; --timeout sets the limit`,
   });
 }

@@ -1,17 +1,20 @@
 import { CommanderError } from "commander";
 import { ExitCode } from "../base/errors.ts";
+import { globalOptionsLast } from "./global-options.ts";
 import { Output } from "./output.ts";
 import { createProgram } from "./program.ts";
 import { usageError } from "./usage-error.ts";
 import { errorDocument, renderError, toEnvctlError } from "./view/error.ts";
 
 /** Runs one command line; resolves with the exit code once everything is written. */
-export async function main(words: readonly string[], version: string): Promise<number> {
+export async function main(typed: readonly string[], version: string): Promise<number> {
+  const words = globalOptionsLast(typed);
   const output = new Output(words, process.env);
-  // `envctl … | head` closes the pipe early: that is no failure.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) =>
-    process.exit(error.code === "EPIPE" ? 0 : ExitCode.failed),
-  );
+  surviveClosedPipes(output);
+  process.on("uncaughtException", (thrown) => {
+    output.sayLast(renderError(toEnvctlError(thrown, output.verbose), output.errorPaint));
+    process.exit(ExitCode.failed);
+  });
   try {
     const program = createProgram(version, output);
     await program.parseAsync([...words], { from: "user" });
@@ -24,4 +27,14 @@ export async function main(words: readonly string[], version: string): Promise<n
     output.say(renderError(error, output.errorPaint));
     return error.exitCode;
   }
+}
+
+/** `envctl … | head` closes the pipe early: that is no failure, and no reason to stop in the middle of a rollout. */
+function surviveClosedPipes(output: Output): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") output.sayLast(`stdout: ${error.message}`);
+    process.exit(error.code === "EPIPE" ? process.exitCode : ExitCode.failed);
+  });
+  // With nobody to tell, the work goes on.
+  process.stderr.on("error", () => {});
 }

@@ -1,5 +1,5 @@
 import { writeSync } from "node:fs";
-import type { ProgressEvent } from "../base/progress.ts";
+import { clean, cleanColoured } from "./view/clean.ts";
 import { choosePaint, type Paint } from "./view/paint.ts";
 import { PlainView } from "./view/plain-view.ts";
 import type { View } from "./view/view.ts";
@@ -30,48 +30,62 @@ export class Output {
   }
 
   get width(): number {
-    return process.stdout.isTTY ? Math.max(20, process.stdout.columns) : Number.POSITIVE_INFINITY;
+    return process.stdout.isTTY ? Math.max(20, process.stdout.columns || 80) : Number.POSITIVE_INFINITY;
   }
 
   /** Spinners where a person looks on, lines elsewhere. */
   async openView(variables: Readonly<Record<string, string | undefined>>): Promise<View> {
-    const fancy = this.interactive && variables.TERM !== "dumb" && !this.verbose;
-    if (fancy) {
-      const { TerminalView } = await import("./view/terminal-view.ts");
-      this.#view = new TerminalView(this.errorPaint);
-    } else {
-      this.#view = new PlainView((line) => this.say(line), this.errorPaint, this.verbose);
-    }
-    return this.#view;
+    const view = await this.#chooseView(variables);
+    this.#view = view;
+    return view;
   }
 
-  readonly listener = (event: ProgressEvent): void => this.#view?.listener(event);
+  async #chooseView(variables: Readonly<Record<string, string | undefined>>): Promise<View> {
+    if (!this.interactive || variables.TERM === "dumb" || this.verbose)
+      return new PlainView(writeError, this.errorPaint, this.verbose);
+    const { TerminalView } = await import("./view/terminal-view.ts");
+    return new TerminalView(this.errorPaint);
+  }
 
+  /** Shows what the view has not shown yet, and closes it. */
   async finish(): Promise<void> {
-    await this.#view?.finish();
+    const view = this.#view;
+    this.#view = undefined;
+    await view?.finish();
   }
 
-  /** One line, or several, to stderr. */
+  /** One line, or several, to stderr; while steps are drawn there, among them. */
   say(text: string): void {
-    process.stderr.write(`${text}\n`);
+    if (this.#view) this.#view.notice(text);
+    else writeError(text);
+  }
+
+  /** The last words to stderr of a process that is about to leave in the middle of its work. */
+  sayLast(text: string): void {
+    const toCleanLine = process.stderr.isTTY ? "\r\u001b[J\u001b[?25h" : "";
+    try {
+      writeSync(2, `${toCleanLine}${text}\n`);
+    } catch {
+      // Nobody listens any more, and there is no later to wait for.
+    }
   }
 
   write(text: string): void {
     process.stdout.write(text);
   }
 
-  /** One JSON document to stdout, whole before the process may end. */
-  document(value: unknown): void {
-    const bytes = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
-    let offset = 0;
-    while (offset < bytes.length) {
-      try {
-        offset += writeSync(1, bytes, offset);
-      } catch (error) {
-        const code = error instanceof Error && "code" in error ? error.code : undefined;
-        if (code === "EPIPE") return;
-        if (code !== "EAGAIN") throw error;
-      }
-    }
+  /** What a verb found out, for people; foreign words in it cannot do anything to the terminal. */
+  result(text: string): void {
+    const isColoured = this.paint("red", "x") !== "x";
+    if (text !== "") this.write(`${isColoured ? cleanColoured(text) : clean(text)}\n`);
   }
+
+  /** One JSON document to stdout. */
+  document(value: unknown): void {
+    this.write(`${JSON.stringify(value, null, 2)}\n`);
+  }
+}
+
+function writeError(line: string): void {
+  process.stderr.write(`${line}\n`);
 }

@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { Progress } from "../base/progress.ts";
+import { changeOptions, globalOptions } from "./global-options.ts";
 import { Interruption } from "./interruption.ts";
 import type { Output } from "./output.ts";
 import { overview } from "./overview.ts";
@@ -9,10 +10,12 @@ import { readDuration } from "./read-duration.ts";
 import type { Context } from "./verb.ts";
 import { type OptionValues, text, type Verb } from "./verb.ts";
 import { verbs } from "./verbs.ts";
+import { clean } from "./view/clean.ts";
 
 /** The whole command line, made from the table of verbs. Throws commander's errors instead of leaving the process. */
 export function createProgram(version: string, output: Output): Command {
   const program = new Command("envctl")
+    .usage("<verb> [options]")
     .description("One image, promoted by digest through dev, test and prod on your own hosts.")
     .version(version, "-V, --version", "print the version")
     .helpCommand("help [verb]", "explain a verb")
@@ -27,7 +30,7 @@ export function createProgram(version: string, output: Output): Command {
   program.allowExcessArguments().action(() => {
     const [typed] = program.args;
     if (typed !== undefined) throw new CommanderError(1, "commander.unknownCommand", `there is no verb '${typed}'`);
-    output.write(program.helpInformation() + overview(output.paint));
+    output.write(`${program.helpInformation()}\n${overview(output.paint)}`);
   });
   for (const verb of verbs) program.addCommand(createCommand(verb, output));
   return program;
@@ -36,17 +39,9 @@ export function createProgram(version: string, output: Output): Command {
 function createCommand(verb: Verb, output: Output): Command {
   const command = new Command(verb.name).summary(verb.summary).description(verb.summary).exitOverride();
   for (const [syntax, description] of verb.arguments) command.argument(syntax, description);
-  for (const option of verb.options) command.option(option.flags, option.description, option.default);
-  if (verb.changes) {
-    command.option("--dry-run", "say what would be done, and do nothing");
-    command.option("-y, --yes", "ask nothing");
-  }
+  const options = [...verb.options, ...(verb.changes ? changeOptions : []), ...globalOptions];
+  for (const option of options) command.option(option.flags, option.description, option.default);
   command
-    .option("-f, --file <path>", "the environment file (default: envctl.yaml here or in a folder above)")
-    .option("--json", "print one JSON document on stdout")
-    .option("--timeout <duration>", "give up after this long: 30s, 5m")
-    .option("--verbose", "show every step")
-    .option("--no-color", "no colours (also: NO_COLOR)")
     .configureOutput({ writeOut: (help) => output.write(help), writeErr: () => {} })
     .addHelpText("after", () => examples(verb));
   command.action(async () => {
@@ -64,7 +59,7 @@ async function runVerb(verb: Verb, args: readonly string[], options: OptionValue
   const variables = process.env;
   const timeout = readDuration("--timeout", text(options, "timeout"));
   const view = await output.openView(variables);
-  const interruption = new Interruption((line) => output.say(line), timeout);
+  const interruption = new Interruption(output, timeout);
   const context: Context = {
     options: {
       file: text(options, "file"),
@@ -88,19 +83,26 @@ async function runVerb(verb: Verb, args: readonly string[], options: OptionValue
   };
   try {
     const outcome = await verb.run(context, args, options);
-    await view.finish();
-    if (output.json) output.document(outcome.json);
-    else if (outcome.text !== "") output.write(`${outcome.text}\n`);
+    await output.finish();
+    if (!output.json) output.result(outcome.text);
+    else if (outcome.json !== undefined) output.document(outcome.json);
     output.exitCode = outcome.exitCode ?? ExitCode.done;
   } catch (error) {
-    // What an interrupted call throws is of many kinds; why it was interrupted is what counts.
-    throw interruption.signal.aborted && !(error instanceof EnvctlError) ? interruption.signal.reason : error;
+    throw interruption.explain(error);
   } finally {
     interruption.end();
   }
 }
 
 async function ask(question: string): Promise<boolean> {
-  const { confirm } = await import("@clack/prompts");
-  return (await confirm({ message: question, initialValue: false })) === true;
+  const { confirm, isCancel } = await import("@clack/prompts");
+  // On stderr, because stdout is for results and may be a file.
+  const answer = await confirm({ message: clean(question), initialValue: false, output: process.stderr });
+  if (!isCancel(answer)) return answer;
+  throw new EnvctlError({
+    code: "interrupted",
+    exitCode: ExitCode.interrupted,
+    what: "interrupted",
+    state: "nothing was changed",
+  });
 }

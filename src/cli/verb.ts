@@ -38,7 +38,7 @@ export interface Context {
 
 /** What a verb gives back: the frame prints the one or the other. */
 export interface Outcome {
-  /** The stable document of `--json`. */
+  /** The stable document of `--json`; undefined where the verb has written its documents itself. */
   readonly json: unknown;
   /** For people. Empty prints nothing. */
   readonly text: string;
@@ -46,7 +46,7 @@ export interface Outcome {
 }
 
 /** An option as commander reads it: `--release <name>`, and what it is for. */
-interface VerbOption {
+export interface VerbOption {
   readonly flags: string;
   readonly description: string;
   readonly default?: string | boolean;

@@ -35,7 +35,7 @@ describe("plain lines", () => {
       "  │ a line",
       "✓ switch › ssh://a (already there) TIME",
       "! careful",
-      "✗ switch › ssh://b TIME",
+      "✗ switch › ssh://b: broken TIME",
       "✗ switch TIME",
     ]);
   });

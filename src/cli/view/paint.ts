@@ -5,7 +5,8 @@ type Style = Parameters<typeof styleText>[0];
 export type Paint = (style: Style, text: string) => string;
 
 const plain: Paint = (_, text) => text;
-const coloured: Paint = (style, text) => styleText(style, text);
+// Of its own accord styleText asks what stdout is, and most of what is coloured goes to stderr.
+const coloured: Paint = (style, text) => styleText(style, text, { validateStream: false });
 
 interface Surroundings {
   readonly variables: Readonly<Record<string, string | undefined>>;

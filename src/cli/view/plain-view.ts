@@ -1,6 +1,6 @@
 import { formatDuration } from "../../base/duration.ts";
 import type { ProgressEvent } from "../../base/progress.ts";
-import { clean } from "./clean.ts";
+import { clean, cleanLine } from "./clean.ts";
 import type { Paint } from "./paint.ts";
 import { pathOf, type StepState, StepTree } from "./step-tree.ts";
 import type { View } from "./view.ts";
@@ -40,8 +40,12 @@ export class PlainView implements View {
       case "step-done":
         return `${this.#paint("green", "✓")} ${path}${this.#ending(event.note, event.elapsed)}`;
       case "step-failed":
-        return `${this.#paint("red", "✗")} ${path}${this.#ending(undefined, event.elapsed)}`;
+        return `${this.#paint("red", "✗")} ${path}${causeOf(step)}${this.#ending(undefined, event.elapsed)}`;
     }
+  }
+
+  notice(line: string): void {
+    this.#write(line);
   }
 
   async finish(): Promise<void> {}
@@ -49,4 +53,10 @@ export class PlainView implements View {
   #ending(note: string | undefined, elapsed: number): string {
     return this.#paint("dim", `${note === undefined ? "" : ` (${clean(note)})`} ${formatDuration(elapsed)}`);
   }
+}
+
+/** Where it happened the cause is told; what it brought down fails for the same one, and the command ends with it. */
+function causeOf(step: StepState): string {
+  const told = !step.parent || step.children.some((child) => child.status === "failed");
+  return told || step.text === undefined ? "" : `: ${cleanLine(step.text)}`;
 }

@@ -10,6 +10,13 @@ export interface StepState {
   /** What it is at now, or its note once done. */
   text: string | undefined;
   elapsed: number;
+  /** When it began, on the clock of `performance.now()`. */
+  readonly started: number;
+}
+
+/** How long it took, or has taken so far. Milliseconds. */
+export function ageOf(step: StepState): number {
+  return step.status === "running" ? performance.now() - step.started : step.elapsed;
 }
 
 /** The tree of steps that the events describe. */
@@ -33,6 +40,7 @@ export class StepTree {
         status: "running",
         text: undefined,
         elapsed: 0,
+        started: performance.now(),
       };
       this.#steps.set(event.step, step);
       parent?.children.push(step);

@@ -1,5 +1,6 @@
 import { clean } from "./clean.ts";
 import type { Paint } from "./paint.ts";
+import { displayWidth, shorten } from "./width.ts";
 
 /** A cell: plain text, or text with a colour. */
 export type Cell = string | { readonly text: string; readonly style: Parameters<Paint>[0] };
@@ -36,31 +37,6 @@ export function renderTable(
 
 function textOf(cell: Cell): string {
   return clean(typeof cell === "string" ? cell : cell.text);
-}
-
-function shorten(text: string, size: number): string {
-  if (displayWidth(text) <= size) return text;
-  let kept = "";
-  for (const { segment } of segmenter.segment(text)) {
-    if (displayWidth(kept + segment) > size - 1) break;
-    kept += segment;
-  }
-  return `${kept}…`;
-}
-
-const segmenter = new Intl.Segmenter();
-
-/** Columns a terminal gives the text: East Asian wide characters and emoji take two (UAX #11). */
-function displayWidth(text: string): number {
-  let width = 0;
-  for (const { segment } of segmenter.segment(text)) width += isWide(segment) ? 2 : 1;
-  return width;
-}
-
-function isWide(segment: string): boolean {
-  return /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u.test(
-    segment,
-  );
 }
 
 function sum(numbers: readonly number[]): number {

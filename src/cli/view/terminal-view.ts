@@ -1,15 +1,29 @@
-import { Listr, type ListrTaskWrapper } from "listr2";
-import { formatDuration } from "../../base/duration.ts";
+import { DefaultRenderer, Listr, ListrDefaultRendererLogLevels, ListrLogger, ProcessOutput } from "listr2";
 import type { ProgressEvent } from "../../base/progress.ts";
 import { clean } from "./clean.ts";
 import type { Paint } from "./paint.ts";
+import { endLines, liveLines, titleLine } from "./step-lines.ts";
 import { type StepState, StepTree } from "./step-tree.ts";
 import type { View } from "./view.ts";
 
-/** How many lines of running steps are shown under the one they belong to. */
-const liveLines = 8;
+/** How many lines are shown under the step that is under way. */
+const lines = 8;
+/** What listr2 puts before a title and before the lines under it. Columns. */
+const titleMargin = 4;
+const lineMargin = 6;
+/** How often ages are counted on while nothing else happens. Milliseconds. */
+const tick = 1000;
 
-type Task = ListrTaskWrapper<unknown, never, never>;
+/** Of itself, listr2 draws only where stdout is a terminal; we draw on stderr, and stdout may well be a file. */
+class StderrRenderer extends DefaultRenderer {
+  static override readonly nonTTY = true;
+}
+
+interface Shown {
+  /** Brings the screen up to date; does nothing while another step has it. */
+  refresh: () => void;
+  readonly end: () => void;
+}
 
 /**
  * A spinner for each top step, and under it what its children are at. listr2 runs tasks; here the core runs them, so each
@@ -18,95 +32,123 @@ type Task = ListrTaskWrapper<unknown, never, never>;
 export class TerminalView implements View {
   readonly #tree = new StepTree();
   readonly #paint: Paint;
-  readonly #tasks = new Map<StepState, { task?: { output: string; title: string }; end: (error?: Error) => void }>();
-  #shown: Promise<unknown> = Promise.resolve();
-  readonly #warnings: string[] = [];
+  readonly #shown = new Map<StepState, Shown>();
+  /** What was said while a step had the screen: written above the next one, so that it stays. */
+  readonly #notices: string[] = [];
+  #drawn: Promise<unknown> = Promise.resolve();
 
   constructor(paint: Paint) {
     this.#paint = paint;
   }
 
   readonly listener = (event: ProgressEvent): void => {
-    const step = this.#tree.take(event);
     if (event.type === "warning") {
-      this.#warnings.push(`${this.#paint("yellow", "!")} ${clean(event.message)}`);
+      this.notice(`${this.#paint("yellow", "!")} ${clean(event.message)}`);
       return;
     }
+    const step = this.#tree.take(event);
     if (!step) return;
-    if (event.type === "step-started" && !step.parent) {
-      this.#show(step);
-      return;
-    }
-    const top = topOf(step);
-    const shown = this.#tasks.get(top);
-    if (!shown) return;
-    if (shown.task) shown.task.output = this.#live(top).join("\n");
-    if (step === top && event.type === "step-done") shown.end();
-    if (step === top && event.type === "step-failed") shown.end(new Error(event.message));
+    if (event.type === "step-started" && !step.parent) this.#show(step);
+    const shown = this.#shown.get(topOf(step));
+    shown?.refresh();
+    if (!step.parent && step.status !== "running") shown?.end();
   };
 
+  notice(line: string): void {
+    this.#notices.push(line);
+    if (this.#shown.size === 0) this.#writeNotices();
+    for (const { refresh } of this.#shown.values()) refresh();
+  }
+
   async finish(): Promise<void> {
-    await this.#shown;
-    this.#flushWarnings();
+    await this.#drawn;
+    this.#writeNotices();
   }
 
   #show(step: StepState): void {
-    let end: (error?: Error) => void = () => {};
-    const ended = new Promise<void>((resolve, reject) => {
-      end = (error) => (error ? reject(error) : resolve());
+    let end = () => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
     });
-    // Whoever runs the step hears of its failure; here it only ends the spinner.
-    ended.catch(() => {});
-    const entry: { task?: { output: string; title: string }; end: (error?: Error) => void } = { end };
-    this.#tasks.set(step, entry);
-    const run = async (_: unknown, task: Task) => {
-      entry.task = task as unknown as { output: string; title: string };
-      entry.task.output = this.#live(step).join("\n");
-      try {
-        await ended;
-      } finally {
-        entry.task.title = this.#title(step);
-      }
-    };
-    const list = new Listr([{ title: clean(step.title), task: run as never }], {
-      exitOnError: false,
-      // listr2 would call process.exit(127) on Ctrl-C, and no lock would ever be released.
-      registerSignalListeners: false,
-      rendererOptions: {
-        outputBar: liveLines,
-        showErrorMessage: false,
-        collapseErrors: false,
-        removeEmptyLines: true,
-      } as never,
-    });
-    this.#shown = this.#shown.then(async () => {
-      this.#flushWarnings();
-      await list.run().catch(() => {});
-      this.#tasks.delete(step);
+    const shown: Shown = { refresh: () => {}, end };
+    this.#shown.set(step, shown);
+    this.#drawn = this.#drawn.then(async () => {
+      this.#writeNotices();
+      await this.#draw(step, shown, ended);
+      this.#shown.delete(step);
+      if (this.#shown.size === 0) this.#writeNotices();
     });
   }
 
-  #flushWarnings(): void {
-    for (const warning of this.#warnings.splice(0)) process.stderr.write(`${warning}\n`);
+  async #draw(step: StepState, shown: Shown, ended: Promise<void>): Promise<void> {
+    const list = new Listr<unknown, typeof StderrRenderer, typeof StderrRenderer>(
+      {
+        title: this.#title(step),
+        task: async (_, task) => {
+          shown.refresh = () => {
+            task.title = this.#title(step);
+            task.output = [...liveLines(step, this.#room()), ...this.#notices].join("\n");
+          };
+          shown.refresh();
+          const timer = setInterval(shown.refresh, tick);
+          await ended;
+          clearInterval(timer);
+          shown.refresh = () => {};
+          task.title = this.#title(step);
+          task.output = endLines(step, this.#room()).join("\n");
+          // Whoever runs the step hears of its failure; here it only marks the line.
+          if (step.status === "failed") throw new Error(step.title);
+        },
+        rendererOptions: { outputBar: 1, persistentOutput: true },
+      },
+      {
+        renderer: StderrRenderer,
+        rendererOptions: {
+          ...marks(this.#paint),
+          logger: new ListrLogger({
+            processOutput: new ProcessOutput(process.stderr, process.stderr, { leaveEmptyLine: false }),
+          }),
+          collapseErrors: false,
+          showErrorMessage: false,
+        },
+        exitOnError: false,
+        // listr2 would call process.exit(127) on Ctrl-C, and no lock would ever be released.
+        registerSignalListeners: false,
+      },
+    );
+    await list.run();
   }
 
   #title(step: StepState): string {
-    const note = step.status === "done" && step.text !== undefined ? ` (${clean(step.text)})` : "";
-    return `${clean(step.title)}${this.#paint("dim", `${note} ${formatDuration(step.elapsed)}`)}`;
+    return titleLine(step, { paint: this.#paint, columns: columns() - titleMargin });
   }
 
-  /** The running steps below, and those that are done beside them. */
-  #live(step: StepState, depth = 0): string[] {
-    const lines: string[] = [];
-    for (const child of step.children) {
-      const text = child.text === undefined ? "" : ` ${this.#paint("dim", clean(child.text))}`;
-      const mark = { running: "›", done: this.#paint("green", "✓"), failed: this.#paint("red", "✗") }[child.status];
-      lines.push(`${"  ".repeat(depth)}${mark} ${clean(child.title)}${text}`);
-      if (child.status === "running") lines.push(...this.#live(child, depth + 1));
-    }
-    if (depth === 0 && step.children.length === 0 && step.text !== undefined) lines.push(clean(step.text));
-    return depth === 0 ? lines.slice(-liveLines) : lines;
+  #room() {
+    return { paint: this.#paint, columns: columns() - lineMargin, lines };
   }
+
+  #writeNotices(): void {
+    for (const line of this.#notices.splice(0)) process.stderr.write(`${line}\n`);
+  }
+}
+
+/** Our marks in our colours: listr2 asks stdout whether there are any. */
+function marks(paint: Paint) {
+  const level = ListrDefaultRendererLogLevels;
+  const same = (text?: string) => text ?? "";
+  return {
+    icon: { [level.OUTPUT]: " ", [level.COMPLETED]: "✓", [level.FAILED]: "✗" },
+    color: {
+      [level.PENDING]: (text?: string) => paint("yellow", same(text)),
+      [level.COMPLETED]: (text?: string) => paint("green", same(text)),
+      [level.FAILED]: (text?: string) => paint("red", same(text)),
+      [level.WAITING]: same,
+    },
+  };
+}
+
+function columns(): number {
+  return Math.max(20, process.stderr.columns || 80);
 }
 
 function topOf(step: StepState): StepState {

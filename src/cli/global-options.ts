@@ -1,0 +1,39 @@
+import type { Verb, VerbOption } from "./verb.ts";
+
+/** Options that every verb has. */
+export const globalOptions: readonly VerbOption[] = [
+  { flags: "-f, --file <path>", description: "the environment file (default: envctl.yaml here or in a folder above)" },
+  { flags: "--json", description: "print one JSON document on stdout" },
+  { flags: "--timeout <duration>", description: "give up after this long: 30s, 5m" },
+  { flags: "--verbose", description: "show every step" },
+  { flags: "--no-color", description: "no colours (also: NO_COLOR)" },
+];
+
+/** Options of the verbs that change something. */
+export const changeOptions: readonly VerbOption[] = [
+  { flags: "--dry-run", description: "say what would be done, and do nothing" },
+  { flags: "-y, --yes", description: "ask nothing" },
+];
+
+/** `--file`, `--json` and so on: all that may be typed after the verb (or, without one, before it). */
+export function optionNames(verb: Verb | undefined): string[] {
+  const own = [...(verb?.options ?? []), ...(verb?.changes ? changeOptions : []), ...globalOptions];
+  return [...own.flatMap(({ flags }) => /--[a-z-]+/.exec(flags) ?? []), "--help"];
+}
+
+/**
+ * People type `envctl --json status` as well as `envctl status --json`: what stands before the verb is put after it.
+ * Anything else before the verb stays where it is, for commander to refuse.
+ */
+export function globalOptionsLast(words: readonly string[]): string[] {
+  let end = 0;
+  while (end < words.length) {
+    const [name = "", value] = (words[end] ?? "").split(/=(.*)/s);
+    const option = globalOptions.find(({ flags }) => flags.split(/,? /).includes(name));
+    if (!option) break;
+    end += option.flags.includes("<") && value === undefined ? 2 : 1;
+  }
+  const verb = words[end];
+  if (end === 0 || verb === undefined || verb.startsWith("-")) return [...words];
+  return [verb, ...words.slice(0, end), ...words.slice(end + 1)];
+}

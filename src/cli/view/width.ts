@@ -1,0 +1,27 @@
+const segmenter = new Intl.Segmenter();
+
+/** Columns a terminal gives the text: East Asian wide characters and emoji take two (UAX #11). */
+export function displayWidth(text: string): number {
+  let width = 0;
+  for (const { segment } of segmenter.segment(text)) width += isWide(segment) ? 2 : 1;
+  return width;
+}
+
+/** The text, or as much of its beginning as fits with an ellipsis behind it. */
+export function shorten(text: string, size: number): string {
+  if (displayWidth(text) <= size) return text;
+  let kept = "";
+  let width = 0;
+  for (const { segment } of segmenter.segment(text)) {
+    width += isWide(segment) ? 2 : 1;
+    if (width > size - 1) break;
+    kept += segment;
+  }
+  return `${kept}…`;
+}
+
+function isWide(segment: string): boolean {
+  return /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u.test(
+    segment,
+  );
+}
