@@ -17,8 +17,8 @@ const maximumDepth = 64;
 const name = /[A-Za-z_][A-Za-z0-9_]*/y;
 
 /**
- * Replaces `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:?message}`, `${NAME?message}` and `$NAME`; `$$` is a
- * dollar sign. With the colon, an empty value counts as unset (POSIX shell, parameter expansion). Defaults may nest; what a
+ * Replaces `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:?message}`, `${NAME?message}`; `$$` is a
+ * dollar sign, and `$NAME` without braces stays as it is, for the program that runs to make something of. With the colon, an empty value counts as unset (POSIX shell, parameter expansion). Defaults may nest; what a
  * variable holds is taken as it is and never replaced again.
  */
 export function interpolate(text: string, lookUp: (variable: string) => string | undefined): Interpolation {
@@ -51,25 +51,20 @@ function expand(
       at += 2;
       continue;
     }
-    const braced = text[at + 1] === "{";
-    name.lastIndex = at + (braced ? 2 : 1);
-    const variable = name.exec(text)?.[0];
-    if (variable === undefined) {
-      if (braced)
-        errors.push({ offset: at, length: 2, message: "a variable's name is missing after `${`", variable: undefined });
+    if (text[at + 1] !== "{") {
       result += character;
       at += 1;
       continue;
     }
-    const value = lookUp(variable);
-    const after = name.lastIndex;
-    if (!braced) {
-      if (value === undefined) errors.push(unset(at, after - at, variable));
-      result += value ?? "";
-      at = after;
+    name.lastIndex = at + 2;
+    const variable = name.exec(text)?.[0];
+    if (variable === undefined) {
+      errors.push({ offset: at, length: 2, message: "a variable's name is missing after `${`", variable: undefined });
+      result += character;
+      at += 1;
       continue;
     }
-    const replaced = expandBraced(text, at, after, variable, value, depth, lookUp, errors);
+    const replaced = expandBraced(text, at, name.lastIndex, variable, lookUp(variable), depth, lookUp, errors);
     result += replaced.result;
     at = replaced.end;
     if (replaced.stop) return { result, end: text.length, stop: true };
