@@ -75,7 +75,8 @@ function fish(verbs: readonly Verb[]): string {
   const lines = verbs.flatMap((verb) => [
     `complete -c envctl -f -n __fish_use_subcommand -a ${verb.name} -d ${quoted(verb.summary)}`,
     ...optionNames(verb).map(
-      (option) => `complete -c envctl -n '__fish_seen_subcommand_from ${verb.name}' -l ${option.slice(2)}`,
+      (option) =>
+        `complete -c envctl -n '__fish_seen_subcommand_from ${verb.name}' -l ${option.slice(2)}${option === "--file" ? " -r -F" : ""}`,
     ),
     ...(takesStage(verb)
       ? [

@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import { ExitCode } from "../base/errors.ts";
 import { globalOptionsLast } from "./global-options.ts";
+import { guardProcess } from "./guard-process.ts";
 import { Output } from "./output.ts";
 import { createProgram } from "./program.ts";
 import { usageError } from "./usage-error.ts";
@@ -10,11 +11,7 @@ import { errorDocument, renderError, toEnvctlError } from "./view/error.ts";
 export async function main(typed: readonly string[], version: string): Promise<number> {
   const words = globalOptionsLast(typed);
   const output = new Output(words, process.env);
-  surviveClosedPipes(output);
-  process.on("uncaughtException", (thrown) => {
-    output.sayLast(renderError(toEnvctlError(thrown, output.verbose), output.errorPaint));
-    process.exit(ExitCode.failed);
-  });
+  guardProcess(output);
   try {
     const program = createProgram(version, output);
     await program.parseAsync([...words], { from: "user" });
@@ -27,14 +24,4 @@ export async function main(typed: readonly string[], version: string): Promise<n
     output.say(renderError(error, output.errorPaint));
     return error.exitCode;
   }
-}
-
-/** `envctl … | head` closes the pipe early: that is no failure, and no reason to stop in the middle of a rollout. */
-function surviveClosedPipes(output: Output): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") output.sayLast(`stdout: ${error.message}`);
-    process.exit(error.code === "EPIPE" ? process.exitCode : ExitCode.failed);
-  });
-  // With nobody to tell, the work goes on.
-  process.stderr.on("error", () => {});
 }

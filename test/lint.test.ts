@@ -1,0 +1,44 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { describe, expect, it } from "vitest";
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+  .filter((path) => path.endsWith(".ts"))
+  .map((path) => ({ path, text: readFileSync(join(root, "src", path), "utf8") }));
+
+function violations(pattern: RegExp, allowed: (path: string) => boolean): string[] {
+  return sources.filter(({ path, text }) => !allowed(path) && pattern.test(text)).map(({ path }) => path);
+}
+
+describe("the sources", () => {
+  it("keep to the layers", async () => {
+    const { exitCode, stdout } = await execa("node_modules/.bin/depcruise", ["src"], { cwd: root, reject: false });
+    expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/no dependency violations/)]);
+  }, 60_000);
+
+  it("are files of one job: none beyond 300 lines", () => {
+    const long = sources.filter(({ text }) => text.split("\n").length > 300).map(({ path }) => path);
+    expect(long).toEqual([]);
+  });
+
+  it("have no attic", () => {
+    expect(
+      sources.map(({ path }) => path).filter((path) => /(?:utils?|helpers?|manager|misc|common)\b/i.test(path)),
+    ).toEqual([]);
+  });
+
+  it("print and leave the process in the command line alone", () => {
+    expect(
+      violations(/(?<![.#\w])process\.(?:exit\(|(?:stdout|stderr)\.write)/, (path) => path.startsWith("cli/")),
+    ).toEqual([]);
+  });
+
+  it("start no shell", () => {
+    expect(
+      violations(/\bshell: true\b|\bexec(?:File)?Sync\b|\{[^}]*\bexec\b[^}]*\} from "node:child_process"/, () => false),
+    ).toEqual([]);
+  });
+});
