@@ -125,14 +125,14 @@ async function prepare(folder: string): Promise<Place & { giveBack: () => Promis
   const sources = join(folder, "shop");
   await cp(join(root, "envs/shop"), sources, { recursive: true });
   await git(sources, "init", "-q");
+  // A name of its own: the engine may be one that somebody uses, and have a shop.
+  await edit(sources, (text) => text.replace(/^name: shop$/m, "name: envctl-demo"));
   const lab = await labOrReason();
   if (typeof lab === "string") {
     say(
       `The lab cannot be raised (${lab}): the same story on this machine's one engine, three stages on three networks`,
     );
-    const file = join(sources, "envctl.yaml");
-    const text = await readFile(file, "utf8");
-    await writeFile(file, text.replace(/^( +)hosts: .*$/gm, "$1hosts: [local]"));
+    await edit(sources, (text) => text.replace(/^( +)hosts: .*$/gm, "$1hosts: [local]"));
     const at = (stage: keyof typeof port) => [`http://127.0.0.1:${port[stage]}/`];
     return {
       folder: sources,
@@ -151,9 +151,14 @@ async function prepare(folder: string): Promise<Place & { giveBack: () => Promis
   };
 }
 
+async function edit(folder: string, change: (text: string) => string): Promise<void> {
+  const file = join(folder, "envctl.yaml");
+  await writeFile(file, change(await readFile(file, "utf8")));
+}
+
 async function labOrReason() {
   const reason = await whyNoLab();
-  return reason ?? (await borrowLab((text) => process.stderr.write(`${text}\n`)));
+  return reason ?? (await borrowLab((text) => process.stderr.write(`${text}\n`), "existing"));
 }
 
 const begun = performance.now();
