@@ -15,8 +15,13 @@ function violations(pattern: RegExp, allowed: (path: string) => boolean): string
 
 describe("the sources", () => {
   it("keep to the layers", async () => {
-    const { exitCode, stdout } = await execa("node_modules/.bin/depcruise", ["src"], { cwd: root, reject: false });
-    expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/no dependency violations/)]);
+    const { exitCode, all } = await execa("node_modules/.bin/depcruise", ["src"], {
+      cwd: root,
+      reject: false,
+      all: true,
+    });
+    expect(all).toMatch(/no dependency violations/);
+    expect(exitCode).toBe(0);
   }, 60_000);
 
   it("are files of one job: none beyond 300 lines", () => {
@@ -26,7 +31,7 @@ describe("the sources", () => {
 
   it("have no attic", () => {
     expect(
-      sources.map(({ path }) => path).filter((path) => /(?:utils?|helpers?|manager|misc|common)\b/i.test(path)),
+      sources.map(({ path }) => path).filter((path) => /(?:^|[/-])(?:utils?|helpers?|misc|common)[./-]/.test(path)),
     ).toEqual([]);
   });
 

@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { afterAll } from "vitest";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 export const cli = join(root, "dist/envctl.js");
@@ -12,8 +13,15 @@ export async function ensureBundle(): Promise<void> {
   if (!existsSync(cli)) await execa(process.execPath, ["build.mjs"], { cwd: root });
 }
 
+const folders: string[] = [];
+afterAll(() => {
+  for (const path of folders.splice(0)) rmSync(path, { recursive: true, force: true });
+});
+
+/** A folder with these files, gone after the tests of the file. */
 export function folder(files: Record<string, string> = {}): string {
   const directory = mkdtempSync(join(tmpdir(), "envctl-cli-"));
+  folders.push(directory);
   for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, name), content);
   return directory;
 }

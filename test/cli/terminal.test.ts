@@ -2,14 +2,16 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
-import { describe, expect, it } from "vitest";
-import { folder, root } from "./command.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { cli, ensureBundle, folder, root } from "./command.ts";
 import { onTerminal, script } from "./terminal.ts";
 
 const work = "test/cli/fixtures/work.ts";
 const start = "\u001b";
 const showCursor = `${start}[?25h`;
 const ctrlC = "\u0003";
+
+beforeAll(ensureBundle);
 
 /** What stays on the screen: the text since the cursor last went back up. */
 function remains(screen: string): string {
@@ -77,6 +79,27 @@ describe.runIf(process.platform === "linux")("on a terminal", () => {
     expect(screen).toMatch(/interrupted: putting things in order; press Ctrl-C/);
     expect(screen).toMatch(/left at once: what was under way/);
     expect(screen.lastIndexOf(showCursor)).toBeGreaterThan(screen.lastIndexOf(`${start}[?25l`));
+  });
+});
+
+describe.runIf(process.platform === "linux")("a question", () => {
+  const down = async (keys: string) => {
+    const cwd = folder({ "envctl.yaml": "name: shop\nimage: { repository: shop }\nstages: { dev: {} }\n" });
+    const typing = [{ after: /Remove all containers and networks of dev on local\?[\s\S]*No/, keys }];
+    const result = await onTerminal([process.execPath, cli, "down", "dev"], { cwd, redirect: ">result.txt", typing });
+    return { ...result, result: readFileSync(join(cwd, "result.txt"), "utf8") };
+  };
+
+  it("is asked where a person can see it, even if stdout is a file; anything but yes changes nothing", async () => {
+    const { exitCode, screen, result } = await down("\r");
+    expect(stripVTControlCharacters(screen)).toMatch(/✗ not confirmed/);
+    expect([exitCode, result]).toEqual([2, ""]);
+  });
+
+  it("can be left with Ctrl-C", async () => {
+    const { exitCode, screen } = await down(ctrlC);
+    expect(stripVTControlCharacters(screen)).toMatch(/✗ interrupted[\s\S]*nothing was changed/);
+    expect(exitCode).toBe(130);
   });
 });
 

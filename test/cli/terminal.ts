@@ -9,6 +9,7 @@ interface Size {
 interface TerminalOptions {
   readonly size?: Size;
   readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
   /** Shell text behind the command: `>result.txt`. */
   readonly redirect?: string;
   /** What a person types, and what must be on the screen before. */
@@ -23,7 +24,7 @@ export async function onTerminal(words: readonly string[], options: TerminalOpti
     "script",
     ["-qefc", `stty cols ${columns} rows ${rows}; exec ${command} ${options.redirect ?? ""}`, "/dev/null"],
     {
-      cwd: root,
+      cwd: options.cwd ?? root,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, TERM: "xterm", ...options.env },
       extendEnv: false,
       reject: false,
