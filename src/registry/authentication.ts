@@ -1,112 +1,152 @@
+import type { Clock } from "../base/clock.ts";
+import { parseChallenges } from "./challenges.ts";
 import { isLoopback } from "./endpoint.ts";
-import { refused, saidBy } from "./errors.ts";
+import { PassingRefusal, refused, saidBy, unsafeRealm } from "./errors.ts";
 import { type HttpClient, readBody } from "./http.ts";
 
 export interface Credentials {
+  /** `<token>` where the password is an identity token, as Docker marks it. */
   readonly username: string;
   readonly password: string;
 }
 
-interface Challenge {
-  readonly scheme: "basic" | "bearer";
-  readonly parameters: Readonly<Record<string, string>>;
+interface Options {
+  readonly client: HttpClient;
+  readonly host: string;
+  /** `https://registry.example.com:5000` */
+  readonly origin: string;
+  readonly credentials: () => Promise<Credentials | undefined>;
+  readonly clock: Clock;
 }
+
+/** Any repository: credentials that are sent themselves hold for all. */
+const everywhere = "*";
 
 /**
  * Answers a registry's challenges: `Basic`, and `Bearer` with tokens from the realm it names (distribution-spec; Docker's
  * token authentication). Tokens are kept by scope until they expire.
  */
 export class Authentication {
-  readonly #client: HttpClient;
-  readonly #host: string;
-  readonly #credentials: () => Promise<Credentials | undefined>;
+  readonly #options: Options;
   readonly #headers = new Map<string, { readonly value: string; readonly until: number }>();
+  readonly #asked = new Map<string, Promise<string | undefined>>();
 
-  constructor(client: HttpClient, host: string, credentials: () => Promise<Credentials | undefined>) {
-    this.#client = client;
-    this.#host = host;
-    this.#credentials = credentials;
+  constructor(options: Options) {
+    this.#options = options;
   }
 
   /** The header that worked for this scope before. */
   header(scope: string): string | undefined {
-    const known = this.#headers.get(scope) ?? this.#headers.get("*");
-    return known && known.until > Date.now() ? known.value : undefined;
+    const known = this.#headers.get(scope) ?? this.#headers.get(everywhere);
+    return known && known.until > this.#now() ? known.value : undefined;
   }
 
   /** A header for the challenge, or undefined where there is nothing to answer it with. */
   async answer(header: string, scope: string, signal?: AbortSignal): Promise<string | undefined> {
     const challenges = parseChallenges(header);
     const bearer = challenges.find((challenge) => challenge.scheme === "bearer");
-    if (bearer) return await this.#token(bearer, scope, signal);
-    const credentials = await this.#credentials();
-    if (!credentials || !challenges.some((challenge) => challenge.scheme === "basic")) return undefined;
+    if (bearer) return await this.#oneToken(bearer.parameters, scope, signal);
+    if (!challenges.some((challenge) => challenge.scheme === "basic")) return undefined;
+    const credentials = await this.#options.credentials();
+    if (!credentials) return undefined;
     const value = basic(credentials);
-    this.#headers.set("*", { value, until: Number.POSITIVE_INFINITY });
+    this.#headers.set(everywhere, { value, until: Number.POSITIVE_INFINITY });
     return value;
   }
 
-  async #token({ parameters }: Challenge, scope: string, signal?: AbortSignal): Promise<string | undefined> {
-    const { realm } = parameters;
+  /** Many requests may be turned away at the same time: one token serves them all. */
+  async #oneToken(
+    parameters: Readonly<Record<string, string>>,
+    scope: string,
+    signal?: AbortSignal,
+  ): Promise<string | undefined> {
+    const asked = this.#asked.get(scope);
+    if (asked) return await asked;
+    const asking = this.#token(parameters, scope, signal);
+    this.#asked.set(scope, asking);
+    try {
+      return await asking;
+    } finally {
+      this.#asked.delete(scope);
+    }
+  }
+
+  async #token(
+    { realm, service }: Readonly<Record<string, string>>,
+    scope: string,
+    signal?: AbortSignal,
+  ): Promise<string | undefined> {
     if (realm === undefined || !URL.canParse(realm)) return undefined;
     const url = new URL(realm);
-    // Credentials go over a safe connection or nowhere.
-    if (url.protocol !== "https:" && !isLoopback(url.host) && !isLoopback(this.#host)) return undefined;
-    if (parameters.service !== undefined) url.searchParams.set("service", parameters.service);
-    for (const one of scope.split(" ")) url.searchParams.append("scope", one);
-    const credentials = await this.#credentials();
-    const response = await this.#ask(url, credentials, parameters.service, scope, signal);
+    const credentials = await this.#options.credentials();
+    if (!this.#isSafe(url, credentials !== undefined)) throw unsafeRealm(this.#options.host, url.origin);
+    const response =
+      credentials?.username === "<token>"
+        ? await this.#trade(url, credentials.password, service, scope, signal)
+        : await this.#ask(url, credentials, service, scope, signal);
     const body = await readBody(response, 1024 * 1024);
-    if (response.statusCode !== 200) {
-      throw refused({
-        host: this.#host,
-        path: scope.split(":")[1] ?? "",
-        status: response.statusCode ?? 0,
-        said: saidBy(body),
-      });
+    const status = response.statusCode ?? 0;
+    if (status !== 200) {
+      const path = scope.split(":")[1] ?? "";
+      const refusal = refused({ host: this.#options.host, path, status, said: saidBy(body) });
+      if (status === 429 || status >= 500) throw new PassingRefusal(refusal, response.headers["retry-after"]);
+      throw refusal;
     }
-    const answer: unknown = JSON.parse(body.toString("utf8"));
-    const { token, access_token, expires_in } = (answer ?? {}) as {
-      token?: unknown;
-      access_token?: unknown;
-      expires_in?: unknown;
-    };
-    const text = typeof token === "string" ? token : access_token;
-    if (typeof text !== "string" || /[\r\n]/.test(text)) return undefined;
-    const seconds = typeof expires_in === "number" ? expires_in : 60;
-    const value = `Bearer ${text}`;
+    const token = readToken(body);
+    if (token === undefined) return undefined;
+    const value = `Bearer ${token.text}`;
     // A little early: it must still hold when it arrives.
-    this.#headers.set(scope, { value, until: Date.now() + (seconds - 5) * 1000 });
+    this.#headers.set(scope, { value, until: this.#now() + (token.seconds - 5) * 1000 });
     return value;
   }
 
-  async #ask(
-    url: URL,
+  /** Credentials go over a safe connection or nowhere; on declared plain HTTP, to the registry's own machine alone. */
+  #isSafe(realm: URL, withCredentials: boolean): boolean {
+    if (realm.protocol === "https:") return true;
+    if (realm.protocol !== "http:") return false;
+    const registry = new URL(this.#options.origin);
+    const declared = registry.protocol === "http:" && registry.hostname === realm.hostname;
+    return isLoopback(realm.host) || declared || (!withCredentials && registry.protocol === "http:");
+  }
+
+  /** Docker's token authentication: GET, with the credentials if there are any. */
+  #ask(
+    realm: URL,
     credentials: Credentials | undefined,
     service: string | undefined,
     scope: string,
     signal?: AbortSignal,
   ) {
-    // Docker marks an identity token by this user name; such a token is traded in by POST (OAuth 2).
-    if (credentials?.username === "<token>") {
-      const form = new URLSearchParams({
-        grant_type: "refresh_token",
-        refresh_token: credentials.password,
-        client_id: "envctl",
-        scope,
-        ...(service === undefined ? {} : { service }),
-      });
-      const headers = { "Content-Type": "application/x-www-form-urlencoded" };
-      return await this.#client.send({
-        method: "POST",
-        url: new URL(url.origin + url.pathname),
-        headers,
-        body: Buffer.from(form.toString()),
-        signal,
-      });
-    }
-    const headers: Record<string, string> = credentials ? { Authorization: basic(credentials) } : {};
-    return await this.#client.send({ method: "GET", url, headers, signal });
+    const url = new URL(realm);
+    if (service !== undefined) url.searchParams.set("service", service);
+    for (const one of scope.split(" ")) url.searchParams.append("scope", one);
+    const headers: Record<string, string> = {
+      "User-Agent": "envctl",
+      ...(credentials ? { Authorization: basic(credentials) } : {}),
+    };
+    return this.#options.client.send({ method: "GET", url, headers, signal });
+  }
+
+  /** An identity token is traded in by POST (OAuth 2, RFC 6749 §6). */
+  #trade(url: URL, identity: string, service: string | undefined, scope: string, signal?: AbortSignal) {
+    const form = new URLSearchParams({
+      grant_type: "refresh_token",
+      refresh_token: identity,
+      client_id: "envctl",
+      scope,
+      ...(service === undefined ? {} : { service }),
+    });
+    const body = Buffer.from(form.toString());
+    const headers = {
+      "User-Agent": "envctl",
+      "Content-Type": "application/x-www-form-urlencoded",
+      "Content-Length": String(body.length),
+    };
+    return this.#options.client.send({ method: "POST", url, headers, body, signal });
+  }
+
+  #now(): number {
+    return this.#options.clock.now().getTime();
   }
 }
 
@@ -114,21 +154,16 @@ function basic({ username, password }: Credentials): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 }
 
-/** Reads `WWW-Authenticate` (RFC 9110 §11.6.1), as far as registries use it. */
-export function parseChallenges(header: string): Challenge[] {
-  const challenges: { scheme: string; parameters: Record<string, string> }[] = [];
-  const part = /\s*,?\s*(?:([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))|([A-Za-z0-9-]+)(?=\s|$|,))/y;
-  let match = part.exec(header);
-  while (match) {
-    const [, name, quoted, bare, scheme] = match;
-    if (scheme !== undefined) challenges.push({ scheme: scheme.toLowerCase(), parameters: {} });
-    else if (name !== undefined) {
-      const current = challenges.at(-1);
-      if (current) current.parameters[name.toLowerCase()] = quoted?.replace(/\\(.)/g, "$1") ?? bare ?? "";
-    }
-    match = part.exec(header);
+/** The realm's answer: foreign data. Without `expires_in`, a token holds for 60 s. */
+function readToken(body: Buffer): { text: string; seconds: number } | undefined {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(body.toString("utf8"));
+  } catch {
+    return undefined;
   }
-  return challenges.filter(
-    (challenge): challenge is Challenge => challenge.scheme === "basic" || challenge.scheme === "bearer",
-  );
+  const { token, access_token, expires_in } = (answer ?? {}) as Readonly<Record<string, unknown>>;
+  const text = typeof token === "string" && token !== "" ? token : access_token;
+  if (typeof text !== "string" || !/^[\x21-\x7e]+$/.test(text)) return undefined;
+  return { text, seconds: typeof expires_in === "number" && expires_in > 0 ? expires_in : 60 };
 }

@@ -1,25 +1,38 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { rootCertificates } from "node:tls";
+import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 
 /** Where a registry is spoken to. */
 export interface Endpoint {
   /** `https://registry.example.com:5000` */
   readonly origin: string;
-  readonly tls: { readonly ca?: readonly Buffer[]; readonly cert?: Buffer; readonly key?: Buffer };
+  /** Authorities to trust; undefined for those that Node trusts anyway. */
+  readonly authorities: readonly (string | Buffer)[] | undefined;
+  /** Shown to the registry alone, never to where it redirects. */
+  readonly client: { readonly cert: Buffer; readonly key: Buffer } | undefined;
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
- * Plain HTTP for loopback addresses and for hosts that `ENVCTL_INSECURE_REGISTRIES` names (with commas between), HTTPS for
- * all others; authorities and client certificates from Docker's own folders (`certs.d/<host>`) and `ENVCTL_REGISTRY_CA`.
+ * Plain HTTP for hosts that `ENVCTL_INSECURE_REGISTRIES` names (with commas between) and for loopback addresses that have no
+ * certificate here, HTTPS for all others; authorities and client certificates from Docker's own folders (`certs.d/<host>`)
+ * and `ENVCTL_REGISTRY_CA`, beside the well-known ones. Throws `certificates-unreadable` (exit 2).
  */
 export function endpointOf(host: string, variables: Variables): Endpoint {
   const name = host === "docker.io" ? "registry-1.docker.io" : host;
   const insecure = (variables.ENVCTL_INSECURE_REGISTRIES ?? "").split(",").map((entry) => entry.trim());
-  if (isLoopback(host) || insecure.includes(host)) return { origin: `http://${name}`, tls: {} };
-  return { origin: `https://${name}`, tls: readCertificates(host, variables) };
+  const plain: Endpoint = { origin: `http://${name}`, authorities: undefined, client: undefined };
+  if (insecure.includes(host)) return plain;
+  const { own, client } = readFolders(host, variables);
+  // Who put a certificate there for a loopback address means it.
+  if (isLoopback(host) && own.length === 0 && client === undefined) return plain;
+  const added = variables.ENVCTL_REGISTRY_CA ? [...own, read(variables.ENVCTL_REGISTRY_CA)] : own;
+  // Storage behind the registry may well have a well-known authority.
+  const authorities = added.length > 0 ? [...rootCertificates, ...added] : undefined;
+  return { origin: `https://${name}`, authorities, client };
 }
 
 export function isLoopback(host: string): boolean {
@@ -27,27 +40,51 @@ export function isLoopback(host: string): boolean {
   return name === "localhost" || name === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name);
 }
 
-function readCertificates(host: string, variables: Variables): Endpoint["tls"] {
-  const folders = ["/etc/docker/certs.d", join(variables.HOME || homedir(), ".docker", "certs.d")];
-  const ca: Buffer[] = variables.ENVCTL_REGISTRY_CA ? [readFileSync(variables.ENVCTL_REGISTRY_CA)] : [];
-  let client: { cert: Buffer; key: Buffer } | undefined;
-  for (const folder of folders) {
-    const path = join(folder, host);
+/** Docker's rules: `*.crt` are authorities, and a `*.cert` has its key beside it. */
+function readFolders(host: string, variables: Variables): { own: Buffer[]; client: Endpoint["client"] } {
+  const home = variables.HOME || homedir();
+  const configuration = variables.XDG_CONFIG_HOME || join(home, ".config");
+  const own: Buffer[] = [];
+  let client: Endpoint["client"];
+  for (const folder of ["/etc/docker", join(configuration, "docker"), join(home, ".docker")]) {
+    const path = join(folder, "certs.d", host);
     const files = listFolder(path);
-    for (const file of files.filter((name) => name.endsWith(".crt"))) ca.push(readFileSync(join(path, file)));
-    const cert = files.find((name) => name.endsWith(".cert"));
-    const key = cert?.replace(/\.cert$/, ".key");
-    if (cert && key && files.includes(key))
-      client = { cert: readFileSync(join(path, cert)), key: readFileSync(join(path, key)) };
+    for (const file of files.filter((name) => name.endsWith(".crt"))) own.push(read(join(path, file)));
+    const certificate = files.find((name) => name.endsWith(".cert"));
+    if (certificate === undefined) continue;
+    const key = certificate.replace(/\.cert$/, ".key");
+    client = { cert: read(join(path, certificate)), key: read(join(path, key)) };
   }
-  return { ...(ca.length > 0 ? { ca } : {}), ...client };
+  return { own, client };
+}
+
+function read(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw unreadable(file, error);
+  }
 }
 
 function listFolder(path: string): string[] {
   try {
     return readdirSync(path);
-  } catch {
+  } catch (error) {
     // There is no folder for most registries.
-    return [];
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return [];
+    throw unreadable(path, error);
   }
+}
+
+function unreadable(path: string, cause: unknown): EnvctlError {
+  return new EnvctlError({
+    code: "certificates-unreadable",
+    exitCode: ExitCode.usage,
+    what: `a registry's certificate cannot be read: ${messageOf(cause)}`,
+    where: path,
+    state: "nothing was touched",
+    next: "mend the file or its permissions, or take it away",
+    cause,
+  });
 }

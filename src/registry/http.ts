@@ -1,6 +1,7 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Readable } from "node:stream";
+import { createSecureContext, type SecureContextOptions } from "node:tls";
 import type { Endpoint } from "./endpoint.ts";
 
 export interface HttpRequest {
@@ -8,51 +9,88 @@ export interface HttpRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Buffer | Readable | undefined;
+  /** How long nothing may come or go before it counts as dead. Milliseconds. */
+  readonly idle?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 const idleTimeout = 60_000;
+const connectTimeout = 10_000;
+const sockets = { keepAlive: true, maxSockets: 8 };
 
 /** Kept-alive connections to a registry and to where it redirects. */
 export class HttpClient {
-  readonly #plain = new HttpAgent({ keepAlive: true, maxSockets: 8 });
-  readonly #secure: HttpsAgent;
+  readonly #origin: string;
+  readonly #plain = new HttpAgent(sockets);
+  readonly #registry: HttpsAgent;
+  readonly #elsewhere: HttpsAgent;
 
-  constructor(tls: Endpoint["tls"]) {
-    this.#secure = new HttpsAgent({ keepAlive: true, maxSockets: 8, ...(tls as object) });
+  constructor({ origin, authorities, client }: Endpoint) {
+    this.#origin = origin;
+    const trust: SecureContextOptions = authorities ? { ca: [...authorities] } : {};
+    // One context for all connections: reading all authorities costs milliseconds each time.
+    const context = authorities && createSecureContext(trust);
+    this.#elsewhere = new HttpsAgent({ ...sockets, ...(context ? { secureContext: context } : {}) });
+    this.#registry = client
+      ? new HttpsAgent({ ...sockets, secureContext: createSecureContext({ ...trust, ...client }) })
+      : this.#elsewhere;
   }
 
   /** One request; resolves with the response's head. The caller reads or discards the body. */
   send(request: HttpRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const secure = request.url.protocol === "https:";
-      const make = secure ? httpsRequest : httpRequest;
-      const sent = make(request.url, {
+      const ours = request.url.origin === this.#origin;
+      const sent = (secure ? httpsRequest : httpRequest)(request.url, {
         method: request.method,
         headers: request.headers,
-        agent: secure ? this.#secure : this.#plain,
+        agent: secure ? (ours ? this.#registry : this.#elsewhere) : this.#plain,
         ...(request.signal ? { signal: request.signal } : {}),
       });
-      sent.setTimeout(idleTimeout, () => sent.destroy(new Error(`no answer within ${idleTimeout / 1000} s`)));
-      sent.on("response", resolve);
-      sent.on("error", reject);
+      const idle = request.idle ?? idleTimeout;
+      sent.setTimeout(idle, () => sent.destroy(new Error(`nothing was heard for ${idle / 1000} s`)));
+      limitConnecting(sent);
       const { body } = request;
-      if (body === undefined || Buffer.isBuffer(body)) sent.end(body);
+      const streamed = body === undefined || Buffer.isBuffer(body) ? undefined : body;
+      sent.on("response", (response) => {
+        // Answered before all was sent: nobody wants the rest.
+        if (streamed && !streamed.readableEnded) streamed.destroy();
+        resolve(response);
+      });
+      sent.on("error", (error) => {
+        streamed?.destroy();
+        reject(error);
+      });
+      if (streamed === undefined) sent.end(body);
       else {
-        body.on("error", (error) => sent.destroy(error));
-        body.pipe(sent);
+        streamed.on("error", (error) => sent.destroy(error));
+        streamed.pipe(sent);
       }
     });
   }
 
   close(): void {
     this.#plain.destroy();
-    this.#secure.destroy();
+    this.#registry.destroy();
+    this.#elsewhere.destroy();
   }
+}
+
+function limitConnecting(sent: ClientRequest): void {
+  sent.on("socket", (socket) => {
+    if (!socket.connecting) return;
+    const late = () => sent.destroy(new Error(`no connection within ${connectTimeout / 1000} s`));
+    const timer = setTimeout(late, connectTimeout);
+    for (const event of ["connect", "close", "error"]) socket.once(event, () => clearTimeout(timer));
+  });
 }
 
 /** The whole body. Throws if it is longer than `limit` bytes, or ends before its length. */
 export async function readBody(response: IncomingMessage, limit: number): Promise<Buffer> {
+  if (Number(response.headers["content-length"] ?? 0) > limit) {
+    response.destroy();
+    throw new TooLongError(limit);
+  }
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response) {
@@ -60,7 +98,7 @@ export async function readBody(response: IncomingMessage, limit: number): Promis
     size += bytes.length;
     if (size > limit) {
       response.destroy();
-      throw new Error(`the answer is longer than ${limit} bytes`);
+      throw new TooLongError(limit);
     }
     chunks.push(bytes);
   }
@@ -73,5 +111,13 @@ export class TruncatedError extends Error {
   constructor() {
     super("the answer was cut off");
     this.name = "TruncatedError";
+  }
+}
+
+/** No second try makes it shorter. */
+export class TooLongError extends Error {
+  constructor(limit: number) {
+    super(`the answer is longer than ${limit} bytes`);
+    this.name = "TooLongError";
   }
 }

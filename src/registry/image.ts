@@ -1,5 +1,5 @@
 import type { Digest } from "../base/digest.ts";
-import { isObject, platformName, readContent } from "./manifest-content.ts";
+import { isObject, platformName, readContent, readDocument } from "./manifest-content.ts";
 import type { Descriptor, Registry, StoredManifest } from "./registry.ts";
 
 /** What a registry tells of an image without sending its layers. */
@@ -70,10 +70,8 @@ async function imagesIn(
 async function readPlatform(registry: Registry, path: string, image: FoundImage, signal?: AbortSignal) {
   const content = readContent(image.manifest, `${registry.host}/${path}`);
   if (content.kind !== "image") throw new RangeError("an index has no configuration");
-  const config: unknown = JSON.parse(
-    Buffer.from(await registry.readBlob(path, content.config.digest, signal)).toString("utf8"),
-  );
-  const document = isObject(config) ? config : {};
+  const config = await registry.readBlob(path, content.config.digest, signal);
+  const document = readDocument(config, `${registry.host}/${path}@${content.config.digest}`);
   const inner = isObject(document.config) ? document.config : {};
   const labels = isObject(inner.Labels) ? inner.Labels : {};
   return {

@@ -10,19 +10,25 @@ export type ManifestContent =
 
 /** Reads a manifest: foreign data. Throws `manifest-invalid` (exit 5) for what is none. */
 export function readContent(manifest: StoredManifest, where: string): ManifestContent {
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(manifest.bytes).toString("utf8"));
-  } catch {
-    throw invalid(where, "it is not JSON");
-  }
-  if (!isObject(value)) throw invalid(where, "it is not a JSON object");
+  const value = readDocument(manifest.bytes, where);
   if (isIndex(manifest.descriptor.mediaType) || Array.isArray(value.manifests)) {
     return { kind: "index", children: descriptors(value.manifests, where) };
   }
   const [config] = descriptors([value.config], where);
   if (!config) throw invalid(where, "it has no configuration");
   return { kind: "image", config, layers: descriptors(value.layers ?? [], where) };
+}
+
+/** A JSON object that a registry holds: a manifest, a configuration. Throws `manifest-invalid` (exit 5) for what is none. */
+export function readDocument(bytes: Uint8Array, where: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch {
+    throw invalid(where, "it is not JSON");
+  }
+  if (!isObject(value)) throw invalid(where, "it is not a JSON object");
+  return value;
 }
 
 /** `linux/amd64`, `linux/arm/v7`; undefined for attestations, which run nowhere. */

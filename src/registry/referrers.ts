@@ -1,5 +1,6 @@
 import { type Digest, digestOf, isDigest } from "../base/digest.ts";
 import { readBody } from "./http.ts";
+import { isObject, readDocument } from "./manifest-content.ts";
 import { getManifest, storeManifest } from "./manifests.ts";
 import { MediaType } from "./media-types.ts";
 import type { Descriptor, StoredManifest } from "./registry.ts";
@@ -22,10 +23,11 @@ export async function listReferrers(
     expect: [200, 404, 400, 405],
     signal,
   });
-  if (response.statusCode === 200) return descriptorsIn(await readBody(response, 4 * 1024 * 1024));
+  const where = `${session.host}/${path}`;
+  if (response.statusCode === 200) return descriptorsIn(await readBody(response, 4 * 1024 * 1024), where);
   response.resume();
   const index = await getManifest(session, path, fallbackTag(digest), signal);
-  return index ? descriptorsIn(index.bytes) : [];
+  return index ? descriptorsIn(index.bytes, where) : [];
 }
 
 /** distribution-spec §Pushing manifests with subject: what a client does where the registry does not. */
@@ -41,7 +43,7 @@ export async function recordReferrer(
   if (typeof digest !== "string" || !isDigest(digest)) return;
   const tag = fallbackTag(digest);
   const present = await getManifest(session, path, tag, signal);
-  const others = present ? descriptorsIn(present.bytes) : [];
+  const others = present ? descriptorsIn(present.bytes, `${session.host}/${path}`) : [];
   if (others.some((other) => other.digest === manifest.descriptor.digest)) return;
   const config = isObject(content.config) ? content.config.mediaType : undefined;
   const artifactType = content.artifactType ?? config;
@@ -69,14 +71,10 @@ function fallbackTag(digest: Digest): string {
   return digest.replace(":", "-");
 }
 
-function descriptorsIn(bytes: Uint8Array): Descriptor[] {
-  const index: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
-  const list = isObject(index) && Array.isArray(index.manifests) ? index.manifests : [];
+function descriptorsIn(bytes: Uint8Array, where: string): Descriptor[] {
+  const index = readDocument(bytes, where);
+  const list = Array.isArray(index.manifests) ? index.manifests : [];
   return list.filter(
     (entry): entry is Descriptor => isObject(entry) && typeof entry.digest === "string" && isDigest(entry.digest),
   );
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
