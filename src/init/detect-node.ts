@@ -1,64 +1,172 @@
 import type { Detection, Folder } from "./detection.ts";
+import { frameworkOf, isDevelopmentServer } from "./node-framework.ts";
+import { type PackageManager, packageManagerOf } from "./node-manager.ts";
+import { nodeMajorFor } from "./node-version.ts";
+import { hintsIn, portIn } from "./source-hints.ts";
 
-interface Manager {
-  readonly lock: string;
-  readonly install: string;
-  readonly run: string;
-}
+/** What to take where the project names no version. */
+const usualMajor = "24";
+const entries = ["server", "index", "app", "main", "src/server", "src/index", "src/app", "src/main"];
 
-const managers: readonly Manager[] = [
-  { lock: "pnpm-lock.yaml", install: "corepack enable && pnpm install --frozen-lockfile", run: "pnpm run" },
-  { lock: "yarn.lock", install: "corepack enable && yarn install --immutable", run: "yarn run" },
-  { lock: "package-lock.json", install: "npm ci", run: "npm run" },
-];
-const fallback: Manager = { lock: "", install: "npm install --no-audit --no-fund", run: "npm run" };
-
+/** A program that Node runs, or a site that Node builds (`node-static`). */
 export function detectNode(folder: Folder): Detection {
-  const manifest = readManifest(folder.read("package.json"));
-  const manager = managers.find(({ lock }) => folder.has(lock)) ?? fallback;
-  const scripts = isObject(manifest.scripts) ? manifest.scripts : {};
-  const manifests = ["package.json", manager.lock, ".npmrc", "pnpm-workspace.yaml"].filter(
-    (file) => file !== "" && folder.has(file),
-  );
-  const main =
-    typeof manifest.main === "string"
-      ? manifest.main
-      : ["server.js", "index.js", "app.js", "src/index.js"].find((file) => folder.has(file));
-  const command = typeof scripts.start === "string" ? startCommand(scripts.start) : ["node", main ?? "index.js"];
+  const manifest = readManifest(folder);
+  const manager = packageManagerOf(folder, manifest.fields.packageManager);
+  const framework = frameworkOf(folder, manifest.dependencies);
+  const start = startScript(manifest);
+  const version = nodeVersion(folder, manifest);
+  const found = (more?: string) =>
+    `package.json (${[manager.name, `Node ${version}`, more].filter(Boolean).join(", ")})`;
+  const builds = manifest.scripts.build !== undefined;
+  const common = { version, prepare: manager.prepare, ...manifestsOf(folder, manifest, manager) };
+  const build = builds ? `${manager.name} run build` : "";
+
+  if (builds && start === undefined && framework && "folder" in framework.output) {
+    return {
+      kind: "node-static",
+      found: found(framework.name),
+      port: 8080,
+      health: { path: "/" },
+      values: {
+        ...common,
+        install: installation(manager, manifest, true),
+        build,
+        folder: framework.output.folder,
+        fallback: "/index.html",
+        clean: "",
+      },
+      notes: [],
+    };
+  }
+  const entry = entryOf(folder, manifest);
+  const command =
+    start === undefined && framework && "command" in framework.output
+      ? framework.output.command
+      : commandOf(start, entry, manifest);
+  const hints = hintsIn(folder, [...sourcesOf(command), ...entries.flatMap((name) => [`${name}.js`, `${name}.ts`])]);
+  const notes =
+    start === undefined && entry === undefined && !framework
+      ? ['package.json tells no program: no script "start", no "main"; the Dockerfile starts index.js']
+      : [];
   return {
     kind: "node",
-    port: 3000,
-    healthPath: undefined,
+    found: found(framework?.name),
+    port: portIn(start ?? "") ?? portOption(start ?? "") ?? hints.port ?? 3000,
+    health: hints.health,
     values: {
-      version: nodeVersion(manifest),
-      manifests: manifests.join(" "),
-      install: manager.install,
-      build: typeof scripts.build === "string" ? `${manager.run} build` : "true",
+      ...common,
+      install: installation(manager, manifest, builds),
+      build,
+      prune: builds ? manager.prune : "",
+      copy: builds ? "" : "yes",
+      from: builds ? "build" : "dependencies",
       command: JSON.stringify(command),
     },
+    notes,
   };
 }
 
-/** `node server.js` runs as it is: through npm, the signals that end it would not arrive. */
-function startCommand(script: string): string[] {
-  return /^node [\w./ -]+$/.test(script) ? script.split(/ +/) : ["npm", "start"];
+/** True where a package.json is only there for its tools: nothing in it starts or builds anything. */
+export function isOnlyTools(folder: Folder): boolean {
+  const manifest = readManifest(folder);
+  return startScript(manifest) === undefined && manifest.scripts.build === undefined && !entryOf(folder, manifest);
 }
 
-function nodeVersion(manifest: Record<string, unknown>): string {
-  const engines = isObject(manifest.engines) ? manifest.engines.node : undefined;
-  return (typeof engines === "string" ? /\d{2}/.exec(engines)?.[0] : undefined) ?? "20";
+interface Manifest {
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly scripts: Readonly<Record<string, string>>;
+  readonly dependencies: ReadonlySet<string>;
 }
 
-function readManifest(text: string | undefined): Record<string, unknown> {
+function readManifest(folder: Folder): Manifest {
+  const fields = parseObject(folder.read("package.json") ?? "{}");
+  const scripts = Object.entries(asObject(fields.scripts)).filter(
+    (entry): entry is [string, string] => typeof entry[1] === "string",
+  );
+  const dependencies = [fields.dependencies, fields.devDependencies].flatMap((value) => Object.keys(asObject(value)));
+  return { fields, scripts: Object.fromEntries(scripts), dependencies: new Set(dependencies) };
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> {
   try {
-    const value: unknown = JSON.parse(text ?? "{}");
-    return isObject(value) ? value : {};
+    return asObject(JSON.parse(text));
   } catch {
-    // npm will say what is wrong with it; the rest of the template does not depend on it.
+    // The package manager will say what is wrong with it; the rest of the template does not depend on it.
     return {};
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function asObject(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value))
+    : {};
+}
+
+function startScript({ scripts }: Manifest): string | undefined {
+  const script = scripts["start:prod"] ?? scripts["start:production"] ?? scripts.start;
+  return script === undefined || isDevelopmentServer(script) ? undefined : script;
+}
+
+function entryOf(folder: Folder, { fields }: Manifest): string | undefined {
+  const { main } = fields;
+  const named = typeof main === "string" && /^[\w@./-]+$/.test(main) && folder.has(main) ? main : undefined;
+  return named ?? entries.flatMap((name) => [`${name}.js`, `${name}.mjs`]).find((file) => folder.has(file));
+}
+
+/** The program itself where the script is that simple: through npm, a shell stands between the engine's signals and it. */
+function commandOf(start: string | undefined, entry: string | undefined, manifest: Manifest): readonly string[] {
+  if (start === undefined) return ["node", entry ?? "index.js"];
+  const plain = start.trim().replace(/^(?:cross-env )?NODE_ENV=production /, "");
+  const words = plain.split(/ +/);
+  const [program = ""] = words;
+  if (/^[\w@./:=, -]+$/.test(plain) && program === "node") return words;
+  if (/^[\w@./:=, -]+$/.test(plain) && manifest.dependencies.has(program) && /^[a-z][a-z-]*$/.test(program))
+    return [`node_modules/.bin/${program}`, ...words.slice(1)];
+  const name = ["start:prod", "start:production", "start"].find((script) => manifest.scripts[script] === start);
+  return name === "start" ? ["npm", "start"] : ["npm", "run", name ?? "start"];
+}
+
+/** The program's file, and what it was compiled from. */
+function sourcesOf(command: readonly string[]): string[] {
+  const file = command.slice(1).find((word) => !word.startsWith("-"));
+  if (file === undefined) return [];
+  const source = file.replace(/^(?:\.\/)?(?:dist|build|out|lib)\//, "src/").replace(/(?:\.[cm]?js)?$/, ".ts");
+  return [file, `${file}.js`, source];
+}
+
+function portOption(script: string): number | undefined {
+  const port = Number(/(?:^|\s)(?:--port|-p)[= ](\d{2,5})\b/.exec(script)?.[1]);
+  return port <= 65_535 ? port : undefined;
+}
+
+function nodeVersion(folder: Folder, { fields }: Manifest): string {
+  const pinned = /^v?(\d{1,3})(?:\.|\s*$)/.exec(folder.read(".nvmrc") ?? folder.read(".node-version") ?? "")?.[1];
+  const { node } = asObject(fields.engines);
+  return pinned ?? (typeof node === "string" ? nodeMajorFor(node) : undefined) ?? usualMajor;
+}
+
+/** Which files are copied before the packages are installed: few, so that this layer is kept while only sources change. */
+function manifestsOf(folder: Folder, manifest: Manifest, manager: PackageManager) {
+  const { fields, scripts } = manifest;
+  const hooks = ["preinstall", "install", "postinstall"].some((name) => scripts[name] !== undefined);
+  // Members of a workspace, patches and hooks of the installation are spread over the folder.
+  const whole = fields.workspaces !== undefined || hooks || folder.list("patches").length > 0 || isWorkspace(folder);
+  const files = ["package.json", ...manager.manifests].filter((file) => folder.has(file));
+  const releases = manager.name === "yarn" && folder.list(".yarn/releases").length > 0;
+  return {
+    manifests: whole ? "." : files.join(" ") || "package.json",
+    few: whole ? "" : "yes",
+    whole: whole ? "yes" : "",
+    yarn: releases && !whole ? "yes" : "",
+  };
+}
+
+function isWorkspace(folder: Folder): boolean {
+  return /^packages:/m.test(folder.read("pnpm-workspace.yaml") ?? "");
+}
+
+/** `prepare` is for developers (git hooks, mostly), and what it calls isn't there without their packages. */
+function installation(manager: PackageManager, { scripts }: Manifest, builds: boolean): string {
+  const install = builds ? manager.install : manager.installProduction;
+  return scripts.prepare === undefined || builds ? install : `npm pkg delete scripts.prepare && ${install}`;
 }

@@ -1,35 +1,39 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
-import { detectGo, detectJava, detectRust } from "./detect-compiled.ts";
-import { detectNode } from "./detect-node.ts";
+import { detectDockerfile } from "./detect-dockerfile.ts";
+import { detectGo } from "./detect-go.ts";
+import { detectJava } from "./detect-java.ts";
+import { detectNode, isOnlyTools } from "./detect-node.ts";
 import { detectPython } from "./detect-python.ts";
+import { detectRust } from "./detect-rust.ts";
+import { detectStatic, hasSite } from "./detect-static.ts";
 import type { Detection, Folder, Kind } from "./detection.ts";
+import { openFolder } from "./folder.ts";
 
 /** The files that tell a kind, the surest first. */
-const signs: readonly (readonly [Kind, readonly string[]])[] = [
+const signs: readonly (readonly [Exclude<Kind, "node-static" | "static">, readonly string[]])[] = [
   ["dockerfile", ["Dockerfile"]],
   ["node", ["package.json"]],
-  ["python", ["requirements.txt", "pyproject.toml"]],
+  ["python", ["requirements.txt", "pyproject.toml", "Pipfile", "manage.py", "main.py", "app.py"]],
   ["go", ["go.mod"]],
-  ["java", ["pom.xml", "build.gradle", "build.gradle.kts"]],
+  ["java", ["pom.xml", "build.gradle.kts", "build.gradle"]],
   ["rust", ["Cargo.toml"]],
-  ["static", ["index.html", "public/index.html", "dist/index.html"]],
 ];
 
-/** Looks at the folder; undefined where nothing in it is known. With `kind`, only that is looked for. */
-export function detect(directory: string, kind?: Kind): Detection | undefined {
+/** All that the folder may be, the likeliest first; nothing where nothing in it is known. Writes nothing. */
+export function detectAll(directory: string): readonly Detection[] {
   const folder = openFolder(directory);
-  const found = kind ?? signs.find(([, files]) => files.some((file) => folder.has(file)))?.[0];
-  switch (found) {
-    case undefined:
-      return undefined;
+  const found = signs
+    .filter(([, files]) => files.some((file) => folder.has(file)))
+    .map(([kind]) => detect(folder, kind));
+  if (hasSite(folder)) found.push(detectStatic(folder));
+  // A package.json that starts and builds nothing is there for tools: the rest of the folder is the program.
+  const last = (detection: Detection) => (detection.kind === "node" && isOnlyTools(folder) ? 1 : 0);
+  return found.sort((one, other) => last(one) - last(other));
+}
+
+function detect(folder: Folder, kind: (typeof signs)[number][0]): Detection {
+  switch (kind) {
     case "dockerfile":
-      return {
-        kind: found,
-        port: exposedPort(folder.read("Dockerfile") ?? "") ?? 8080,
-        healthPath: undefined,
-        values: {},
-      };
+      return detectDockerfile(folder.read("Dockerfile") ?? "");
     case "node":
       return detectNode(folder);
     case "python":
@@ -40,36 +44,5 @@ export function detect(directory: string, kind?: Kind): Detection | undefined {
       return detectJava(folder);
     case "rust":
       return detectRust(folder);
-    case "static": {
-      const at = ["public", "dist"].find((name) => folder.has(`${name}/index.html`)) ?? ".";
-      return { kind: found, port: 8080, healthPath: "/", values: { folder: at } };
-    }
   }
-}
-
-function openFolder(directory: string): Folder {
-  const has = (file: string) => existsSync(join(directory, file));
-  return {
-    names: readdirSync(directory),
-    has,
-    read: (file) => (has(file) ? readFileSync(join(directory, file), "utf8") : undefined),
-  };
-}
-
-/** The last EXPOSE counts: it is the final stage's. */
-function exposedPort(dockerfile: string): number | undefined {
-  const ports = [...dockerfile.matchAll(/^\s*EXPOSE\s+(\d{1,5})/gim)].map((match) => Number(match[1]));
-  return ports.filter((port) => port >= 1 && port <= 65_535).at(-1);
-}
-
-/** A name that fits: from the folder's, whatever that is. */
-export function nameFor(directory: string): string {
-  const cleaned = basename(directory)
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^[^a-z]+/, "")
-    .replace(/-+$/, "")
-    .slice(0, 31)
-    .replace(/-+$/, "");
-  return cleaned === "" ? "app" : cleaned;
 }

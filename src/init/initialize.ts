@@ -1,9 +1,11 @@
-import { existsSync, readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { lstatSync, readFileSync } from "node:fs";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { EnvctlError, ExitCode } from "../base/errors.ts";
-import type { Detection } from "./detection.ts";
+import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
+import type { Detection, Health, Kind } from "./detection.ts";
 import { packageRoot } from "./package-root.ts";
+import { publishedPorts, type StageHosts } from "./stage-hosts.ts";
+import { fillIn } from "./template.ts";
 
 /** A file that `init` writes, or leaves as it is. */
 export interface InitFile {
@@ -13,28 +15,78 @@ export interface InitFile {
   readonly kept: boolean;
 }
 
+export interface InitRequest {
+  readonly directory: string;
+  readonly name: string;
+  readonly detection: Detection;
+  readonly hosts: StageHosts;
+  /** Writes over what is there. */
+  readonly force: boolean;
+}
+
+/** Whose pages nginx serves, and so need its configuration. */
+const servedByNginx: ReadonlySet<Kind> = new Set(["static", "node-static"]);
+
 /** What `init` would write for what was found, with the templates filled in. */
-export function filesFor(directory: string, name: string, detection: Detection, force: boolean): InitFile[] {
-  const templates = join(packageRoot(), "templates");
-  const health =
-    detection.healthPath === undefined
-      ? `{ tcp: ${detection.port} } # better: { path: /healthz }`
-      : `{ path: ${detection.healthPath} }`;
-  const values = { ...detection.values, name, port: String(detection.port), health };
-  const fill = (...path: string[]) => fillIn(readFileSync(join(templates, ...path), "utf8"), values);
+export function filesFor({ directory, name, detection, hosts, force }: InitRequest): readonly InitFile[] {
+  const { kind, port } = detection;
+  const published = publishedPorts(port, hosts);
+  const own = Object.entries(detection.values).map(([key, value]) => [key, value.replaceAll("{{port}}", `${port}`)]);
+  const values: Record<string, string> = {
+    ...Object.fromEntries(own),
+    name: yamlText(name),
+    port: String(port),
+    ...healthValues(detection.health),
+    dev_port: String(published.dev),
+    ...stageValues("test", hosts.test, "ssh://deploy@test.example.com", published.test),
+    ...stageValues("prod", hosts.prod, "ssh://deploy@prod.example.com", published.prod),
+  };
+  const fill = (...path: string[]) => fillIn(readFileSync(join(packageRoot(), "templates", ...path), "utf8"), values);
   const file = (fileName: string, content: string): InitFile => ({
     name: fileName,
     content,
-    kept: !force && existsSync(join(directory, fileName)),
+    kept: !force && isThere(join(directory, fileName)),
   });
   const environment = file("envctl.yaml", fill("envctl.yaml"));
-  if (detection.kind === "dockerfile") return [environment, file(".dockerignore", fill("dockerignore"))];
-  const ignored = fill("dockerignore") + fill(detection.kind, "dockerignore");
-  return [environment, file("Dockerfile", fill(detection.kind, "Dockerfile")), file(".dockerignore", ignored)];
+  if (kind === "dockerfile") return [environment, file(".dockerignore", fill("dockerignore"))];
+  return [
+    environment,
+    file("Dockerfile", fill(kind, "Dockerfile")),
+    file(".dockerignore", fill("dockerignore") + fill(kind, "dockerignore")),
+    ...(servedByNginx.has(kind) ? [file("nginx.conf", fill("nginx.conf"))] : []),
+  ];
 }
 
-/** Writes what is not there yet. Throws `already-there` (exit 2) if that is nothing. */
-export async function writeFiles(directory: string, files: readonly InitFile[]): Promise<void> {
+function healthValues(health: Health): Record<string, string> {
+  if (health === "image") return { health: "", health_port: "", health_image: "yes" };
+  if (health === "port") return { health: "", health_port: "yes", health_image: "" };
+  return { health: `{ path: ${yamlText(health.path)} }`, health_port: "", health_image: "" };
+}
+
+function stageValues(stage: string, hosts: readonly string[], example: string, port: number): Record<string, string> {
+  const shown = hosts.length === 0 ? `["${example}"]` : JSON.stringify(hosts).replaceAll('","', '", "');
+  return {
+    [`${stage}_off`]: hosts.length === 0 ? "# " : "",
+    [`${stage}_hosts`]: shown,
+    [`${stage}_port`]: String(port),
+  };
+}
+
+/** Quoted where YAML, or a person who reads it, would take the word for something else than text. */
+function yamlText(text: string): string {
+  return /^(?:null|true|false|y|yes|n|no|on|off)$/.test(text) ? JSON.stringify(text) : text;
+}
+
+/** Links that lead nowhere are there too: to write through one would make a file somewhere else. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/**
+ * Writes what is not there yet. Throws `already-there` (exit 2) if that is nothing, `not-written` (exit 1) where the
+ * folder does not let it; what was written until then is taken back, unless it was written over something.
+ */
+export async function writeFiles({ directory, force }: InitRequest, files: readonly InitFile[]): Promise<void> {
   const fresh = files.filter((file) => !file.kept);
   if (fresh.length === 0) {
     throw new EnvctlError({
@@ -43,18 +95,44 @@ export async function writeFiles(directory: string, files: readonly InitFile[]):
       what: `${files.map((file) => file.name).join(", ")} are all there already`,
       where: directory,
       state: "nothing was written",
-      next: "envctl validate, or envctl init --force to write them anew",
+      next: "envctl validate checks them; envctl init --force writes them anew",
     });
   }
-  for (const file of fresh) await writeFile(join(directory, file.name), file.content);
+  const made: string[] = [];
+  for (const file of fresh) {
+    const path = join(directory, file.name);
+    try {
+      if (force) await replace(path, file.content);
+      // `wx`: what came to be there since it was looked for stays.
+      else await writeFile(path, file.content, { flag: "wx" });
+      made.push(path);
+    } catch (error) {
+      if (!force) for (const written of made) await rm(written, { force: true });
+      throw notWritten(path, error, force ? made.length : 0);
+    }
+  }
 }
 
-/** Every value is checked: what comes from a folder's files must not be able to add lines to a Dockerfile. */
-function fillIn(template: string, values: Readonly<Record<string, string>>): string {
-  return template.replace(/\{\{(\w+)\}\}/g, (_, key: string) => {
-    const value = values[key];
-    if (value === undefined || /[\r\n]/.test(value))
-      throw new RangeError(`the template's {{${key}}} has no value that fits`);
-    return value;
+/** In one step, and never through a link. */
+async function replace(path: string, content: string): Promise<void> {
+  const temporary = `${path}.${process.pid}.new`;
+  try {
+    await writeFile(temporary, content, { flag: "wx" });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+function notWritten(path: string, cause: unknown, written: number): EnvctlError {
+  return new EnvctlError({
+    code: "not-written",
+    exitCode: ExitCode.failed,
+    what: `the file could not be written: ${messageOf(cause)}`,
+    where: path,
+    state: written === 0 ? "nothing was written" : `the ${written} before it were written`,
+    next: "look at the folder's permissions and space, then try again",
+    cause,
   });
 }

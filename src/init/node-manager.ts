@@ -1,0 +1,77 @@
+import type { Folder } from "./detection.ts";
+
+/** How a project's packages are installed. */
+export interface PackageManager {
+  readonly name: "npm" | "pnpm" | "yarn";
+  /** What the base image lacks to run it. Empty: nothing. */
+  readonly prepare: string;
+  /** With what only the build needs. */
+  readonly install: string;
+  /** Without it. */
+  readonly installProduction: string;
+  /** Takes away what only the build needed. */
+  readonly prune: string;
+  /** Files that decide what is installed, beside package.json. */
+  readonly manifests: readonly string[];
+}
+
+/** The package manager that `packageManager` names (Node's corepack field), else the one whose lock file is there. */
+export function packageManagerOf(folder: Folder, field: unknown): PackageManager {
+  const [, named, version] = (typeof field === "string" && /^(npm|pnpm|yarn)@(\d+)/.exec(field)) || [];
+  const name = named ?? (folder.has("pnpm-lock.yaml") ? "pnpm" : folder.has("yarn.lock") ? "yarn" : "npm");
+  if (name === "pnpm") return pnpm(folder);
+  if (name === "yarn") return isModernYarn(folder, version) ? modernYarn : classicYarn(folder);
+  return npm(folder);
+}
+
+function npm(folder: Folder): PackageManager {
+  const lock = ["package-lock.json", "npm-shrinkwrap.json"].find((file) => folder.has(file));
+  const install = lock === undefined ? "npm install --no-audit --no-fund" : "npm ci --no-audit --no-fund";
+  return {
+    name: "npm",
+    prepare: "",
+    install,
+    installProduction: `${install} --omit=dev`,
+    prune: "npm prune --omit=dev --no-audit --no-fund",
+    manifests: [...(lock === undefined ? [] : [lock]), ".npmrc"],
+  };
+}
+
+function pnpm(folder: Folder): PackageManager {
+  const install = folder.has("pnpm-lock.yaml") ? "pnpm install --frozen-lockfile" : "pnpm install";
+  return {
+    name: "pnpm",
+    prepare: "corepack enable",
+    install,
+    installProduction: `${install} --prod`,
+    prune: "CI=true pnpm prune --prod",
+    manifests: ["pnpm-lock.yaml", "pnpm-workspace.yaml", ".npmrc", ".pnpmfile.cjs"],
+  };
+}
+
+function isModernYarn(folder: Folder, version: string | undefined): boolean {
+  return version === undefined ? folder.has(".yarnrc.yml") : Number(version) >= 2;
+}
+
+function classicYarn(folder: Folder): PackageManager {
+  const install = folder.has("yarn.lock") ? "yarn install --frozen-lockfile" : "yarn install";
+  const installProduction = `${install} --production`;
+  return {
+    name: "yarn",
+    prepare: "",
+    install,
+    installProduction,
+    prune: `${installProduction} --ignore-scripts --prefer-offline`,
+    manifests: ["yarn.lock", ".npmrc", ".yarnrc"],
+  };
+}
+
+const modernYarn: PackageManager = {
+  name: "yarn",
+  // Without node_modules, only `yarn node` finds packages, and the image that runs would need yarn.
+  prepare: "corepack enable && yarn config set --home nodeLinker node-modules",
+  install: "yarn install --immutable",
+  installProduction: "yarn workspaces focus --all --production",
+  prune: "yarn workspaces focus --all --production",
+  manifests: ["yarn.lock", ".yarnrc.yml"],
+};
