@@ -11,6 +11,8 @@ export interface ObservedHost {
   readonly images: ReadonlyMap<Digest, ObservedImage>;
   /** A reference by which this host already has the release that is asked for. */
   readonly presentImage: string | undefined;
+  /** Ids of running containers that do not pass their stage's health check. */
+  readonly unhealthy: ReadonlySet<string>;
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
 }

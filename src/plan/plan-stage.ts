@@ -195,6 +195,7 @@ function findMatch(
     (candidate) =>
       Number(candidate.labels["envctl.replica"] ?? "1") === container.replica &&
       candidate.health !== "unhealthy" &&
+      !host.unhealthy.has(candidate.id) &&
       candidate.state !== "dead" &&
       candidate.state !== "removing" &&
       candidate.state !== "paused" &&

@@ -82,10 +82,12 @@ export function hostStatus(facts: StageFacts, observed: ObservedHost, home: bool
   const containers = wanted.map((desired) => {
     const found = currentContainer(observed, desired, accounted);
     if (!found) return missing(desired);
-    accounted.add(found.id);
     const list = differences(desired, found, observed.images.get(found.imageId), ids).filter(
       (difference) => difference.what !== "env ENVCTL_RELEASE",
     );
+    // A stopped container that would have to be replaced is not the one that should run: that one is gone.
+    if (!isRunning(found) && list.some((difference) => difference.needsReplacement)) return missing(desired);
+    accounted.add(found.id);
     return running(found, desired.role, list, probed);
   });
   const extra = observed.containers.filter(

@@ -15,6 +15,7 @@ import type { HostWorker } from "../rollout/host-worker.ts";
 import { bringRelease, bringService } from "../rollout/image.ts";
 import { StageLock } from "../rollout/lock.ts";
 import { observeHost, stageLabels } from "../rollout/observe.ts";
+import { probeStage } from "../rollout/probe-stage.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { Ledger } from "./ledger.ts";
 import { pinServices } from "./pins.ts";
@@ -111,7 +112,19 @@ async function observeAndPlan(
     engines.map((engine) => observeHost(engine, place, release, workspace.signal)),
   );
   const asItRanThen = deployment.kind === "rollback";
-  return planStage({ environment: workspace.environment, stage, release, pins, secrets, asItRanThen }, observed);
+  const wanted = { environment: workspace.environment, stage, release, pins, secrets, asItRanThen };
+  const plan = planStage(wanted, observed);
+  if (!isEmpty(plan)) return plan;
+  // Nothing to do is a claim: what runs must answer, too.
+  const asked = await Promise.all(
+    observed.map(async (host, index): Promise<ObservedHost> => {
+      const engine = engines[index];
+      const probed = engine ? await probeStage(engine, host, stage, workspace.signal) : new Map();
+      const unhealthy = [...probed].filter(([, found]) => found.health === "unhealthy").map(([id]) => id);
+      return { ...host, unhealthy: new Set(unhealthy) };
+    }),
+  );
+  return planStage(wanted, asked);
 }
 
 /** A registry that does not answer must not keep a stage from rolling back to what its hosts already have. */

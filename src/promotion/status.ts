@@ -15,7 +15,7 @@ import {
 } from "../plan/status.ts";
 import type { Release } from "../release/release.ts";
 import { observeHost } from "../rollout/observe.ts";
-import { probe } from "../rollout/probe.ts";
+import { probeStage } from "../rollout/probe-stage.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { Ledger } from "./ledger.ts";
 import { readPins } from "./pins.ts";
@@ -60,7 +60,7 @@ async function readStage(workspace: Workspace, stage: Stage, hostTimeout: number
         facts,
         result.observed,
         index === 0,
-        await probeAll(result.engine, result.observed, stage, signal),
+        await probeStage(result.engine, result.observed, stage, signal),
       );
     }),
   );
@@ -154,19 +154,4 @@ async function knownSecrets(workspace: Workspace, stage: Stage) {
   } catch {
     return undefined;
   }
-}
-
-async function probeAll(engine: Engine, observed: ObservedHost, stage: Stage, signal: AbortSignal): Promise<Probed> {
-  const checks = observed.containers.filter(isRunning).flatMap((container) => {
-    const workload = [stage.app, ...stage.services].find((candidate) => candidate.name === workloadOf(container));
-    const health = workload?.health;
-    return health?.kind === "http" || health?.kind === "tcp" ? [{ container, health }] : [];
-  });
-  const results = await Promise.all(
-    checks.map(async ({ container, health }) => {
-      const note = await probe(engine, container, health, signal).catch((error: unknown) => messageOf(error));
-      return [container.id, { health: note === undefined ? "healthy" : "unhealthy", note } as const] as const;
-    }),
-  );
-  return new Map(results);
 }

@@ -25,6 +25,7 @@ export interface RepositoryName {
 export class Connections {
   readonly #engines = new Map<string, Promise<Engine>>();
   readonly #registries = new Map<string, Registry>();
+  readonly #closing = new AbortController();
   #embedded: Promise<EmbeddedRegistry> | undefined;
   readonly #variables: Readonly<Record<string, string | undefined>>;
   /** True where ssh may ask a person for a passphrase. */
@@ -41,7 +42,7 @@ export class Connections {
     const opening = openEngine(address, {
       variables: this.#variables,
       interactive: this.#interactive,
-      ...(signal ? { signal } : {}),
+      signal: AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]),
     });
     this.#engines.set(address.name, opening);
     // A host that could not be reached may be tried again.
@@ -70,6 +71,8 @@ export class Connections {
   }
 
   async close(): Promise<void> {
+    // A host that has not answered yet must not be waited for.
+    this.#closing.abort();
     const engines = await Promise.allSettled(this.#engines.values());
     const closing = engines.map((engine) => (engine.status === "fulfilled" ? engine.value.close() : undefined));
     for (const registry of this.#registries.values()) registry.close();

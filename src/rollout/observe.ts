@@ -28,6 +28,7 @@ export async function observeHost(
     containers,
     images,
     presentImage: release && (presentIn(images, release) ?? (await findRelease(engine, release, signal))),
+    unhealthy: new Set(),
     networks: networks.map((network) => network.name),
     volumes: volumes.map((volume) => volume.name),
   };

@@ -90,7 +90,15 @@ export function service(name: string, overrides: Partial<Service> = {}): Service
 }
 
 export function emptyHost(name: string): ObservedHost {
-  return { name, containers: [], images: new Map(), presentImage: undefined, networks: [], volumes: [] };
+  return {
+    name,
+    containers: [],
+    images: new Map(),
+    presentImage: undefined,
+    networks: [],
+    volumes: [],
+    unhealthy: new Set(),
+  };
 }
 
 /** The host after so many of the plan's steps. */
