@@ -35,6 +35,8 @@ export function liveLines(top: StepState, room: Room): string[] {
 /** What stays on the screen of a step that has ended: its parts with their times; of what failed, down to the cause. */
 export function endLines(top: StepState, room: Room): string[] {
   const entries = entriesBelow(top, 0).filter(({ step, depth }) => depth === 0 || step.status === "failed");
+  // One part that went well took as long as the whole.
+  if (entries.length === 1 && entries[0]?.step.status === "done") return [];
   if (entries.length <= room.lines) return entries.map((entry) => stepLine(entry, room));
   const shown = entries.slice(-room.lines + 1);
   return [more(entries.length - shown.length, room), ...shown.map((entry) => stepLine(entry, room))];
