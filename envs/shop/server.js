@@ -34,13 +34,16 @@ async function readVisits() {
 /** One after the other, or two visits at once would count as one. */
 let turn = Promise.resolve();
 function countVisit() {
-  turn = turn.then(async () => {
+  const visit = turn.then(async () => {
     const count = (await readVisits()) + 1;
+    // In one step: who reads meanwhile gets the old count or the new one, never half a file.
     await writeFile(`${file}.new`, JSON.stringify({ count }));
     await rename(`${file}.new`, file);
     return count;
   });
-  return turn;
+  // One that failed (a full disk, say) fails alone.
+  turn = visit.catch(() => {});
+  return visit;
 }
 
 function escapeHtml(text) {
@@ -52,23 +55,30 @@ function page(facts) {
   return `<!doctype html><title>shop</title><h1>${escapeHtml(facts.configuration.GREETING ?? "Hello")}</h1><table>${rows.join("")}</table>`;
 }
 
+let stopping = false;
+
 const routes = {
   "GET /": (request) => {
     const facts = describe();
     const wantsJson = (request.headers.accept ?? "").includes("application/json");
     return wantsJson ? ["application/json", JSON.stringify(facts)] : ["text/html; charset=utf-8", page(facts)];
   },
-  "GET /healthz": async () => ["text/plain", `ready after ${await readVisits()} visits`],
+  "GET /healthz": async () => {
+    const visits = await readVisits();
+    return stopping ? ["text/plain", "stopping", 503] : ["text/plain", `ready after ${visits} visits`];
+  },
   "GET /visits": async () => ["application/json", JSON.stringify({ count: await readVisits() })],
   "POST /visits": async () => ["application/json", JSON.stringify({ count: await countVisit() })],
 };
 
 const server = createServer(async (request, response) => {
   const path = (request.url ?? "/").split("?")[0];
-  const route = routes[`${request.method} ${path}`];
+  const route = routes[`${request.method} ${path}`] ?? (() => ["text/plain", "not found", 404]);
+  // A connection that is kept alive would go on bringing requests to a server that stops.
+  if (stopping) response.setHeader("Connection", "close");
   try {
-    const [type, body] = route ? await route(request) : ["text/plain", "not found"];
-    response.writeHead(route ? 200 : 404, { "Content-Type": type }).end(body);
+    const [type, body, status = 200] = await route(request);
+    response.writeHead(status, { "Content-Type": type }).end(body);
   } catch (error) {
     console.error(`${request.method} ${path}: ${error.message}`);
     response.writeHead(500, { "Content-Type": "text/plain" }).end("something went wrong; see the log");
@@ -80,6 +90,7 @@ server.listen(Number(PORT), () => console.log(`shop listens on ${PORT} as ${proc
 
 // What is under way is answered; what comes now goes elsewhere.
 process.on("SIGTERM", () => {
+  stopping = true;
   console.log("asked to stop: finishing what is under way");
   server.close(() => process.exit(0));
   server.closeIdleConnections();
