@@ -1,12 +1,13 @@
-import { chmod, readFile, rm } from "node:fs/promises";
+import { chmod, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { build } from "esbuild";
 
 const { version } = JSON.parse(await readFile(new URL("package.json", import.meta.url), "utf8"));
-await rm("dist", { recursive: true, force: true });
-await build({
+const { metafile } = await build({
   entryPoints: ["src/cli/envctl.ts"],
   outdir: "dist",
   bundle: true,
+  metafile: true,
   // Each verb's own code is a chunk of its own, loaded when the verb runs.
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",
@@ -23,3 +24,9 @@ await build({
   },
 });
 await chmod("dist/envctl.js", 0o755);
+// Only now, so that a build that fails leaves the last good one as it was.
+for (const name of await readdir("dist", { recursive: true })) {
+  const path = join("dist", name);
+  const isMade = Object.keys(metafile.outputs).some((output) => output === path || output.startsWith(`${path}/`));
+  if (!isMade) await rm(path, { recursive: true, force: true });
+}
