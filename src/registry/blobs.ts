@@ -1,32 +1,36 @@
-import { PassThrough, type Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { createHash } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
 import { type Digest, digestOf } from "../base/digest.ts";
 import { EnvctlError } from "../base/errors.ts";
-import { wrongContent } from "./errors.ts";
-import { readBody, TruncatedError } from "./http.ts";
-import type { Session } from "./session.ts";
-import { VerifiedStream } from "./verified-stream.ts";
+import { senseless, wrongContent } from "./errors.ts";
+import { TruncatedError } from "./http.ts";
+import type { Call, Session } from "./session.ts";
 
 const attempts = 4;
 
-function target(path: string, digest: Digest): string {
-  return `/v2/${path}/blobs/${digest}`;
+/** Of a blob that is held whole: configurations and records are far smaller. Bytes. */
+const largestWhole = 32 * 1024 * 1024;
+
+interface BlobRequest {
+  readonly session: Session;
+  readonly path: string;
+  readonly digest: Digest;
+  readonly signal: AbortSignal | undefined;
 }
 
+function callFor({ path, digest, signal }: BlobRequest, method: "GET" | "HEAD", expect: readonly number[]): Call {
+  return { method, target: `/v2/${path}/blobs/${digest}`, path, access: "pull", expect, signal };
+}
+
+/** distribution-spec §Checking if content exists in the registry. */
 export async function blobExists(
   session: Session,
   path: string,
   digest: Digest,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  const response = await session.call({
-    method: "HEAD",
-    target: target(path, digest),
-    path,
-    access: "pull",
-    expect: [200, 404],
-    signal,
-  });
+  const response = await session.call(callFor({ session, path, digest, signal }, "HEAD", [200, 404]));
   response.resume();
   return response.statusCode === 200;
 }
@@ -34,116 +38,95 @@ export async function blobExists(
 /** A blob small enough to hold: a configuration, a record. */
 export async function wholeBlob(session: Session, path: string, digest: Digest, signal?: AbortSignal): Promise<Buffer> {
   for (let attempt = 1; ; attempt += 1) {
-    const response = await session.call({
-      method: "GET",
-      target: target(path, digest),
-      path,
-      access: "pull",
-      expect: [200],
-      signal,
-    });
+    const response = await session.call(callFor({ session, path, digest, signal }, "GET", [200]));
     try {
-      const bytes = await readBody(response, 32 * 1024 * 1024);
+      const bytes = await session.read(response, path, largestWhole);
       const found = digestOf(bytes);
       if (found !== digest) throw wrongContent(`${session.host}/${path}`, digest, found);
       return bytes;
     } catch (error) {
       signal?.throwIfAborted();
-      if (error instanceof EnvctlError) throw error;
-      if (attempt >= attempts) throw session.broken(path, error);
+      if (error instanceof EnvctlError || attempt >= attempts) throw session.broken(path, error);
     }
   }
 }
 
-/** The content as it comes; a connection that breaks off is taken up again where it broke (RFC 9110 §14). */
+/**
+ * The content as it comes; a connection that breaks off is taken up again where it broke (RFC 9110 §14). The stream fails at
+ * its end if the digest is another.
+ */
 export async function blobStream(
   session: Session,
   path: string,
   digest: Digest,
   signal?: AbortSignal,
 ): Promise<Readable> {
-  const first = await session.call({
-    method: "GET",
-    target: target(path, digest),
-    path,
-    access: "pull",
-    expect: [200],
-    signal,
-  });
-  const joined = new PassThrough();
-  const verified = new VerifiedStream(digest, `${session.host}/${path}`);
-  void pipeline(joined, verified).catch(() => {});
-  void copyResuming(session, path, digest, first, joined, signal).catch((error: unknown) => {
-    joined.destroy();
-    verified.destroy(error instanceof Error ? error : new Error(String(error)));
-  });
-  return verified;
+  const request = { session, path, digest, signal };
+  const first = await session.call(callFor(request, "GET", [200]));
+  const content = Readable.from(provenContent(request, first), { objectMode: false, highWaterMark: 256 * 1024 });
+  // If nobody ever reads, nobody else would give the connection back.
+  content.once("close", () => first.destroy());
+  return content;
 }
 
-async function copyResuming(
-  session: Session,
-  path: string,
-  digest: Digest,
-  first: Readable & { complete?: boolean },
-  to: PassThrough,
-  signal?: AbortSignal,
-): Promise<void> {
-  let response: Readable & { complete?: boolean } = first;
+async function* provenContent(request: BlobRequest, first: IncomingMessage): AsyncGenerator<Buffer> {
+  const { session, path, digest } = request;
+  const hash = createHash("sha256");
+  for await (const chunk of resumedContent(request, first)) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  const found = `sha256:${hash.digest("hex")}`;
+  if (found !== digest) throw wrongContent(`${session.host}/${path}`, digest, found);
+}
+
+async function* resumedContent(request: BlobRequest, first: IncomingMessage): AsyncGenerator<Buffer> {
+  const { session, path, signal } = request;
+  let response = first;
   let offset = 0;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      for await (const chunk of response) {
-        const bytes = chunk as Buffer;
-        offset += bytes.length;
-        if (!to.write(bytes)) await drained(to);
+  let failures = 0;
+  try {
+    for (let chunks = chunksOf(response); ; ) {
+      let next: IteratorResult<Buffer>;
+      try {
+        next = await chunks.next();
+        if (next.done && !response.complete) throw new TruncatedError();
+      } catch (error) {
+        signal?.throwIfAborted();
+        failures += 1;
+        if (failures >= attempts) throw session.broken(path, error);
+        response.destroy();
+        response = await continued(request, offset);
+        chunks = response.statusCode === 206 ? chunksOf(response) : withoutStart(chunksOf(response), offset);
+        continue;
       }
-      if (response.complete === false) throw new TruncatedError();
-      to.end();
-      return;
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (to.destroyed) return;
-      if (attempt >= attempts) throw session.broken(path, error);
-      const headers = { Range: `bytes=${offset}-` };
-      const next = await session.call({
-        method: "GET",
-        target: target(path, digest),
-        path,
-        access: "pull",
-        headers,
-        expect: [200, 206],
-        signal,
-      });
-      // A registry without ranges sends all of it again: what was passed on already is skipped.
-      if (next.statusCode === 200) await skip(next, offset);
-      response = next;
+      if (next.done) return;
+      offset += next.value.length;
+      yield next.value;
     }
+  } finally {
+    response.destroy();
   }
 }
 
-function drained(stream: PassThrough): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = () => {
-      stream.off("drain", settle);
-      stream.off("close", closed);
-      resolve();
-    };
-    const closed = () => reject(new Error("the reader went away"));
-    stream.once("drain", settle);
-    stream.once("close", closed);
-  });
+/** Asks for the rest. A registry without ranges sends all of it again (200). */
+async function continued(request: BlobRequest, offset: number): Promise<IncomingMessage> {
+  const headers = { Range: `bytes=${offset}-` };
+  const response = await request.session.call({ ...callFor(request, "GET", [200, 206]), headers });
+  const start = /^bytes (\d+)-/.exec(response.headers["content-range"] ?? "")?.[1];
+  if (response.statusCode === 200 || Number(start) === offset) return response;
+  response.destroy();
+  throw senseless(`${request.session.host}/${request.path}`, "it sends another part of a blob than was asked for");
 }
 
-async function skip(stream: Readable, count: number): Promise<void> {
+async function* chunksOf(response: IncomingMessage): AsyncGenerator<Buffer> {
+  for await (const chunk of response) yield chunk as Buffer;
+}
+
+async function* withoutStart(chunks: AsyncIterable<Buffer>, count: number): AsyncGenerator<Buffer> {
   let left = count;
-  while (left > 0) {
-    const chunk: Buffer | null = stream.read(Math.min(left, 64 * 1024)) ?? stream.read();
-    if (chunk === null) {
-      if (stream.readableEnded) return;
-      await new Promise((resolve) => stream.once("readable", resolve));
-      continue;
-    }
-    if (chunk.length > left) stream.unshift(chunk.subarray(left));
-    left -= Math.min(left, chunk.length);
+  for await (const chunk of chunks) {
+    if (chunk.length > left) yield chunk.subarray(left);
+    left = Math.max(0, left - chunk.length);
   }
 }

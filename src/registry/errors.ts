@@ -9,6 +9,20 @@ interface Refusal {
   readonly said: string;
 }
 
+/** A refusal that may pass: too many requests, or trouble on the registry's side. */
+export class PassingRefusal extends Error {
+  readonly refusal: EnvctlError;
+  /** The header of that name: seconds, or a date (RFC 9110 §10.2.3). */
+  readonly retryAfter: string | undefined;
+
+  constructor(refusal: EnvctlError, retryAfter: string | undefined) {
+    super(refusal.message);
+    this.name = "PassingRefusal";
+    this.refusal = refusal;
+    this.retryAfter = retryAfter;
+  }
+}
+
 export function refused({ host, path, status, said }: Refusal): EnvctlError {
   const detail = said === "" ? "" : `: ${said}`;
   if (status === 401 || status === 403) {
@@ -20,40 +34,71 @@ export function refused({ host, path, status, said }: Refusal): EnvctlError {
       next: `docker login ${host === "docker.io" ? "" : host}`.trim(),
     });
   }
-  const busy = status === 429 || status >= 500;
   return new EnvctlError({
     code: "registry-refused",
     exitCode: ExitCode.unreachable,
     what: `the registry answered ${status}${detail}`,
     where: `${host}/${path}`,
-    next: busy
-      ? "try again later; what was sent already need not be sent again"
-      : "check image.repository: does the repository exist, and may we use it?",
+    next: nextAfter(status, said, host),
   });
 }
 
-export function unreachable(host: string, cause: unknown): EnvctlError {
-  const why = messageOf(cause);
+function nextAfter(status: number, said: string, host: string): string {
+  if (status === 429 || status >= 500) return "try again later; what was sent already need not be sent again";
+  // Go's servers answer so, and most registries are Go's.
+  if (/HTTP request to an HTTPS server/i.test(said))
+    return `it speaks TLS: put its authority's certificate in /etc/docker/certs.d/${host}/ca.crt`;
+  if (status === 413) return "something in front of the registry limits the size of uploads: ask who runs it";
+  return "check image.repository: does the repository exist, and may we use it?";
+}
+
+/** Where a registry wants a password sent to a place that it must not go to. */
+export function unsafeRealm(host: string, realm: string): EnvctlError {
+  return new EnvctlError({
+    code: "registry-unauthorized",
+    exitCode: ExitCode.unreachable,
+    what: `the registry wants the password sent to ${cleaned(realm)}, over a connection that anybody can listen to`,
+    where: host,
+    state: "it was not sent",
+    next: "ask who runs the registry to give tokens over https",
+  });
+}
+
+const unknownAuthority: readonly string[] = [
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_GET_ISSUER_CERT",
+];
+
+export function unreachable(host: string, path: string, cause: unknown): EnvctlError {
+  const why = cleaned(messageOf(cause)) || "the connection failed";
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   const speaksPlain = /wrong version number|packet length too long/i.test(why) || code === "EPROTO";
-  const unknownAuthority = [
-    "DEPTH_ZERO_SELF_SIGNED_CERT",
-    "SELF_SIGNED_CERT_IN_CHAIN",
-    "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-    "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  ].includes(code);
   const next = speaksPlain
     ? `it speaks plain HTTP: if that is right, set ENVCTL_INSECURE_REGISTRIES=${host}`
-    : unknownAuthority
+    : unknownAuthority.includes(code)
       ? `its authority is not known here: put the certificate in /etc/docker/certs.d/${host}/ca.crt, or name it in ENVCTL_REGISTRY_CA`
       : "is it running, and is the name right? envctl doctor tries everything";
   return new EnvctlError({
     code: "registry-unreachable",
     exitCode: ExitCode.unreachable,
     what: `the registry cannot be reached: ${why}`,
-    where: host,
+    where: path === "" ? host : `${host}/${path}`,
     next,
     cause,
+  });
+}
+
+/** An answer that the specification does not know. */
+export function senseless(where: string, what: string): EnvctlError {
+  return new EnvctlError({
+    code: "registry-refused",
+    exitCode: ExitCode.unreachable,
+    what: `the registry's answer makes no sense: ${what}`,
+    where,
+    next: "is this really a registry? envctl doctor tries everything",
   });
 }
 
@@ -81,6 +126,15 @@ export function saidBy(body: Buffer): string {
   } catch {
     // Not the specification's JSON: then the text itself must do.
   }
-  const line = text.replace(/[\p{Cc}\s]+/gu, " ").trim();
+  const start = text.slice(0, 4096);
+  return cleaned(/^\s*</.test(start) ? start.replace(/<[^>]*>/g, " ") : start);
+}
+
+/** One short line without control characters, or those that turn the direction of writing. */
+function cleaned(text: string): string {
+  const line = text
+    .slice(0, 4096)
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\s]+/gu, " ")
+    .trim();
   return line.length > 300 ? `${line.slice(0, 299)}…` : line;
 }

@@ -1,5 +1,6 @@
 import type { Digest } from "../base/digest.ts";
-import { isObject, platformName, readContent, readDocument } from "./manifest-content.ts";
+import { isObject } from "./json.ts";
+import { platformName, readContent, readDocument } from "./manifest-content.ts";
 import type { Descriptor, Registry, StoredManifest } from "./registry.ts";
 
 /** What a registry tells of an image without sending its layers. */

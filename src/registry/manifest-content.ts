@@ -1,5 +1,6 @@
 import { type Digest, isDigest } from "../base/digest.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { isObject } from "./json.ts";
 import { isIndex } from "./media-types.ts";
 import type { Descriptor, StoredManifest } from "./registry.ts";
 
@@ -43,10 +44,6 @@ export function platformName(
       ? `/${platform.variant}`
       : "";
   return `${platform.os}/${platform.architecture}${variant}`;
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function descriptors(value: unknown, where: string): Descriptor[] {

@@ -1,6 +1,6 @@
 import { digestOf, isDigest } from "../base/digest.ts";
+import { EnvctlError } from "../base/errors.ts";
 import { wrongContent } from "./errors.ts";
-import { readBody } from "./http.ts";
 import { acceptedManifests } from "./media-types.ts";
 import type { Descriptor, StoredManifest } from "./registry.ts";
 import type { Session } from "./session.ts";
@@ -64,10 +64,10 @@ export async function getManifest(
     }
     let bytes: Buffer;
     try {
-      bytes = await readBody(response, largestManifest);
+      bytes = await session.read(response, path, largestManifest);
     } catch (error) {
       signal?.throwIfAborted();
-      if (attempt >= 3) throw session.broken(path, error);
+      if (error instanceof EnvctlError || attempt >= 3) throw session.broken(path, error);
       continue;
     }
     const digest = digestOf(bytes);
@@ -104,9 +104,11 @@ export async function storeManifest(
     signal,
   });
   response.resume();
-  const stored = response.headers["docker-content-digest"];
-  if (typeof stored === "string" && stored !== descriptor.digest)
-    throw wrongContent(`${session.host}/${path}`, descriptor.digest, stored);
+  const named = response.headers["docker-content-digest"];
+  // Where it does not say what it stored, it is asked.
+  const stored = typeof named === "string" ? named : (await headManifest(session, path, reference, signal))?.digest;
+  if (stored !== descriptor.digest)
+    throw wrongContent(`${session.host}/${path}`, descriptor.digest, stored ?? "nothing");
   return response.headers["oci-subject"] !== undefined;
 }
 

@@ -1,8 +1,9 @@
 import type { Readable } from "node:stream";
 import type { Digest } from "../base/digest.ts";
 import { blobExists, blobStream, wholeBlob } from "./blobs.ts";
-import { readBody } from "./http.ts";
+import { isObject, parseJson } from "./json.ts";
 import { getManifest, headManifest, removeManifest, storeManifest } from "./manifests.ts";
+import { pages } from "./pages.ts";
 import { hasSubject, listReferrers, recordReferrer } from "./referrers.ts";
 import type { Descriptor, Registry, StoredManifest } from "./registry.ts";
 import { Session, type SessionOptions } from "./session.ts";
@@ -79,25 +80,11 @@ class HttpRegistry implements Registry {
 
   async tags(path: string, signal?: AbortSignal): Promise<readonly string[]> {
     const tags: string[] = [];
-    let target: string | undefined = `/v2/${path}/tags/list`;
-    while (target !== undefined) {
-      const response = await this.#session.call({
-        method: "GET",
-        target,
-        path,
-        access: "pull",
-        expect: [200, 404],
-        signal,
-      });
-      const body = await readBody(response, 16 * 1024 * 1024);
-      if (response.statusCode === 404) return tags;
-      const answer: unknown = JSON.parse(body.toString("utf8"));
-      const page =
-        typeof answer === "object" && answer !== null && "tags" in answer && Array.isArray(answer.tags)
-          ? answer.tags
-          : [];
+    for await (const { response, body } of pages(this.#session, path, `/v2/${path}/tags/list`, [404], signal)) {
+      if (response.statusCode === 404) break;
+      const answer = parseJson(body, `${this.host}/${path}`);
+      const page = isObject(answer) && Array.isArray(answer.tags) ? answer.tags : [];
       tags.push(...page.filter((tag) => typeof tag === "string"));
-      target = page.length === 0 ? undefined : nextPage(response.headers.link);
     }
     return tags;
   }
@@ -109,13 +96,4 @@ class HttpRegistry implements Registry {
   close(): void {
     this.#session.close();
   }
-}
-
-/** RFC 8288: `Link: </v2/…?n=100&last=x>; rel="next"`. */
-function nextPage(link: string | string[] | undefined): string | undefined {
-  const found = /<([^>]+)>\s*;\s*rel="?next"?/.exec([link].flat().join(", "))?.[1];
-  if (found === undefined) return undefined;
-  // Always the registry itself, whatever host the link names.
-  const url = new URL(found, "http://registry.invalid");
-  return url.pathname + url.search;
 }

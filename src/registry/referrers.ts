@@ -1,8 +1,8 @@
 import { type Digest, digestOf, isDigest } from "../base/digest.ts";
-import { readBody } from "./http.ts";
-import { isObject, readDocument } from "./manifest-content.ts";
+import { isObject, parseJson } from "./json.ts";
 import { getManifest, storeManifest } from "./manifests.ts";
 import { MediaType } from "./media-types.ts";
+import { pages } from "./pages.ts";
 import type { Descriptor, StoredManifest } from "./registry.ts";
 import type { Session } from "./session.ts";
 
@@ -13,21 +13,27 @@ export async function listReferrers(
   digest: Digest,
   signal?: AbortSignal,
 ): Promise<Descriptor[]> {
-  const target = `/v2/${path}/referrers/${digest}`;
-  const response = await session.call({
-    method: "GET",
-    target,
-    path,
-    access: "pull",
-    headers: { Accept: MediaType.ociIndex },
-    expect: [200, 404, 400, 405],
-    signal,
-  });
   const where = `${session.host}/${path}`;
-  if (response.statusCode === 200) return descriptorsIn(await readBody(response, 4 * 1024 * 1024), where);
-  response.resume();
+  const target = `/v2/${path}/referrers/${digest}`;
+  const found: Descriptor[] = [];
+  for await (const { response, body } of pages(session, path, target, [404, 400, 405], signal)) {
+    const isIndex =
+      response.statusCode === 200 && (response.headers["content-type"] ?? "").includes(MediaType.ociIndex);
+    // Something else answered: a registry of before 1.1, or a page for people.
+    if (!isIndex) return await fallbackReferrers(session, path, digest, signal);
+    found.push(...descriptorsIn(body, where));
+  }
+  return found;
+}
+
+async function fallbackReferrers(
+  session: Session,
+  path: string,
+  digest: Digest,
+  signal?: AbortSignal,
+): Promise<Descriptor[]> {
   const index = await getManifest(session, path, fallbackTag(digest), signal);
-  return index ? descriptorsIn(index.bytes, where) : [];
+  return index ? descriptorsIn(index.bytes, `${session.host}/${path}`) : [];
 }
 
 /** distribution-spec §Pushing manifests with subject: what a client does where the registry does not. */
@@ -37,7 +43,8 @@ export async function recordReferrer(
   manifest: StoredManifest,
   signal?: AbortSignal,
 ): Promise<void> {
-  const content: unknown = JSON.parse(Buffer.from(manifest.bytes).toString("utf8"));
+  const where = `${session.host}/${path}`;
+  const content = parseJson(manifest.bytes, where);
   if (!isObject(content) || !isObject(content.subject)) return;
   const { digest } = content.subject;
   if (typeof digest !== "string" || !isDigest(digest)) return;
@@ -72,8 +79,8 @@ function fallbackTag(digest: Digest): string {
 }
 
 function descriptorsIn(bytes: Uint8Array, where: string): Descriptor[] {
-  const index = readDocument(bytes, where);
-  const list = Array.isArray(index.manifests) ? index.manifests : [];
+  const index = parseJson(bytes, where);
+  const list = isObject(index) && Array.isArray(index.manifests) ? index.manifests : [];
   return list.filter(
     (entry): entry is Descriptor => isObject(entry) && typeof entry.digest === "string" && isDigest(entry.digest),
   );

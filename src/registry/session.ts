@@ -4,11 +4,14 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { EnvctlError } from "../base/errors.ts";
 import { Authentication, type Credentials } from "./authentication.ts";
 import { type Endpoint, endpointOf } from "./endpoint.ts";
-import { refused, saidBy, unreachable } from "./errors.ts";
-import { HttpClient, readBody } from "./http.ts";
+import { PassingRefusal, refused, saidBy, senseless, unreachable } from "./errors.ts";
+import { HttpClient, readBody, TooLongError } from "./http.ts";
+import { isPassing, pauseBefore } from "./retry.ts";
 
 export interface SessionOptions {
+  /** Asked when the registry wants to know who we are. */
   readonly credentials: () => Promise<Credentials | undefined>;
+  /** For `ENVCTL_INSECURE_REGISTRIES`, `ENVCTL_REGISTRY_CA`, `HOME`. */
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly clock?: Clock | undefined;
 }
@@ -29,11 +32,21 @@ export interface Call {
   readonly expect: readonly number[];
   /** False where a second try could do harm: the caller resumes by itself. */
   readonly retry?: boolean;
+  /** How long the registry may be silent. Milliseconds. */
+  readonly idle?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
+interface Answer {
+  readonly response: IncomingMessage;
+  /** False where another host answered, to which the registry had sent us. */
+  readonly ours: boolean;
+}
+
 const attempts = 5;
-const longestPause = 10_000;
+const redirects: readonly number[] = [301, 302, 303, 307, 308];
+/** Refusals that may be others the next time. */
+export const passingStatuses: readonly number[] = [429, 500, 502, 503, 504];
 
 /** Requests to one registry: authentication, redirects, and new tries with growing pauses. */
 export class Session {
@@ -45,36 +58,68 @@ export class Session {
 
   constructor(host: string, options: SessionOptions) {
     this.host = host;
-    this.#endpoint = endpointOf(host, options.variables);
-    this.#client = new HttpClient(this.#endpoint.tls);
-    this.#authentication = new Authentication(this.#client, host, options.credentials);
     this.#clock = options.clock ?? systemClock;
+    this.#endpoint = endpointOf(host, options.variables);
+    this.#client = new HttpClient(this.#endpoint);
+    this.#authentication = new Authentication({
+      client: this.#client,
+      host,
+      origin: this.#endpoint.origin,
+      credentials: options.credentials,
+      clock: this.#clock,
+    });
   }
 
   /** Resolves with a response whose status is expected; its body is the caller's. Throws an `EnvctlError` otherwise. */
   async call(call: Call): Promise<IncomingMessage> {
     for (let attempt = 1; ; attempt += 1) {
-      const last = attempt >= attempts || call.retry === false;
       try {
-        const response = await this.#authorized(call);
-        const status = response.statusCode ?? 0;
-        if (call.expect.includes(status)) return response;
-        const said = saidBy(await readBody(response, 64 * 1024).catch(() => Buffer.alloc(0)));
-        const passing = status === 429 || status === 500 || status === 502 || status === 503 || status === 504;
-        if (!passing || last) throw refused({ host: this.host, path: call.path, status, said });
-        await this.#pause(attempt, response.headers["retry-after"], call.signal);
+        return await this.#authorized(call);
       } catch (error) {
         call.signal?.throwIfAborted();
         if (error instanceof EnvctlError) throw error;
-        if (last || !isPassing(error)) throw unreachable(this.host, error);
-        await this.#pause(attempt, undefined, call.signal);
+        const refusal = error instanceof PassingRefusal ? error : undefined;
+        const failure = refusal?.refusal ?? unreachable(this.host, call.path, error);
+        if (attempt >= attempts || call.retry === false) throw failure;
+        if (refusal === undefined && !isPassing(error)) throw failure;
+        const pause = pauseBefore(attempt, refusal?.retryAfter, this.#clock.now());
+        // It asks for more patience than anybody has: then its own words say more than one who waits.
+        if (pause === undefined) throw failure;
+        await this.#clock.wait(pause, call.signal);
       }
     }
   }
 
+  /** Waits as it does itself between the tries of a call. */
+  async pause(attempt: number, signal?: AbortSignal): Promise<void> {
+    await this.#clock.wait(pauseBefore(attempt, undefined, this.#clock.now()) ?? 0, signal);
+  }
+
+  /** The whole body, at most `limit` bytes. Throws if the connection ends early; asking again may help then. */
+  async read(response: IncomingMessage, path: string, limit: number): Promise<Buffer> {
+    try {
+      return await readBody(response, limit);
+    } catch (error) {
+      throw error instanceof TooLongError ? senseless(`${this.host}/${path}`, error.message) : error;
+    }
+  }
+
+  /**
+   * The place that the answer to `target` names, for the next call. A registry behind a proxy or a tunnel may be wrong about
+   * its own scheme and port.
+   */
+  locationOf(response: IncomingMessage, target: string, path: string): string {
+    const { location } = response.headers;
+    const from = new URL(target, this.#endpoint.origin);
+    if (location === undefined || !URL.canParse(location, from.href))
+      throw senseless(`${this.host}/${path}`, "it gives no place to upload to");
+    const url = new URL(location, from);
+    return url.hostname === from.hostname ? url.pathname + url.search : url.href;
+  }
+
   /** The error for an answer that cannot be used. */
   broken(path: string, cause: unknown): EnvctlError {
-    return unreachable(`${this.host}/${path}`, cause);
+    return cause instanceof EnvctlError ? cause : unreachable(this.host, path, cause);
   }
 
   close(): void {
@@ -84,52 +129,62 @@ export class Session {
   async #authorized(call: Call): Promise<IncomingMessage> {
     const scope = scopeOf(call);
     const known = this.#authentication.header(scope);
-    const response = await this.#send(call, known);
-    if (response.statusCode !== 401) return response;
-    const challenge = response.headers["www-authenticate"];
-    if (challenge === undefined) return response;
+    const first = await this.#send(call, known);
+    const challenge = first.response.headers["www-authenticate"];
+    // A challenge of another host is none of the registry's: whoever answers it gives the password away.
+    if (first.response.statusCode !== 401 || challenge === undefined || !first.ours)
+      return await this.#expected(call, first.response);
+    // Read to its end before anything else is sent: the token may have to come over this very connection.
+    const said = await saidIn(first.response);
     const answer = await this.#authentication.answer(challenge, scope, call.signal);
-    if (answer === undefined || answer === known) return response;
-    response.resume();
-    return await this.#send(call, answer);
+    if (answer === undefined || answer === known)
+      throw refused({ host: this.host, path: call.path, status: 401, said });
+    return await this.#expected(call, (await this.#send(call, answer)).response);
   }
 
-  async #send(call: Call, authorization: string | undefined): Promise<IncomingMessage> {
+  async #expected(call: Call, response: IncomingMessage): Promise<IncomingMessage> {
+    const status = response.statusCode ?? 0;
+    if (call.expect.includes(status)) return response;
+    const refusal = refused({ host: this.host, path: call.path, status, said: await saidIn(response) });
+    throw passingStatuses.includes(status) ? new PassingRefusal(refusal, response.headers["retry-after"]) : refusal;
+  }
+
+  async #send(call: Call, authorization: string | undefined): Promise<Answer> {
+    const { method, signal, idle } = call;
     let url = new URL(call.target, this.#endpoint.origin);
     for (let hop = 0; ; hop += 1) {
+      const ours = url.origin === this.#endpoint.origin;
       const headers: Record<string, string> = { "User-Agent": "envctl", ...call.headers };
       // Storage behind a registry is another house: it must not see who we are there.
-      if (authorization !== undefined && url.origin === this.#endpoint.origin) headers.Authorization = authorization;
+      if (authorization !== undefined && ours) headers.Authorization = authorization;
       const body = await call.body?.();
       if (Buffer.isBuffer(body)) headers["Content-Length"] = String(body.length);
-      const response = await this.#client.send({ method: call.method, url, headers, body, signal: call.signal });
+      const response = await this.#client.send({ method, url, headers, body, idle, signal });
+      const status = response.statusCode ?? 0;
       const { location } = response.headers;
-      const moved = [301, 302, 303, 307, 308].includes(response.statusCode ?? 0);
-      if (!moved || location === undefined || call.expect.includes(response.statusCode ?? 0)) return response;
+      if (!redirects.includes(status) || location === undefined || call.expect.includes(status))
+        return { response, ours };
       response.resume();
-      if (hop >= 5) throw new Error("the registry redirects without end");
-      url = new URL(location, url);
-      if (url.protocol !== "https:" && url.protocol !== "http:")
-        throw new Error(`the registry redirects to ${url.protocol}`);
+      url = this.#redirected(call, url, location, hop);
     }
   }
 
-  async #pause(attempt: number, retryAfter: string | undefined, signal?: AbortSignal): Promise<void> {
-    const seconds = Number(retryAfter);
-    const asked = retryAfter !== undefined && Number.isFinite(seconds) ? seconds * 1000 : 0;
-    const grown = 200 * 2 ** (attempt - 1) * (0.5 + Math.random());
-    await this.#clock.wait(Math.min(longestPause, Math.max(asked, grown)), signal);
+  #redirected(call: Call, from: URL, location: string, hop: number): URL {
+    const where = `${this.host}/${call.path}`;
+    if (hop >= 5) throw senseless(where, "it redirects without end");
+    if (!URL.canParse(location, from.href)) throw senseless(where, "it redirects to no address");
+    const to = new URL(location, from);
+    if (to.protocol === "https:" || (to.protocol === "http:" && from.protocol === "http:")) return to;
+    throw senseless(where, `it redirects from ${from.protocol}// to ${to.protocol}//`);
   }
+}
+
+async function saidIn(response: IncomingMessage): Promise<string> {
+  // What a refusal says is only an explanation: without it there is still the status.
+  return saidBy(await readBody(response, 64 * 1024).catch(() => Buffer.alloc(0)));
 }
 
 function scopeOf(call: Call): string {
   const own = `repository:${call.path}:${call.access}`;
   return call.from === undefined ? own : `${own} repository:${call.from}:pull`;
-}
-
-/** Connections that broke off may hold the next time; a name that is not known or a certificate that is wrong will not. */
-function isPassing(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (["ENOTFOUND", "ECONNREFUSED", "EPROTO", "ERR_TLS_CERT_ALTNAME_INVALID"].includes(code)) return false;
-  return !/CERT|SIGNED|VERIFY|redirects/.test(`${code} ${error instanceof Error ? error.message : ""}`);
 }

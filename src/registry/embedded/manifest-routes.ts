@@ -1,6 +1,6 @@
 import { type Digest, digestOf, isDigest } from "../../base/digest.ts";
 import { isTag } from "../../base/reference.ts";
-import { isObject } from "../manifest-content.ts";
+import { isObject } from "../json.ts";
 import { MediaType } from "../media-types.ts";
 import { answer, type Exchange, Refusal, readWhole } from "./exchange.ts";
 import type { Store } from "./store.ts";
