@@ -44,7 +44,7 @@ function portInUrl(check: string | undefined): number | undefined {
 function portInCommand(stages: readonly DockerfileStage[]): number | undefined {
   const command = stages.find((stage) => stage.command !== undefined)?.command ?? "";
   const words = command.replace(/[[\]",]+/g, " ");
-  const port = Number(/(?:\s(?:--port|-p|--listen)[= ]|\b0\.0\.0\.0:|\s:)(\d{2,5})\b/.exec(words)?.[1]);
+  const port = Number(/(?:\s(?:--port|-p|--listen)[= ]+|\b0\.0\.0\.0:|\s:)(\d{2,5})\b/.exec(words)?.[1]);
   return isPort(port) ? port : undefined;
 }
 
