@@ -14,6 +14,7 @@ const attempts = 5;
 /** Registries move what they received to its place before they answer, and storage may be slow. Milliseconds. */
 const longestClosing = 300_000;
 const stored: readonly number[] = [202, 204];
+const finished: readonly number[] = [201, 204];
 /** An upload that the registry forgot, or that stands elsewhere than we thought (distribution-spec: 404, 416). */
 const lostOrElsewhere: readonly number[] = [400, 404, 409, 410, 416];
 
@@ -77,17 +78,20 @@ class Upload {
     const chunks: Buffer[] = [];
     for await (const chunk of await this.#content(0)) chunks.push(chunk as Buffer);
     const bytes = Buffer.concat(chunks);
-    await this.#begin();
-    if (await this.#finish(bytes)) return;
-    await this.#begin();
-    if (!(await this.#finish(bytes))) throw this.#forgotten();
+    for (let attempt = 1; ; attempt += 1) {
+      // Each try begins anew: what came of the one before may be half of it.
+      await this.#begin();
+      if (await this.#finish(bytes, attempt >= attempts)) return;
+      if (attempt >= attempts) throw this.#forgotten();
+      await this.#session.pause(attempt, this.#signal);
+    }
   }
 
   async streamed(): Promise<void> {
     await this.#begin();
     for (let attempt = 1; ; attempt += 1) {
       const sent = await this.#tryStreaming(attempt >= attempts);
-      if (sent && (await this.#finish(Buffer.alloc(0)))) return;
+      if (sent && (await this.#finish(Buffer.alloc(0), attempt >= attempts))) return;
       if (attempt >= attempts) throw this.#forgotten();
       await this.#session.pause(attempt, this.#signal);
       await this.#resume();
@@ -117,9 +121,7 @@ class Upload {
       this.#location = this.#session.locationOf(response, target, this.#path);
       return true;
     } catch (error) {
-      this.#signal?.throwIfAborted();
-      // Sending again does not help where the content itself is wrong, or we may not.
-      if (last || !(error instanceof EnvctlError) || error.code !== "registry-unreachable") throw error;
+      this.#rethrowUnlessPassing(error, last);
       return false;
     }
   }
@@ -132,22 +134,33 @@ class Upload {
     this.#offset = 0;
   }
 
-  /** Closes the upload with its last bytes. False where the registry does not know of it, nor of the blob. */
-  async #finish(bytes: Buffer): Promise<boolean> {
+  /** Closes the upload with its last bytes. False where that may have failed and the registry does not have the blob. */
+  async #finish(bytes: Buffer, last: boolean): Promise<boolean> {
     const url = new URL(this.#location, "http://registry.invalid");
     url.searchParams.set("digest", this.#descriptor.digest);
     const target = url.hostname === "registry.invalid" ? url.pathname + url.search : url.href;
-    const response = await this.#session.call({
-      ...this.#call("PUT", target),
-      headers: { "Content-Type": "application/octet-stream" },
-      body: () => bytes,
-      expect: [201, 204, 404],
-      idle: longestClosing,
-    });
-    response.resume();
-    if (response.statusCode !== 404) return true;
-    // The first try may have been heard and only its answer lost; then the registry has forgotten the upload.
+    try {
+      const response = await this.#session.call({
+        ...this.#call("PUT", target),
+        headers: { "Content-Type": "application/octet-stream" },
+        body: () => bytes,
+        expect: last ? finished : [...finished, 404, ...passingStatuses],
+        idle: longestClosing,
+        retry: false,
+      });
+      response.resume();
+      if (finished.includes(response.statusCode ?? 0)) return true;
+    } catch (error) {
+      this.#rethrowUnlessPassing(error, last);
+    }
+    // It may have been heard and only its answer lost; then the registry has forgotten the upload.
     return await blobExists(this.#session, this.#path, this.#descriptor.digest, this.#signal);
+  }
+
+  #rethrowUnlessPassing(error: unknown, last: boolean): void {
+    this.#signal?.throwIfAborted();
+    // Sending again does not help where the content itself is wrong, or we may not.
+    if (last || !(error instanceof EnvctlError) || error.code !== "registry-unreachable") throw error;
   }
 
   #forgotten(): EnvctlError {

@@ -11,7 +11,11 @@ export async function getBlob(store: Store, exchange: Exchange, repository: stri
     "Docker-Content-Digest": digest,
     "Accept-Ranges": "bytes",
   };
-  if (exchange.request.method === "HEAD") return answer(exchange, 200, { ...headers, "Content-Length": size });
+  if (exchange.request.method === "HEAD") {
+    // Who asks whether it is there may be about to push a manifest that needs it.
+    if (!(await store.keepBlob(digest))) throw unknown();
+    return answer(exchange, 200, { ...headers, "Content-Length": size });
+  }
   const range = readRange(exchange.request.headers.range, size);
   const extra = range ? { "Content-Range": `bytes ${range.start}-${range.end}/${size}` } : {};
   exchange.response.writeHead(range ? 206 : 200, {
@@ -75,14 +79,18 @@ export async function deleteUpload(store: Store, exchange: Exchange, repository:
 
 async function ownedSize(store: Store, repository: string, digest: Digest): Promise<number> {
   const size = (await store.hasLink(repository, "blob", digest)) ? await store.blobSize(digest) : undefined;
-  if (size === undefined) throw new Refusal(404, "BLOB_UNKNOWN", "there is no such blob in this repository");
+  if (size === undefined) throw unknown();
   return size;
+}
+
+function unknown(): Refusal {
+  return new Refusal(404, "BLOB_UNKNOWN", "there is no such blob in this repository");
 }
 
 /** Without `from`, any repository's blob will do: everybody who can speak to this registry may read all of it. */
 async function mountable(store: Store, digest: Digest, from: string | null): Promise<boolean> {
-  if ((await store.blobSize(digest)) === undefined) return false;
-  return from === null || from === "" || (isRepository(from) && (await store.hasLink(from, "blob", digest)));
+  const readable = from === null || from === "" || (isRepository(from) && (await store.hasLink(from, "blob", digest)));
+  return readable && (await store.keepBlob(digest));
 }
 
 async function knownUpload(store: Store, repository: string, id: string): Promise<number> {

@@ -56,11 +56,12 @@ async function removeOld(folder: string, now: number, unneeded: (name: string) =
   for (const name of await list(folder)) {
     if (!unneeded(name)) continue;
     const path = join(folder, name);
-    const { mtimeMs, size } = await stat(path);
-    if (now - mtimeMs < graceTime) continue;
+    const found = await stat(path).catch(ignoreMissing);
+    // Another one collects at the same time.
+    if (found === undefined || now - found.mtimeMs < graceTime) continue;
     await rm(path, { force: true });
     removed += 1;
-    bytes += size;
+    bytes += found.size;
   }
   return { removed, bytes };
 }
@@ -83,4 +84,8 @@ async function list(folder: string): Promise<string[]> {
   } catch {
     return [];
   }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
 }

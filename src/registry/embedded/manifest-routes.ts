@@ -63,7 +63,8 @@ export async function deleteManifest(
   reference: string,
 ): Promise<void> {
   if (!isDigest(reference)) {
-    if (!(await store.removeLink(repository, "tag", reference))) throw unknown();
+    // What is no tag must never become part of a path.
+    if (!isTag(reference) || !(await store.removeLink(repository, "tag", reference))) throw unknown();
     return answer(exchange, 202);
   }
   if (!(await store.removeLink(repository, "manifest", reference))) throw unknown();
@@ -161,8 +162,8 @@ async function refuseGap(
     throw new Refusal(400, "MANIFEST_INVALID", "a descriptor in it has no digest");
   // Layers that may not be passed on stay where their `urls` say.
   if (Array.isArray(urls) && urls.length > 0) return;
-  if (!(await store.hasLink(repository, kind, digest)))
-    throw new Refusal(404, "MANIFEST_BLOB_UNKNOWN", `the repository does not have ${digest}`);
+  const present = (await store.hasLink(repository, kind, digest)) && (await store.keepBlob(digest));
+  if (!present) throw new Refusal(404, "MANIFEST_BLOB_UNKNOWN", `the repository does not have ${digest}`);
 }
 
 function unknown(): Refusal {

@@ -53,13 +53,14 @@ async function listen(server: Server, port: number): Promise<number> {
 }
 
 async function serve(store: Store, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? "/", "http://localhost");
-  const exchange: Exchange = { request, response, query: url.searchParams };
+  // Without the base's help: a target like `//` is a host to URL, and no host at all.
+  const [target = "", ...query] = (request.url ?? "/").split("?");
+  const exchange: Exchange = { request, response, query: new URLSearchParams(query.join("?")) };
   response.setHeader("Docker-Distribution-API-Version", "registry/2.0");
   try {
     // A web page can make a browser call loopback addresses under a name of its own.
     if (!isLoopback(request.headers.host ?? "")) throw new Refusal(403, "DENIED", "only loopback names are served");
-    await route(store, exchange, decodeURIComponent(url.pathname));
+    await route(store, exchange, decoded(target));
   } catch (error) {
     if (response.headersSent) {
       response.destroy();
@@ -68,6 +69,14 @@ async function serve(store: Store, request: IncomingMessage, response: ServerRes
     const refusal = error instanceof Refusal ? error : new Refusal(500, "UNKNOWN", messageOf(error));
     request.resume();
     refuse(exchange, refusal);
+  }
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    throw new Refusal(400, "UNSUPPORTED", "this is no valid path");
   }
 }
 

@@ -25,6 +25,17 @@ export class Store {
     return await sizeOf(this.blobPath(digest));
   }
 
+  /** Makes the blob young again, so that it is not collected while a push counts on it; false where there is none. */
+  async keepBlob(digest: Digest): Promise<boolean> {
+    try {
+      await touch(this.blobPath(digest));
+      return true;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+  }
+
   readBlob(digest: Digest, range?: { readonly start: number; readonly end: number }): ReadStream {
     return createReadStream(this.blobPath(digest), range);
   }
@@ -86,7 +97,7 @@ export class Store {
 
   async links(repository: string, kind: LinkKind): Promise<string[]> {
     const names = await listFolder(join(this.directory, "repositories", repository, folders[kind]));
-    return names.filter((name) => !name.endsWith(".new")).sort();
+    return names.filter((name) => !unfinished.test(name)).sort();
   }
 
   async repositoryExists(repository: string): Promise<boolean> {
@@ -130,6 +141,9 @@ export class Store {
 /** What a repository has: names beginning with an underscore cannot be parts of a repository's name. */
 export type LinkKind = "blob" | "manifest" | "tag";
 const folders: Readonly<Record<LinkKind, string>> = { blob: "_blobs", manifest: "_manifests", tag: "_tags" };
+
+/** What `writeWhole` has not renamed yet; `v1.new` alone may be a tag. */
+const unfinished = /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.new$/;
 
 async function writeWhole(path: string, content: Buffer): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
