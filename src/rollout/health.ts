@@ -48,13 +48,15 @@ async function watch(wait: HealthWait, news: News, signal: AbortSignal): Promise
   const budget = wait.health ? Math.min(wait.timeout, wait.health.interval * wait.health.retries) : wait.timeout;
   let pause = firstPause;
   let last = "it has not answered yet";
+  let lastExit: number | undefined;
   for (;;) {
     signal.throwIfAborted();
     const container = await wait.engine.container(wait.name, signal);
     if (!container) throw await unhealthy(wait, undefined, "the container was removed by somebody else");
+    lastExit = container.exitCode ?? lastExit;
     const exits = Math.max(container.restartCount, news.exits(container.id));
     if (exits >= exitLimit || container.state === "exited" || container.state === "dead") {
-      throw await unhealthy(wait, container, exitText(container, exits));
+      throw await unhealthy(wait, container, exitText({ ...container, exitCode: lastExit }, exits));
     }
     const verdict = await judge(wait, container, performance.now() - started, signal);
     if (verdict === "healthy") return;
@@ -94,7 +96,8 @@ function exitText(container: ObservedContainer, exits: number): string {
   if (container.outOfMemory) return "it ran out of memory and was killed";
   const code = container.exitCode === undefined ? "" : ` with code ${container.exitCode}`;
   const engineError = container.error ? `: ${container.error}` : "";
-  return exits > 1 ? `it exited ${exits} times, last${code}${engineError}` : `it exited${code}${engineError}`;
+  if (exits <= 1) return `it exited${code}${engineError}`;
+  return `it exited ${exits} times${code === "" ? "" : `, last${code}`}${engineError}`;
 }
 
 /** The error for a container that did not become healthy, with its last words. */

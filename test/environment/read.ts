@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ReadResult, readEnvironment } from "../../src/environment/load.ts";
@@ -12,7 +12,11 @@ export async function readText(
   const directory = mkdtempSync(join(tmpdir(), "envctl-environment-"));
   writeFileSync(join(directory, "envctl.yaml"), text);
   for (const [name, content] of Object.entries(options.files ?? {})) writeFileSync(join(directory, name), content);
-  return await readEnvironment({ file: undefined, directory, variables, stage: options.stage });
+  try {
+    return await readEnvironment({ file: undefined, directory, variables, stage: options.stage });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
 export const minimal = "name: shop\nimage: { repository: shop }\n";

@@ -18,7 +18,7 @@ const defaultStopTimeout = 10;
 export function observedContainer(inspect: ContainerInspect): ObservedContainer {
   const { Config: config, HostConfig: host, State: state } = inspect;
   const health = state.Health ?? state.Healthcheck ?? undefined;
-  const ended = state.Status === "exited" || state.Status === "dead";
+  const ended = ["exited", "dead", "restarting"].includes(state.Status);
   const entrypoint = typeof config.Entrypoint === "string" ? [config.Entrypoint] : config.Entrypoint;
   return {
     id: inspect.Id,
