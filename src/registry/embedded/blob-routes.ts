@@ -47,7 +47,7 @@ export async function postUpload(store: Store, exchange: Exchange, repository: s
 }
 
 export async function patchUpload(store: Store, exchange: Exchange, repository: string, id: string): Promise<void> {
-  const size = await append(store, exchange, repository, id);
+  const size = await store.alone(id, () => append(store, exchange, repository, id));
   answer(exchange, 202, uploadHeaders(repository, id, size));
 }
 
@@ -60,13 +60,15 @@ export async function putUpload(store: Store, exchange: Exchange, repository: st
   const digest = exchange.query.get("digest") ?? "";
   await knownUpload(store, repository, id);
   if (!isDigest(digest)) throw new Refusal(400, "DIGEST_INVALID", "a sha256 digest is wanted");
-  await append(store, exchange, repository, id);
-  const found = await hashOf(store, repository, id);
-  if (found !== digest) {
-    await store.cancelUpload(repository, id);
-    throw new Refusal(400, "DIGEST_INVALID", `the content has the digest ${found}`);
-  }
-  await store.keepUpload(repository, id, digest);
+  await store.alone(id, async () => {
+    await append(store, exchange, repository, id);
+    const found = await hashOf(store, repository, id);
+    if (found !== digest) {
+      await store.cancelUpload(repository, id);
+      throw new Refusal(400, "DIGEST_INVALID", `the content has the digest ${found}`);
+    }
+    await store.keepUpload(repository, id, digest);
+  });
   await store.putLink(repository, "blob", digest);
   answer(exchange, 201, located(repository, digest));
 }

@@ -2,7 +2,7 @@ import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, isDigest } from "../../base/digest.ts";
 import { isObject } from "../json.ts";
-import { Store } from "./store.ts";
+import { isMissing, isUnfinished, linkKinds, Store } from "./store.ts";
 
 /** What is younger may belong to a push that is under way. Milliseconds. */
 const graceTime = 60 * 60 * 1000;
@@ -19,6 +19,7 @@ export async function collectGarbage(directory: string, now: number = Date.now()
   for (const repository of await repositories(join(directory, "repositories"), "")) {
     for (const hex of await store.links(repository, "manifest")) await mark(store, `sha256:${hex}`, needed);
     await removeOld(join(directory, "repositories", repository, "_uploads"), now, () => true);
+    for (const kind of linkKinds) await removeOld(store.linkFolder(repository, kind), now, isUnfinished);
   }
   let removed = 0;
   let bytes = 0;
@@ -37,17 +38,30 @@ export async function collectGarbage(directory: string, now: number = Date.now()
 async function mark(store: Store, digest: Digest, needed: Set<string>): Promise<void> {
   if (needed.has(digest)) return;
   needed.add(digest);
-  let manifest: unknown;
-  try {
-    manifest = JSON.parse((await store.blobContent(digest)).toString("utf8"));
-  } catch {
-    return;
-  }
+  // Only what is truly gone needs nothing: what merely cannot be read now may need everything.
+  const content = await store.blobContent(digest).catch(ignoreMissing);
+  const manifest = content && parse(content);
   if (!isObject(manifest)) return;
-  const lists = [manifest.layers, manifest.manifests].filter(Array.isArray);
-  for (const entry of [manifest.config, ...lists.flat()]) {
-    if (isObject(entry) && typeof entry.digest === "string" && isDigest(entry.digest)) needed.add(entry.digest);
+  for (const digest of digestsIn([manifest.config, manifest.layers])) needed.add(digest);
+  // Each child with all that it needs: to be needed is not to have been looked into.
+  for (const child of digestsIn([manifest.manifests])) await mark(store, child, needed);
+}
+
+function parse(content: Buffer): unknown {
+  try {
+    return JSON.parse(content.toString("utf8"));
+  } catch {
+    // A file that the disk garbled points at nothing that could be found.
+    return undefined;
   }
+}
+
+function digestsIn(descriptors: readonly unknown[]): Digest[] {
+  return descriptors
+    .flat()
+    .map((entry) => (isObject(entry) ? entry.digest : undefined))
+    .filter((digest) => typeof digest === "string")
+    .filter(isDigest);
 }
 
 async function removeOld(folder: string, now: number, unneeded: (name: string) => boolean): Promise<Collected> {
@@ -79,13 +93,9 @@ async function repositories(root: string, prefix: string): Promise<string[]> {
 }
 
 async function list(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch {
-    return [];
-  }
+  return (await readdir(folder).catch(ignoreMissing)) ?? [];
 }
 
-function ignoreMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== "ENOENT") throw error;
+function ignoreMissing(error: unknown): undefined {
+  if (!isMissing(error)) throw error;
 }

@@ -3,7 +3,7 @@ import { isTag } from "../../base/reference.ts";
 import { isObject } from "../json.ts";
 import { MediaType } from "../media-types.ts";
 import { answer, type Exchange, Refusal, readWhole } from "./exchange.ts";
-import type { Store } from "./store.ts";
+import { isMissing, type Store } from "./store.ts";
 
 const largestManifest = 4 * 1024 * 1024;
 
@@ -15,7 +15,7 @@ export async function getManifest(
 ): Promise<void> {
   const digest = await resolve(store, repository, reference);
   const mediaType = await store.readLink(repository, "manifest", digest);
-  const content = mediaType === undefined ? undefined : await store.blobContent(digest);
+  const content = mediaType === undefined ? undefined : await contentOf(store, digest);
   if (content === undefined || mediaType === undefined) throw unknown();
   const headers = { "Content-Type": mediaType, "Docker-Content-Digest": digest };
   if (exchange.request.method === "HEAD")
@@ -35,8 +35,9 @@ export async function putManifest(
     throw new Refusal(400, "DIGEST_INVALID", `the content has the digest ${digest}`);
   if (!isDigest(reference) && !isTag(reference)) throw new Refusal(400, "MANIFEST_INVALID", "this is no valid tag");
   const manifest = parse(content);
+  if (manifest.schemaVersion !== 2) throw new Refusal(400, "MANIFEST_INVALID", "its schemaVersion is not 2");
   const mediaType =
-    exchange.request.headers["content-type"] ??
+    exchange.request.headers["content-type"]?.split(";")[0]?.trim() ??
     (typeof manifest.mediaType === "string" ? manifest.mediaType : MediaType.ociManifest);
   if (typeof manifest.mediaType === "string" && manifest.mediaType !== mediaType) {
     throw new Refusal(400, "MANIFEST_INVALID", "its media type is not the one in the header");
@@ -101,7 +102,7 @@ export async function listReferrers(
   const manifests: object[] = [];
   for (const hex of await store.links(repository, "manifest")) {
     const digest: Digest = `sha256:${hex}`;
-    const content = await store.blobContent(digest).catch(() => undefined);
+    const content = await contentOf(store, digest);
     if (!content?.includes(subject)) continue;
     const manifest = parse(content);
     if (!isObject(manifest.subject) || manifest.subject.digest !== subject) continue;
@@ -129,6 +130,15 @@ async function resolve(store: Store, repository: string, reference: string): Pro
       : undefined;
   if (digest === undefined || !isDigest(digest)) throw unknown();
   return digest;
+}
+
+async function contentOf(store: Store, digest: Digest): Promise<Buffer | undefined> {
+  try {
+    return await store.blobContent(digest);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
 }
 
 function parse(content: Buffer): Record<string, unknown> {

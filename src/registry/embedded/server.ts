@@ -26,6 +26,9 @@ export async function startEmbeddedRegistry(options: {
   const server = createServer((request, response) => {
     void serve(store, request, response);
   });
+  // A large layer over a slow connection may take long, and a client that pauses is no reason to hang up.
+  server.requestTimeout = 0;
+  server.keepAliveTimeout = 75_000;
   const port = await listen(server, options.port ?? preferredPort);
   return {
     port,
@@ -58,8 +61,7 @@ async function serve(store: Store, request: IncomingMessage, response: ServerRes
   const exchange: Exchange = { request, response, query: new URLSearchParams(query.join("?")) };
   response.setHeader("Docker-Distribution-API-Version", "registry/2.0");
   try {
-    // A web page can make a browser call loopback addresses under a name of its own.
-    if (!isLoopback(request.headers.host ?? "")) throw new Refusal(403, "DENIED", "only loopback names are served");
+    refuseBrowsers(request);
     await route(store, exchange, decoded(target));
   } catch (error) {
     if (response.headersSent) {
@@ -70,6 +72,13 @@ async function serve(store: Store, request: IncomingMessage, response: ServerRes
     request.resume();
     refuse(exchange, refusal);
   }
+}
+
+/** A web page can make a browser call loopback addresses: under a name of its own, or openly, as a request across sites. */
+function refuseBrowsers({ headers }: IncomingMessage): void {
+  if (!isLoopback(headers.host ?? "")) throw new Refusal(403, "DENIED", "only loopback names are served");
+  if (headers.origin !== undefined || headers["sec-fetch-mode"] !== undefined)
+    throw new Refusal(403, "DENIED", "web pages are not served");
 }
 
 function decoded(path: string): string {

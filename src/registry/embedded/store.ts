@@ -11,6 +11,7 @@ import { type Digest, isDigest } from "../../base/digest.ts";
  */
 export class Store {
   readonly directory: string;
+  readonly #uploads = new Map<string, Promise<unknown>>();
 
   constructor(directory: string) {
     this.directory = directory;
@@ -65,6 +66,7 @@ export class Store {
       await file.close();
     }
     await rename(this.uploadPath(repository, id), path);
+    await syncFolder(dirname(path));
   }
 
   async hasLink(repository: string, kind: LinkKind, name: string): Promise<boolean> {
@@ -82,6 +84,7 @@ export class Store {
   }
 
   async putLink(repository: string, kind: LinkKind, name: string, content = ""): Promise<void> {
+    if ((await this.readLink(repository, kind, name)) === content) return;
     await writeWhole(this.linkPath(repository, kind, name), Buffer.from(content));
   }
 
@@ -96,8 +99,8 @@ export class Store {
   }
 
   async links(repository: string, kind: LinkKind): Promise<string[]> {
-    const names = await listFolder(join(this.directory, "repositories", repository, folders[kind]));
-    return names.filter((name) => !unfinished.test(name)).sort();
+    const names = await listFolder(this.linkFolder(repository, kind));
+    return names.filter((name) => !isUnfinished(name)).sort();
   }
 
   async repositoryExists(repository: string): Promise<boolean> {
@@ -114,6 +117,17 @@ export class Store {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, "");
     return id;
+  }
+
+  /** One after the other on one upload: a request whose client went away may still be writing when the next one comes. */
+  async alone<Result>(id: string, work: () => Promise<Result>): Promise<Result> {
+    const mine = (this.#uploads.get(id) ?? Promise.resolve()).then(work, work);
+    this.#uploads.set(id, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#uploads.get(id) === mine) this.#uploads.delete(id);
+    }
   }
 
   async uploadSize(repository: string, id: string): Promise<number | undefined> {
@@ -134,20 +148,27 @@ export class Store {
 
   linkPath(repository: string, kind: LinkKind, name: string): string {
     const file = isDigest(name) ? name.slice("sha256:".length) : name;
-    return join(this.directory, "repositories", repository, folders[kind], file);
+    return join(this.linkFolder(repository, kind), file);
+  }
+
+  linkFolder(repository: string, kind: LinkKind): string {
+    return join(this.directory, "repositories", repository, folders[kind]);
   }
 }
 
 /** What a repository has: names beginning with an underscore cannot be parts of a repository's name. */
 export type LinkKind = "blob" | "manifest" | "tag";
 const folders: Readonly<Record<LinkKind, string>> = { blob: "_blobs", manifest: "_manifests", tag: "_tags" };
+export const linkKinds: readonly LinkKind[] = ["blob", "manifest", "tag"];
 
-/** What `writeWhole` has not renamed yet; `v1.new` alone may be a tag. */
-const unfinished = /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.new$/;
+/** A file that is being written, or that a killed process left: neither tags nor digests begin with a dot. */
+export function isUnfinished(name: string): boolean {
+  return name.startsWith(".");
+}
 
 async function writeWhole(path: string, content: Buffer): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const fresh = `${path}.${randomUUID()}.new`;
+  const fresh = join(dirname(path), `.${randomUUID()}`);
   const file = await open(fresh, "wx");
   try {
     await file.writeFile(content);
@@ -156,6 +177,17 @@ async function writeWhole(path: string, content: Buffer): Promise<void> {
     await file.close();
   }
   await rename(fresh, path);
+  await syncFolder(dirname(path));
+}
+
+/** Without it a power cut may take back a file's name, though not its content. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }
 
 /** Its age keeps it from being collected while a push is under way. */
@@ -182,6 +214,6 @@ async function listFolder(path: string): Promise<string[]> {
   }
 }
 
-function isMissing(error: unknown): boolean {
+export function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
 }
