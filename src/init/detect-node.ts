@@ -76,6 +76,8 @@ interface Manifest {
   readonly fields: Readonly<Record<string, unknown>>;
   readonly scripts: Readonly<Record<string, string>>;
   readonly dependencies: ReadonlySet<string>;
+  /** Packages that are installed from this folder. */
+  readonly hasLocal: boolean;
 }
 
 function readManifest(folder: Folder): Manifest {
@@ -83,8 +85,15 @@ function readManifest(folder: Folder): Manifest {
   const scripts = Object.entries(asObject(fields.scripts)).filter(
     (entry): entry is [string, string] => typeof entry[1] === "string",
   );
-  const dependencies = [fields.dependencies, fields.devDependencies].flatMap((value) => Object.keys(asObject(value)));
-  return { fields, scripts: Object.fromEntries(scripts), dependencies: new Set(dependencies) };
+  const dependencies = [fields.dependencies, fields.devDependencies].flatMap((value) =>
+    Object.entries(asObject(value)),
+  );
+  return {
+    fields,
+    scripts: Object.fromEntries(scripts),
+    dependencies: new Set(dependencies.map(([name]) => name)),
+    hasLocal: dependencies.some(([, range]) => /^(?:file|link|portal|workspace):/.test(String(range))),
+  };
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {
@@ -149,8 +158,9 @@ function nodeVersion(folder: Folder, { fields }: Manifest): string {
 function manifestsOf(folder: Folder, manifest: Manifest, manager: PackageManager) {
   const { fields, scripts } = manifest;
   const hooks = ["preinstall", "install", "postinstall"].some((name) => scripts[name] !== undefined);
-  // Members of a workspace, patches and hooks of the installation are spread over the folder.
-  const whole = fields.workspaces !== undefined || hooks || folder.list("patches").length > 0 || isWorkspace(folder);
+  // Members of a workspace, local packages, patches and hooks of the installation are spread over the folder.
+  const spread = manifest.hasLocal || fields.workspaces !== undefined || isWorkspace(folder);
+  const whole = spread || hooks || folder.list("patches").length > 0;
   const files = ["package.json", ...manager.manifests].filter((file) => folder.has(file));
   const releases = manager.name === "yarn" && folder.list(".yarn/releases").length > 0;
   return {

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of Dockerfiles and of Spring, not of JavaScript
 import { describe, expect, it } from "vitest";
 import { detectAll } from "../../src/init/detect.ts";
 import type { Detection } from "../../src/init/detection.ts";
