@@ -7,7 +7,7 @@ import { type DesiredIdentity, differences } from "./drift.ts";
 import { networkName } from "./naming.ts";
 import { containersOf, generationOf, isRunning, type ObservedHost } from "./observed.ts";
 import { existing, type HostPlan, type PlannedImage, type StagePlan, type Step } from "./plan.ts";
-import { tidySteps } from "./tidy.ts";
+import { leftoverTaskSteps, tidySteps } from "./tidy.ts";
 
 /** What a stage should run, with all that is decided outside: the release, the pinned services, the secrets' values. */
 export interface Wanted {
@@ -92,7 +92,7 @@ function planHost(host: ObservedHost, wish: HostWish): HostPlan {
   const creates = [...services.flatMap((service) => service.steps.list), ...app.list].filter(
     (step) => step.kind === "create",
   );
-  const prepare: Step[] = [];
+  const prepare: Step[] = leftoverTaskSteps(host);
   const removals: Step[] = [];
   const pullsRelease = app.list.some((step) => step.kind === "create") && host.presentImage === undefined;
   if (pullsRelease) prepare.push({ kind: "pull", image: releaseImage });

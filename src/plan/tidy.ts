@@ -3,8 +3,26 @@ import { byGeneration, generationOf, isRunning, type ObservedHost, roleOf, workl
 import { existing, type Step } from "./plan.ts";
 
 /**
- * What is left over on a host: containers of tasks whose envctl died, services that the file no longer names,
- * containers that never started, and stopped releases beyond those kept for rollback.
+ * Containers of tasks whose envctl died: those of a rollout in any state, because whoever plans holds the stage or is about
+ * to; those of `envctl run` (generation 0) only once they have ended, because somebody may be waiting for them.
+ */
+export function leftoverTaskSteps(host: ObservedHost): Step[] {
+  return host.containers
+    .filter((container) => roleOf(container) === "task" && (generationOf(container) > 0 || !isRunning(container)))
+    .flatMap((container) => removeSteps(container, "left over from a task"));
+}
+
+function removeSteps(container: ObservedContainer, why: string): Step[] {
+  const found = existing(container);
+  return [
+    ...(found.running ? [{ kind: "stop", container: found, why } as const] : []),
+    { kind: "remove", container: found, why },
+  ];
+}
+
+/**
+ * What is left over on a host: services that the file no longer names, containers that never started, and stopped releases
+ * beyond those kept for rollback.
  */
 export function tidySteps(
   host: ObservedHost,
@@ -19,14 +37,12 @@ export function tidySteps(
 ): Step[] {
   const steps: Step[] = [];
   const remove = (container: ObservedContainer, why: string) => {
-    if (isRunning(container) && !wish.stopped.has(container.id))
-      steps.push({ kind: "stop", container: existing(container), why });
-    steps.push({ kind: "remove", container: existing(container), why });
+    const stopped = wish.stopped.has(container.id);
+    steps.push(...removeSteps(container, why).filter((step) => step.kind === "remove" || !stopped));
   };
   const rest = byGeneration(host.containers).filter((container) => !wish.kept.has(container.id));
   for (const container of rest) {
     const role = roleOf(container);
-    if (role === "task") remove(container, "left over from a task");
     if (role === "service" && !wish.services.includes(workloadOf(container)))
       remove(container, "no longer in the environment file");
     else if (role === "service" && !isRunning(container)) remove(container, "replaced");

@@ -69,7 +69,18 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
     await act(deployment, current, engines, ledger, pins);
     return { plan: current, changed: true };
   } finally {
+    await releaseLock(workspace, stage, unlock);
+  }
+}
+
+/** A lock that cannot be released must not hide what came before it: it ends by itself, or is broken by hand. */
+export async function releaseLock(workspace: Workspace, stage: Stage, unlock: () => Promise<void>): Promise<void> {
+  try {
     await unlock();
+  } catch (error) {
+    workspace.progress.warn(
+      `the lock of ${stage.name} could not be released (envctl unlock ${stage.name}): ${messageOf(error)}`,
+    );
   }
 }
 

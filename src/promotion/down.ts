@@ -5,7 +5,7 @@ import { isRunning } from "../plan/observed.ts";
 import { StageLock } from "../rollout/lock.ts";
 import { observeHost, stageLabels } from "../rollout/observe.ts";
 import type { Workspace } from "../rollout/workspace.ts";
-import { author, openHosts } from "./deploy.ts";
+import { author, openHosts, releaseLock } from "./deploy.ts";
 import { Ledger } from "./ledger.ts";
 
 /** What `down` removes, or would. */
@@ -65,7 +65,7 @@ export async function takeDown(
     });
     await record(workspace, stage);
   } finally {
-    await unlock();
+    await releaseLock(workspace, stage, unlock);
   }
   return result;
 }

@@ -51,7 +51,10 @@ async function switchAll(execution: Execution, progress: Progress): Promise<void
   if (hosts.length === 0) progress.note("nothing to switch");
   const done: Switched[] = [];
   for (let index = 0; index < hosts.length; index += rollout.batch) {
-    if (index > 0 && rollout.pause > 0) await execution.clock.wait(rollout.pause, signal);
+    if (index > 0 && rollout.pause > 0) {
+      const pause = await Promise.allSettled([execution.clock.wait(rollout.pause, signal)]);
+      if (pause[0].status === "rejected") throw await goBack(execution, done, pause[0].reason, progress);
+    }
     const batch = hosts.slice(index, index + rollout.batch).map((host): Switched => ({ host, steps: [] }));
     done.push(...batch);
     const results = await Promise.allSettled(batch.map((entry) => switchHost(execution, entry, progress)));

@@ -156,6 +156,25 @@ describe("the plan for a stage", () => {
   });
 });
 
+describe("what a dead envctl left", () => {
+  const task = (generation: string, state: "running" | "exited") => {
+    const up = applied(emptyHost("a"), planStage(want(), [emptyHost("a")]).hosts[0]!);
+    const [app] = up.containers;
+    const labels = { ...app!.labels, "envctl.role": "task", "envctl.generation": generation };
+    return { ...up, containers: [app!, { ...app!, id: "task", name: "task", labels, state }] };
+  };
+
+  it("is taken away where a rollout began it, running or not, before anything else", () => {
+    expect(kinds(planStage(want(stage(), two), [task("1", "running")])).slice(0, 2)).toEqual(["stop", "remove"]);
+    expect(kinds(planStage(want(), [task("1", "exited")]))).toEqual(["remove"]);
+  });
+
+  it("is left alone where somebody may be waiting for it", () => {
+    expect(kinds(planStage(want(), [task("0", "running")]))).toEqual([]);
+    expect(kinds(planStage(want(), [task("0", "exited")]))).toEqual(["remove"]);
+  });
+});
+
 describe("convergence, whatever was killed when", () => {
   const configuration = fc.record({
     release: fc.constantFrom(...["one", "two", "three"].map(release)),
