@@ -3,12 +3,11 @@ import { EnvctlError, messageOf } from "../base/errors.ts";
 import type { HostAddress } from "../base/host.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
-import { isRunning, labelledDigest, type ObservedHost, roleOf, workloadOf } from "../plan/observed.ts";
+import { isRunning, labelledDigest, type ObservedHost, roleOf } from "../plan/observed.ts";
 import {
   type ExpectedRelease,
   type HostStatus,
   hostStatus,
-  type Probed,
   type StageFacts,
   type StageStatus,
   stageStatus,
