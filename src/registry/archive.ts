@@ -52,14 +52,20 @@ async function* pack(
 ): AsyncGenerator<Uint8Array> {
   for (const [name, size, open] of files) {
     yield header(name, size);
-    for await (const chunk of await open()) yield chunk as Uint8Array;
+    let sent = 0;
+    for await (const chunk of await open()) {
+      sent += (chunk as Uint8Array).length;
+      yield chunk as Uint8Array;
+    }
+    // What follows would be read from the wrong place.
+    if (sent !== size) throw new RangeError(`${name} has ${sent} bytes and not ${size}, as its manifest says`);
     const rest = size % 512;
     if (rest > 0) yield new Uint8Array(512 - rest);
   }
   yield new Uint8Array(1024);
 }
 
-/** One ustar header (POSIX.1-1988): the names here are short, and no file is 8 GiB. */
+/** One ustar header (POSIX.1-1988): the names here are short. Sizes from 8 GiB on are binary, as GNU tar writes them. */
 function header(name: string, size: number): Buffer {
   const block = Buffer.alloc(512);
   const octal = (value: number, at: number, length: number) =>
@@ -68,7 +74,11 @@ function header(name: string, size: number): Buffer {
   octal(0o644, 100, 8);
   octal(0, 108, 8);
   octal(0, 116, 8);
-  octal(size, 124, 12);
+  if (size < 8 ** 11) octal(size, 124, 12);
+  else {
+    block.writeUInt8(0x80, 124);
+    block.writeBigUInt64BE(BigInt(size), 128);
+  }
   octal(0, 136, 12);
   block.write("        0", 148, "latin1");
   block.write("ustar\x0000", 257, "latin1");

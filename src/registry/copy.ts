@@ -1,5 +1,5 @@
 import { formatBytes } from "../base/bytes.ts";
-import type { Digest } from "../base/digest.ts";
+import { type Digest, shortDigest } from "../base/digest.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
 import { dropBytes } from "./drop-bytes.ts";
@@ -31,56 +31,82 @@ const parallel = 4;
  */
 export async function copyImage(request: CopyRequest): Promise<void> {
   const { source, target, digest, signal } = request;
-  const manifest = await source.registry.manifest(source.path, digest, signal);
-  if (!manifest) throw missing(source, digest);
-  const tags = request.tags ?? [];
   const samePlace = source.registry.host === target.registry.host && source.path === target.path;
-  const present = samePlace || (await target.registry.head(target.path, digest, signal)) !== undefined;
-  if (!present) await copyTree(request, manifest, new Set());
-  for (const tag of tags) await target.registry.putManifest(target.path, tag, manifest, signal);
+  const [manifest, present] = await Promise.all([
+    source.registry.manifest(source.path, digest, signal),
+    samePlace || target.registry.head(target.path, digest, signal),
+  ]);
+  if (!manifest) throw missing(source, digest);
+  if (!present) await new Copy(request).manifest(manifest);
+  for (const tag of request.tags ?? []) await target.registry.putManifest(target.path, tag, manifest, signal);
   if (samePlace) return;
   const stored = await target.registry.head(target.path, digest, signal);
   if (stored?.digest !== digest)
     throw wrongContent(`${target.registry.host}/${target.path}`, digest, stored?.digest ?? "nothing");
 }
 
-/** Children first: a registry refuses a manifest that points at what it does not have. */
-async function copyTree(request: CopyRequest, manifest: StoredManifest, done: Set<string>): Promise<void> {
-  const { source, target, signal } = request;
-  const content = readContent(manifest, `${source.registry.host}/${source.path}`);
-  if (content.kind === "index") {
-    for (const child of content.children) {
-      const stored = await source.registry.manifest(source.path, child.digest, signal);
-      if (!stored) throw missing(source, child.digest);
-      await copyTree(request, stored, done);
-    }
-  } else {
-    await copyBlobs(request, [...content.layers, content.config], done);
+/** One copy in progress: what an image names more than once is copied once. */
+class Copy {
+  readonly #request: CopyRequest;
+  readonly #done = new Set<Digest>();
+
+  constructor(request: CopyRequest) {
+    this.#request = request;
   }
-  await target.registry.putManifest(target.path, manifest.descriptor.digest, manifest, signal);
+
+  /** Children first: a registry refuses a manifest that points at what it does not have. */
+  async manifest(manifest: StoredManifest): Promise<void> {
+    const { source, target, signal } = this.#request;
+    const content = readContent(manifest, `${source.registry.host}/${source.path}`);
+    if (content.kind === "image") {
+      await this.#blobs([...content.layers, content.config].filter((blob) => !isElsewhere(blob)));
+    } else {
+      for (const child of this.#fresh(content.children)) {
+        const stored = await source.registry.manifest(source.path, child.digest, signal);
+        if (!stored) throw missing(source, child.digest);
+        await this.manifest(stored);
+      }
+    }
+    await target.registry.putManifest(target.path, manifest.descriptor.digest, manifest, signal);
+  }
+
+  async #blobs(blobs: readonly Descriptor[]): Promise<void> {
+    const queue = this.#fresh(blobs);
+    const worker = async () => {
+      for (let blob = queue.shift(); blob; blob = queue.shift()) await this.#blob(blob);
+    };
+    const workers = Array.from({ length: parallel }, () =>
+      worker().catch((error: unknown) => {
+        // The others end after what they are at: nothing goes on behind the back of who reads the error.
+        queue.length = 0;
+        throw error;
+      }),
+    );
+    for (const result of await Promise.allSettled(workers)) if (result.status === "rejected") throw result.reason;
+  }
+
+  async #blob(blob: Descriptor): Promise<void> {
+    const { source, target, progress, signal } = this.#request;
+    const oneRegistry = source.registry.host === target.registry.host;
+    // A mount also succeeds for what is there already, in one request instead of two.
+    if (oneRegistry && (await target.registry.mountBlob(target.path, blob.digest, source.path, signal))) return;
+    if (await target.registry.hasBlob(target.path, blob.digest, signal)) return;
+    progress?.update(`sending ${shortDigest(blob.digest)} (${formatBytes(blob.size)})`);
+    const open = async (offset: number) => {
+      const content = await source.registry.blob(source.path, blob.digest, signal);
+      return offset === 0 ? content : dropBytes(content, offset);
+    };
+    await target.registry.uploadBlob(target.path, blob, open, signal);
+  }
+
+  #fresh(descriptors: readonly Descriptor[]): Descriptor[] {
+    return descriptors.filter(({ digest }) => !this.#done.has(digest) && this.#done.add(digest));
+  }
 }
 
-async function copyBlobs(request: CopyRequest, blobs: readonly Descriptor[], done: Set<string>): Promise<void> {
-  const queue = blobs.filter((blob) => !done.has(blob.digest) && done.add(blob.digest));
-  const worker = async () => {
-    for (let blob = queue.shift(); blob; blob = queue.shift()) await copyBlob(request, blob);
-  };
-  await Promise.all(Array.from({ length: parallel }, worker));
-}
-
-async function copyBlob({ source, target, progress, signal }: CopyRequest, blob: Descriptor): Promise<void> {
-  const oneRegistry = source.registry.host === target.registry.host;
-  // A mount also succeeds for what is there already, in one request instead of two.
-  if (oneRegistry && (await target.registry.mountBlob(target.path, blob.digest, source.path, signal))) return;
-  if (await target.registry.hasBlob(target.path, blob.digest, signal)) return;
-  progress?.update(`sending ${blob.digest.slice(7, 19)} (${formatBytes(blob.size)})`);
-  const open = async (offset: number) => {
-    const content = await source.registry.blob(source.path, blob.digest, signal);
-    if (offset === 0) return content;
-
-    return dropBytes(content, offset);
-  };
-  await target.registry.uploadBlob(target.path, blob, open, signal);
+/** Layers that may not be passed on are in no registry: they stay where their `urls` say (image-spec, layer.md). */
+function isElsewhere({ mediaType }: Descriptor): boolean {
+  return /\.(?:foreign|nondistributable)\./.test(mediaType);
 }
 
 function missing(location: Location, digest: Digest): EnvctlError {

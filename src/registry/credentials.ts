@@ -2,8 +2,9 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
+import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Credentials } from "./authentication.ts";
+import { isObject } from "./json.ts";
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -18,47 +19,70 @@ interface DockerConfig {
  * login` left in Docker's configuration or its credential helpers; undefined for nobody.
  */
 export async function credentialsFor(host: string, variables: Variables): Promise<Credentials | undefined> {
-  const { ENVCTL_REGISTRY, ENVCTL_REGISTRY_USERNAME, ENVCTL_REGISTRY_PASSWORD } = variables;
-  if (ENVCTL_REGISTRY === host && ENVCTL_REGISTRY_USERNAME && ENVCTL_REGISTRY_PASSWORD) {
-    return { username: ENVCTL_REGISTRY_USERNAME, password: ENVCTL_REGISTRY_PASSWORD };
-  }
+  const given = fromVariables(host, variables);
+  if (given) return given;
   const file = join(variables.DOCKER_CONFIG || join(variables.HOME || homedir(), ".docker"), "config.json");
   const config = await readConfig(file);
   if (!config) return undefined;
+  const helper = namedFor(host, config.credHelpers) ?? config.credsStore;
   // Docker Hub is kept under the address of its first API.
-  const keys =
-    host === "docker.io"
-      ? ["https://index.docker.io/v1/", "docker.io", "index.docker.io"]
-      : [host, `https://${host}`, `https://${host}/`, `http://${host}`];
-  for (const key of keys) {
-    const helper = config.credHelpers[key] ?? config.credsStore;
-    const found = typeof helper === "string" ? await askHelper(helper, key, variables, file) : undefined;
-    if (found) return found;
-    const plain = readAuth(config.auths[key], file);
-    if (plain) return plain;
+  const key = host === "docker.io" ? "https://index.docker.io/v1/" : host;
+  const helped = typeof helper === "string" ? await askHelper(helper, key, variables, file) : undefined;
+  return helped ?? readAuth(namedFor(host, config.auths), file);
+}
+
+function fromVariables(host: string, variables: Variables): Credentials | undefined {
+  const { ENVCTL_REGISTRY, ENVCTL_REGISTRY_USERNAME, ENVCTL_REGISTRY_PASSWORD } = variables;
+  if (!ENVCTL_REGISTRY_USERNAME || !ENVCTL_REGISTRY_PASSWORD) return undefined;
+  if (!ENVCTL_REGISTRY) {
+    throw new EnvctlError({
+      code: "registry-unnamed",
+      exitCode: ExitCode.usage,
+      what: "ENVCTL_REGISTRY_USERNAME and ENVCTL_REGISTRY_PASSWORD are set, but not for which registry",
+      where: host,
+      state: "nothing was sent to any registry",
+      next: `set ENVCTL_REGISTRY to the registry's host: ENVCTL_REGISTRY=${host}`,
+    });
   }
-  return undefined;
+  const named = hostOf(ENVCTL_REGISTRY) === hostOf(host);
+  return named ? { username: ENVCTL_REGISTRY_USERNAME, password: ENVCTL_REGISTRY_PASSWORD } : undefined;
+}
+
+/** The entry for this host: keys are hosts, or addresses in the forms that Docker wrote over the years. */
+function namedFor(host: string, entries: Readonly<Record<string, unknown>>): unknown {
+  if (Object.hasOwn(entries, host)) return entries[host];
+  return Object.entries(entries).find(([key]) => hostOf(key) === hostOf(host))?.[1];
+}
+
+function hostOf(key: string): string {
+  const host = key.replace(/^https?:\/\//, "").split("/")[0] ?? "";
+  return host === "index.docker.io" || host === "registry-1.docker.io" ? "docker.io" : host;
 }
 
 async function readConfig(file: string): Promise<DockerConfig | undefined> {
   let text: string;
   try {
     text = await readFile(file, "utf8");
-  } catch {
-    return undefined;
-  }
-  try {
-    const value: unknown = JSON.parse(text);
-    if (!isObject(value)) throw new Error("it is not a JSON object");
-    const { auths, credsStore, credHelpers } = value;
-    return {
-      auths: isObject(auths) ? auths : {},
-      credsStore: typeof credsStore === "string" ? credsStore : undefined,
-      credHelpers: isObject(credHelpers) ? credHelpers : {},
-    };
   } catch (error) {
-    throw invalid(file, messageOf(error));
+    const { code } = error as NodeJS.ErrnoException;
+    // Who never logged in has none.
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw invalid(file, `it cannot be read (${code})`);
   }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the file, which may hold passwords.
+    throw invalid(file, "it is not JSON");
+  }
+  if (!isObject(value)) throw invalid(file, "it is not a JSON object");
+  const { auths, credsStore, credHelpers } = value;
+  return {
+    auths: isObject(auths) ? auths : {},
+    credsStore: typeof credsStore === "string" && credsStore !== "" ? credsStore : undefined,
+    credHelpers: isObject(credHelpers) ? credHelpers : {},
+  };
 }
 
 function readAuth(entry: unknown, file: string): Credentials | undefined {
@@ -91,16 +115,13 @@ async function askHelper(
     extendEnv: false,
   });
   if (result.exitCode === undefined) {
-    throw new EnvctlError({
-      code: "credential-helper-missing",
-      exitCode: ExitCode.unreachable,
-      what: `Docker's configuration names the credential helper ${program}, which does not run`,
-      where: file,
-      next: `install ${program}, or take it out of that file and log in again`,
-    });
+    throw helperFailed("credential-helper-missing", program, "which does not run", file);
   }
-  // A helper that does not know a registry exits with 1: then there are no credentials for it.
-  if (result.exitCode !== 0) return undefined;
+  if (result.exitCode !== 0) {
+    // What a helper says of a registry that it does not know (docker-credential-helpers, credentials/error.go).
+    if (/credentials not found|no credentials/i.test(result.stdout + result.stderr)) return undefined;
+    throw helperFailed("credential-helper-failed", program, `which fails (exit code ${result.exitCode})`, file);
+  }
   try {
     const answer: unknown = JSON.parse(result.stdout);
     if (!isObject(answer) || typeof answer.Username !== "string" || typeof answer.Secret !== "string") return undefined;
@@ -121,6 +142,12 @@ function invalid(file: string, why: string): EnvctlError {
   });
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function helperFailed(code: string, program: string, how: string, file: string): EnvctlError {
+  return new EnvctlError({
+    code,
+    exitCode: ExitCode.unreachable,
+    what: `Docker's configuration names the credential helper ${program}, ${how}`,
+    where: file,
+    next: `install or mend ${program}, or take it out of that file and log in again`,
+  });
 }

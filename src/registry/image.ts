@@ -27,7 +27,7 @@ export async function describeImage(
 ): Promise<ImageDescription | undefined> {
   const top = await registry.manifest(path, reference, signal);
   if (!top) return undefined;
-  const images = await imagesIn(registry, path, top, undefined, signal);
+  const images = await imagesIn({ registry, path, signal, seen: new Set() }, top, undefined);
   const platforms = await Promise.all(images.map((image) => readPlatform(registry, path, image, signal)));
   const [first] = platforms;
   return {
@@ -46,23 +46,33 @@ interface FoundImage {
   readonly platform: Descriptor["platform"];
 }
 
+interface Search {
+  readonly registry: Registry;
+  readonly path: string;
+  readonly signal: AbortSignal | undefined;
+  /** Each manifest is looked at once, however often an index names it. */
+  readonly seen: Set<Digest>;
+}
+
 /** The image manifests under a manifest; attestations are passed over. */
 async function imagesIn(
-  registry: Registry,
-  path: string,
+  search: Search,
   manifest: StoredManifest,
   platform: Descriptor["platform"],
-  signal?: AbortSignal,
 ): Promise<FoundImage[]> {
+  const { registry, path, signal, seen } = search;
   const content = readContent(manifest, `${registry.host}/${path}`);
   if (content.kind === "image") return [{ manifest, platform }];
   const children = content.children.filter(
-    (child) => child.platform === undefined || platformName(child.platform) !== undefined,
+    (child) =>
+      (child.platform === undefined || platformName(child.platform) !== undefined) &&
+      !seen.has(child.digest) &&
+      seen.add(child.digest),
   );
   const found = await Promise.all(
     children.map(async (child) => {
       const stored = await registry.manifest(path, child.digest, signal);
-      return stored ? await imagesIn(registry, path, stored, child.platform, signal) : [];
+      return stored ? await imagesIn(search, stored, child.platform) : [];
     }),
   );
   return found.flat();
