@@ -2,13 +2,14 @@ import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { digestOf } from "../../src/base/digest.ts";
+import { Progress } from "../../src/base/progress.ts";
 import { copyImage } from "../../src/registry/copy.ts";
 import { describeImage } from "../../src/registry/image.ts";
 import { MediaType } from "../../src/registry/media-types.ts";
 import { openRegistry } from "../../src/registry/open.ts";
 import type { Registry, StoredManifest } from "../../src/registry/registry.ts";
 import { type Content, content, descriptor, imageManifest, layerType, manifest } from "./content.ts";
-import { type RunningRegistry, registryKinds, startRegistry } from "./registries.ts";
+import { type RegistryKind, type RunningRegistry, registryKinds, startRegistry } from "./registries.ts";
 
 const absent = digestOf("nobody ever pushed this");
 const nobody = { credentials: async () => undefined, variables: {} };
@@ -73,8 +74,9 @@ describe.each(registryKinds)("the client with %s", (kind) => {
     registry = openRegistry(running.host, nobody);
   });
   afterAll(async () => {
-    registry.close();
+    // First what would outlive a failure.
     await running.stop();
+    registry.close();
   });
 
   it("checks that a registry answers, whether or not the repository exists", async () => {
@@ -250,22 +252,33 @@ it.each([
   ["embedded", "docker-registry"],
   ["docker-registry", "embedded"],
 ] as const)("copies from %s to %s and keeps the digest", async (from, to) => {
-  const servers = [await startRegistry(from), await startRegistry(to)] as const;
-  const [source, target] = [openRegistry(servers[0].host, nobody), openRegistry(servers[1].host, nobody)];
+  const running: RunningRegistry[] = [];
+  const opened: Registry[] = [];
+  const start = async (kind: RegistryKind) => {
+    const server = await startRegistry(kind);
+    running.push(server);
+    const registry = openRegistry(server.host, nobody);
+    opened.push(registry);
+    return registry;
+  };
   try {
+    const source = await start(from);
+    const target = await start(to);
     const { index } = await pushIndex(source, "team/shop");
     const big = await push(source, "team/shop", randomBytes(12 * 1024 * 1024));
     const image = imageManifest(await push(source, "team/shop", "{}"), [big]);
     await source.putManifest("team/shop", image.descriptor.digest, image);
     const said: string[] = [];
-    const progress = { update: (text: string) => said.push(text) };
+    const progress = new Progress((event) => {
+      if (event.type === "step-updated") said.push(event.text);
+    }, 1);
     for (const { descriptor: wanted } of [index, image]) {
       await copyImage({
         source: { registry: source, path: "team/shop" },
         target: { registry: target, path: "prod/shop" },
         digest: wanted.digest,
         tags: ["released"],
-        progress: progress as never,
+        progress,
       });
       expect(await target.head("prod/shop", "released")).toEqual(wanted);
     }
@@ -274,9 +287,8 @@ it.each([
     const shared = digestOf("shared layer").slice(7, 19);
     expect(said.filter((line) => line.includes(shared))).toHaveLength(1);
   } finally {
-    source.close();
-    target.close();
-    for (const server of servers) await server.stop();
+    for (const registry of opened) registry.close();
+    for (const server of running) await server.stop();
   }
 });
 

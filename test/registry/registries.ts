@@ -62,7 +62,10 @@ export async function startDockerRegistry(configuration: RegistryConfiguration =
   });
   const port = Number(host.split(":")[1]);
   for (let tries = 0; !(await listens("127.0.0.1", port)); tries += 1) {
-    if (child.exitCode !== null || tries > 500) throw new Error(`docker-registry does not start:\n${log}`);
+    if (child.exitCode !== null || tries > 500) {
+      await ended(child);
+      throw new Error(`docker-registry does not start:\n${log}`);
+    }
     await wait(20);
   }
   const stop = async () => {
