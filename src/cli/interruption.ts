@@ -9,10 +9,13 @@ const goOn = "run the same command again: it goes on from what is there";
 export class Interruption {
   readonly #controller = new AbortController();
   readonly #output: Pick<Output, "say" | "sayLast">;
+  readonly #quiet: boolean;
   readonly #stop: () => void;
 
-  constructor(output: Pick<Output, "say" | "sayLast">, timeout: number | undefined) {
+  /** With `quiet`, the first interruption is the ordinary end and needs no words. */
+  constructor(output: Pick<Output, "say" | "sayLast">, timeout: number | undefined, quiet = false) {
     this.#output = output;
+    this.#quiet = quiet;
     const onSignal = (name: NodeJS.Signals) => this.#interrupt(name);
     for (const name of signals) process.on(name, onSignal);
     const timer =
@@ -49,9 +52,10 @@ export class Interruption {
       );
       process.exit(ExitCode.interrupted);
     }
-    this.#output.say(
-      `${name === "SIGINT" ? "interrupted" : "asked to end"}: putting things in order; press Ctrl-C again to leave at once`,
-    );
+    if (!this.#quiet)
+      this.#output.say(
+        `${name === "SIGINT" ? "interrupted" : "asked to end"}: putting things in order; press Ctrl-C again to leave at once`,
+      );
     this.#controller.abort(
       new EnvctlError({ code: "interrupted", exitCode: ExitCode.interrupted, what: "interrupted", next: goOn }),
     );

@@ -58,8 +58,9 @@ function examples(verb: Verb): string {
 async function runVerb(verb: Verb, args: readonly string[], options: OptionValues, output: Output): Promise<void> {
   const variables = process.env;
   const timeout = readDuration("--timeout", text(options, "timeout"));
+  const endless = verb.endless?.(options) ?? false;
   const view = await output.openView(variables);
-  const interruption = new Interruption(output, timeout);
+  const interruption = new Interruption(output, timeout, endless);
   const context: Context = {
     options: {
       file: text(options, "file"),
@@ -88,7 +89,9 @@ async function runVerb(verb: Verb, args: readonly string[], options: OptionValue
     else if (outcome.json !== undefined) output.document(outcome.json);
     output.exitCode = outcome.exitCode ?? ExitCode.done;
   } catch (error) {
-    throw interruption.explain(error);
+    const reason = interruption.explain(error);
+    if (!endless || !(reason instanceof EnvctlError) || reason.exitCode !== ExitCode.interrupted) throw reason;
+    output.exitCode = reason.exitCode;
   } finally {
     interruption.end();
   }

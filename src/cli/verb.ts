@@ -65,6 +65,8 @@ export interface Verb {
   readonly options: readonly VerbOption[];
   /** Adds `--dry-run` and `--yes`. */
   readonly changes: boolean;
+  /** True where Ctrl-C is the ordinary end, and needs no words. */
+  readonly endless?: (options: OptionValues) => boolean;
   readonly examples: readonly (readonly [command: string, meaning: string])[];
   readonly run: (context: Context, args: readonly string[], options: OptionValues) => Promise<Outcome>;
 }

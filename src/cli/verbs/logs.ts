@@ -17,6 +17,7 @@ export const logs: Verb = {
     { flags: "--host <host>", description: "of this host alone" },
   ],
   changes: false,
+  endless: (options) => options.follow === true,
   examples: [
     ["envctl logs prod --follow", "all hosts of prod as they print"],
     ["envctl logs test db --tail 50", "the last lines of a service"],
