@@ -17,6 +17,8 @@ const programs: readonly (readonly [string, string])[] = [
   ["iptables", "iptables"],
   ["nft", "nftables"],
   ["openssl", "openssl"],
+  ["skopeo", "skopeo"],
+  ["git", "git"],
   ["nsenter", "util-linux"],
 ];
 
