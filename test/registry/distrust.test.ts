@@ -1,9 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, rename, rm, utimes, writeFile } from "node:fs/promises";
-import { createServer } from "node:https";
+import { mkdir, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import type { TLSSocket } from "node:tls";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { digestOf } from "../../src/base/digest.ts";
@@ -18,8 +16,6 @@ import { MediaType } from "../../src/registry/media-types.ts";
 import { openRegistry } from "../../src/registry/open.ts";
 import type { Registry } from "../../src/registry/registry.ts";
 import { pauseBefore } from "../../src/registry/retry.ts";
-import { createAuthority, createCertificate } from "../lab/certificates.ts";
-import { run } from "../lab/command.ts";
 import { content, descriptor, imageManifest, layerType, manifest } from "./content.ts";
 import { send } from "./raw-http.ts";
 import { startRegistry, temporaryFolder } from "./registries.ts";
@@ -124,47 +120,6 @@ describe("who is told the password", () => {
 });
 
 describe("a client certificate", () => {
-  it("is shown to the registry, and not to where it redirects", async () => {
-    const directory = await folder();
-    await createAuthority(directory);
-    const pair = (name: string) => ({
-      key: join(directory, `${name}.key`),
-      certificate: join(directory, `${name}.pem`),
-    });
-    await createCertificate(directory, pair("server"), { name: "localhost", ips: ["127.0.0.1"], use: "serverAuth" });
-    await createCertificate(directory, pair("client"), { name: "robot", use: "clientAuth" });
-    const read = async (file: string) => await run("cat", [file]);
-    const tls = {
-      key: await read(pair("server").key),
-      cert: await read(pair("server").certificate),
-      ca: await read(join(directory, "ca.pem")),
-      requestCert: true,
-      rejectUnauthorized: false,
-    };
-    const shown: Record<string, unknown> = {};
-    const listening = async (name: string, location?: string) => {
-      const server = createServer(tls, (request, response) => {
-        shown[name] = (request.socket as TLSSocket).getPeerCertificate().subject?.CN;
-        response.writeHead(location === undefined ? 200 : 307, location === undefined ? {} : { Location: location });
-        response.end(location === undefined ? "content" : undefined);
-      });
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      toStop.push(() => new Promise((resolve) => server.close(resolve)));
-      toStop.push(() => server.closeAllConnections());
-      return `127.0.0.1:${(server.address() as { port: number }).port}`;
-    };
-    const storage = await listening("storage");
-    const host = await listening("registry", `https://${storage}/object`);
-    const trusted = join(directory, ".docker", "certs.d", host);
-    await mkdir(trusted, { recursive: true });
-    await rename(pair("client").key, join(trusted, "client.key"));
-    await rename(pair("client").certificate, join(trusted, "client.cert"));
-    await writeFile(join(trusted, "ca.crt"), tls.ca);
-    const { registry } = open(host, { HOME: directory });
-    expect(Buffer.from(await registry.readBlob("app", digestOf("content"))).toString()).toBe("content");
-    expect(shown).toEqual({ registry: "robot", storage: undefined });
-  });
-
   it("without its key is an error that names the file", async () => {
     const home = await folder();
     const trusted = join(home, ".docker", "certs.d", "x.example");

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, expect, it } from "vitest";
 import { type Digest, digestOf } from "../../src/base/digest.ts";
 import { collectGarbage } from "../../src/registry/embedded/garbage.ts";
 import { startEmbeddedRegistry } from "../../src/registry/embedded/server.ts";
@@ -16,6 +16,7 @@ import { Store } from "../../src/registry/embedded/store.ts";
 import { MediaType } from "../../src/registry/media-types.ts";
 import { openRegistry } from "../../src/registry/open.ts";
 import type { Registry } from "../../src/registry/registry.ts";
+import { describeLab } from "../lab/describe-lab.ts";
 import { type Content, content, descriptor, imageManifest, layerType, manifest } from "./content.ts";
 import { send, targetIn, withQuery } from "./raw-http.ts";
 import { ended, freePort, temporaryFolder } from "./registries.ts";
@@ -61,7 +62,7 @@ async function push(registry: Registry, path: string, bytes: Buffer | string): P
   return blob;
 }
 
-describe("one folder", () => {
+describeLab("one folder", () => {
   it("serves two servers that push the same blob at once", async () => {
     const directory = await folder();
     const [one, two] = [await startProcess(directory), await startProcess(directory)];
@@ -114,7 +115,7 @@ describe("one folder", () => {
   });
 });
 
-describe("what it does not serve", () => {
+describeLab("what it does not serve", () => {
   const outside = "/v2/app/../../../../";
 
   it.each([
@@ -194,7 +195,7 @@ describe("what it does not serve", () => {
   });
 });
 
-describe("ports", () => {
+describeLab("ports", () => {
   it("takes another port where the preferred one is taken, by itself or by somebody else", async () => {
     const directory = await folder();
     const first = await start(directory, await freePort());
@@ -218,7 +219,7 @@ describe("ports", () => {
   });
 });
 
-describe("garbage", () => {
+describeLab("garbage", () => {
   const hour = 60 * 60 * 1000;
 
   async function stored() {
@@ -325,7 +326,7 @@ describe("garbage", () => {
   });
 });
 
-describe("another client", () => {
+describeLab("another client", () => {
   it("copies in and out with skopeo and keeps the digest", async () => {
     const directory = await folder();
     const { registry, host } = await start(directory);

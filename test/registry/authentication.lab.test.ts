@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { digestOf } from "../../src/base/digest.ts";
 import { parseChallenges } from "../../src/registry/challenges.ts";
 import { credentialsFor } from "../../src/registry/credentials.ts";
@@ -10,6 +10,7 @@ import { openRegistry } from "../../src/registry/open.ts";
 import type { Registry } from "../../src/registry/registry.ts";
 import { createAuthority, createCertificate } from "../lab/certificates.ts";
 import { run } from "../lab/command.ts";
+import { describeLab } from "../lab/describe-lab.ts";
 import { type RunningRegistry, startDockerRegistry, temporaryFolder } from "./registries.ts";
 import { type Handler, type ScriptedServer, startScripted } from "./scripted-server.ts";
 
@@ -32,7 +33,7 @@ async function script(handler: Handler): Promise<ScriptedServer> {
   return server;
 }
 
-describe("tokens", () => {
+describeLab("tokens", () => {
   /** A registry that wants a bearer token, and the server that gives them. */
   async function withTokens(answer: object | string, status = 200) {
     const bodies: string[] = [];
@@ -132,7 +133,7 @@ describe("tokens", () => {
   });
 });
 
-describe("a registry with TLS and a password", () => {
+describeLab("a registry with TLS and a password", () => {
   let registry: RunningRegistry;
   let authority: string;
   let folder: string;
@@ -217,7 +218,7 @@ describe("a registry with TLS and a password", () => {
   });
 });
 
-describe("credentials", () => {
+describeLab("credentials", () => {
   let folder: string;
   beforeAll(async () => {
     folder = await temporaryFolder();
@@ -338,7 +339,7 @@ esac
   });
 });
 
-describe("challenges", () => {
+describeLab("challenges", () => {
   it("are read as registries write them", () => {
     const header = 'Bearer realm="https://auth.example/token?a=b,c",service="registry",scope="repository:a:pull,push"';
     expect(parseChallenges(header)).toMatchObject([

@@ -2,12 +2,13 @@ import { randomBytes } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { Readable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, expect, it } from "vitest";
 import { digestOf } from "../../src/base/digest.ts";
 import { copyImage } from "../../src/registry/copy.ts";
 import { MediaType } from "../../src/registry/media-types.ts";
 import { openRegistry } from "../../src/registry/open.ts";
 import type { Registry } from "../../src/registry/registry.ts";
+import { describeLab } from "../lab/describe-lab.ts";
 import { content, descriptor, imageManifest, layerType } from "./content.ts";
 import { freePort, startRegistry } from "./registries.ts";
 import { type Handler, type ScriptedServer, startScripted } from "./scripted-server.ts";
@@ -43,7 +44,7 @@ const { digest } = image.descriptor;
 const manifestHeaders = { "Content-Type": MediaType.ociManifest, "Docker-Content-Digest": digest };
 const blob = content(randomBytes(300_000));
 
-describe("answers that are refusals", () => {
+describeLab("answers that are refusals", () => {
   it("takes 401 without a challenge for what it is", async () => {
     const { registry, server } = await serve((_, response) => void response.writeHead(401).end());
     await expect(registry.manifest("app", "v1")).rejects.toMatchObject({
@@ -101,7 +102,7 @@ describe("answers that are refusals", () => {
   });
 });
 
-describe("content that is broken", () => {
+describeLab("content that is broken", () => {
   it("asks again for a manifest that was cut off", async () => {
     const { registry, server } = await serve((_, response, time) => {
       response.writeHead(200, { ...manifestHeaders, "Content-Length": image.bytes.length });
@@ -242,7 +243,7 @@ describe("content that is broken", () => {
   );
 });
 
-describe("redirects", () => {
+describeLab("redirects", () => {
   it("follows a blob to its storage and does not say there who we are", async () => {
     const storage = await serve((_, response) => void response.writeHead(200).end(blob.bytes));
     const { registry, server } = await serve((request, response) => {
@@ -269,7 +270,7 @@ describe("redirects", () => {
   });
 });
 
-describe("connections that break", () => {
+describeLab("connections that break", () => {
   it("says at once that nobody listens", async () => {
     const host = `127.0.0.1:${await freePort()}`;
     const registry = openRegistry(host, { credentials: async () => undefined, variables: {} });
