@@ -36,7 +36,7 @@ export function portIn(text: string): number | undefined {
 }
 
 /** The path that a program's text answers health checks on. What a router answers may stand below another path. */
-export function healthPathIn(text: string): string | undefined {
+function healthPathIn(text: string): string | undefined {
   const route = /["'`](?:GET )?(\/(?:[\w-]+\/)*(?:healthz?|health-?check|livez?|readyz?|ready|ping|_health))["'`]/i;
   for (const line of text.split("\n")) {
     const path = /rout(?:er|es)\b|fetch\(|axios/i.test(line) ? undefined : route.exec(line)?.[1];

@@ -12,7 +12,7 @@ import { filesFor, writeFiles } from "../../src/init/initialize.ts";
 import { type Content, Folder } from "../build/folder.ts";
 import { describeLab } from "../lab/describe-lab.ts";
 import { ensureBaseImage } from "../lab/images/base-images.ts";
-import { useLab } from "../lab/lab.ts";
+import { type Lab, useLab } from "../lab/lab.ts";
 import { samples } from "./samples.ts";
 
 type BaseImage = Parameters<typeof ensureBaseImage>[0];
@@ -125,6 +125,45 @@ describeLab("a template on a real engine", () => {
     };
     expect(noteOf("RUN npm install")).toBe("cached");
     expect(noteOf("RUN npm run build")).toBeUndefined();
+  });
+});
+
+/**
+ * No lab has base images for these. BuildKit reads the whole Dockerfile before it asks for the first image, so what it
+ * says tells whether it understood all of it; whether the commands do their work is not shown here.
+ */
+describeLab("a template without a base image in the lab", () => {
+  let lab: Lab;
+  let builder: Builder;
+
+  beforeAll(async () => {
+    lab = await useLab();
+    builder = await findBuilder({ variables: { ...process.env, ...lab.env } });
+  });
+
+  async function complaint(directory: string): Promise<string> {
+    const { all } = await execa(builder.binary, ["build", "--progress", "plain", directory], {
+      env: { ...process.env, ...lab.env, DOCKER_BUILDKIT: "1" },
+      extendEnv: false,
+      reject: false,
+      all: true,
+    });
+    return all;
+  }
+
+  it.each(["go", "java", "rust"] as const)("%s: BuildKit understands every line", async (kind) => {
+    await using folder = await Folder.of(samples[kind]);
+    await initialize(folder);
+    const file = folder.join("Dockerfile");
+    // An image that is surely nowhere, so that nothing is fetched where Docker Hub answers.
+    const absent = `${lab.registries.open.host}/absent:1`;
+    const text = (await readFile(file, "utf8")).replace(/^FROM (?!scratch)\S+/gm, `FROM ${absent}`);
+    await folder.write("Dockerfile", text);
+    const said = await complaint(folder.path);
+    expect(said).toMatch(/\/absent:1: not found/);
+    expect(said).not.toMatch(/parse error|unknown (?:instruction|flag)/i);
+    await folder.write("Dockerfile", text.replace(/^CMD/m, "CDM"));
+    expect(await complaint(folder.path)).toMatch(/unknown instruction: CDM/i);
   });
 });
 
