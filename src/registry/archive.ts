@@ -58,7 +58,7 @@ async function* pack(
       yield chunk as Uint8Array;
     }
     // What follows would be read from the wrong place.
-    if (sent !== size) throw new RangeError(`${name} has ${sent} bytes and not ${size}, as its manifest says`);
+    if (sent !== size) throw wrongLength(name, sent, size);
     const rest = size % 512;
     if (rest > 0) yield new Uint8Array(512 - rest);
   }
@@ -106,6 +106,16 @@ async function platformManifest(
   const child = content.children.find((candidate) => platformName(candidate.platform) === platform);
   if (!child) throw missing(where, `${digest} for ${platform}`);
   return await platformManifest(registry, path, child.digest, platform, signal);
+}
+
+function wrongLength(name: string, sent: number, size: number): EnvctlError {
+  return new EnvctlError({
+    code: "digest-mismatch",
+    exitCode: ExitCode.identityMismatch,
+    what: `${name} has ${sent} bytes and not ${size}, as its manifest says`,
+    state: "the engine was not given a whole image",
+    next: "push the image again",
+  });
 }
 
 function missing(where: string, what: string): EnvctlError {

@@ -8,6 +8,8 @@ import { TruncatedError } from "./http.ts";
 import type { Call, Session } from "./session.ts";
 
 const attempts = 4;
+/** Who got this much further since the last break is not stuck: a large blob may break off more often than we try. Bytes. */
+const headway = 1024 * 1024;
 
 /** Of a blob that is held whole: configurations and records are far smaller. Bytes. */
 const largestWhole = 32 * 1024 * 1024;
@@ -85,6 +87,7 @@ async function* resumedContent(request: BlobRequest, first: IncomingMessage): As
   let response = first;
   let offset = 0;
   let failures = 0;
+  let brokenAt = 0;
   try {
     for (let chunks = chunksOf(response); ; ) {
       let next: IteratorResult<Buffer>;
@@ -93,7 +96,8 @@ async function* resumedContent(request: BlobRequest, first: IncomingMessage): As
         if (next.done && !response.complete) throw new TruncatedError();
       } catch (error) {
         signal?.throwIfAborted();
-        failures += 1;
+        failures = offset - brokenAt >= headway ? 1 : failures + 1;
+        brokenAt = offset;
         if (failures >= attempts) throw session.broken(path, error);
         response.destroy();
         response = await continued(request, offset);

@@ -52,7 +52,11 @@ function descriptors(value: unknown, where: string): Descriptor[] {
     if (!isObject(entry) || typeof entry.digest !== "string" || !isDigest(entry.digest))
       throw invalid(where, "an entry in it has no digest");
     const digest: Digest = entry.digest;
-    return { ...entry, digest, mediaType: String(entry.mediaType ?? ""), size: Number(entry.size ?? 0) };
+    const { size } = entry;
+    // image-spec, descriptor.md: `size` is required, and everything that reads or sends the content counts on it.
+    if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0)
+      throw invalid(where, `the size of ${digest} in it is no number of bytes`);
+    return { ...entry, digest, mediaType: String(entry.mediaType ?? ""), size };
   });
 }
 

@@ -114,7 +114,9 @@ export class Session {
     if (location === undefined || !URL.canParse(location, from.href))
       throw senseless(`${this.host}/${path}`, "it gives no place to upload to");
     const url = new URL(location, from);
-    return url.hostname === from.hostname ? url.pathname + url.search : url.href;
+    if (url.hostname === new URL(this.#endpoint.origin).hostname) return url.pathname + url.search;
+    this.#refuseUnsafe(from, url, `${this.host}/${path}`, "wants an upload sent");
+    return url.href;
   }
 
   /** The error for an answer that cannot be used. */
@@ -174,8 +176,14 @@ export class Session {
     if (hop >= 5) throw senseless(where, "it redirects without end");
     if (!URL.canParse(location, from.href)) throw senseless(where, "it redirects to no address");
     const to = new URL(location, from);
-    if (to.protocol === "https:" || (to.protocol === "http:" && from.protocol === "http:")) return to;
-    throw senseless(where, `it redirects from ${from.protocol}// to ${to.protocol}//`);
+    this.#refuseUnsafe(from, to, where, "redirects");
+    return to;
+  }
+
+  /** What was private on its way to the registry stays private on its way to where the registry sends it. */
+  #refuseUnsafe(from: URL, to: URL, where: string, does: string): void {
+    if (to.protocol === "https:" || (to.protocol === "http:" && from.protocol === "http:")) return;
+    throw senseless(where, `it ${does} from ${from.protocol}// to ${to.protocol}//`);
   }
 }
 
