@@ -2,10 +2,11 @@ import { copyFile, mkdir, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:https";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, expect, it } from "vitest";
 import { openRegistry } from "../../src/registry/open.ts";
 import type { Registry } from "../../src/registry/registry.ts";
 import { createAuthority, createCertificate } from "../lab/certificates.ts";
+import { describeLab } from "../lab/describe-lab.ts";
 import { content, descriptor, layerType } from "./content.ts";
 import { temporaryFolder } from "./registries.ts";
 import { startScripted } from "./scripted-server.ts";
@@ -15,7 +16,7 @@ afterEach(async () => {
   for (const stop of toStop.splice(0).reverse()) await stop();
 });
 
-function open(host: string, home = "/nonexistent"): Registry {
+function open(host: string, home: string): Registry {
   const clock = { now: () => new Date(), wait: async () => {} };
   const registry = openRegistry(host, { credentials: async () => undefined, variables: { HOME: home }, clock });
   toStop.push(() => registry.close());
@@ -47,7 +48,8 @@ async function startSecure(location: string): Promise<{ host: string; home: stri
   return { host, home };
 }
 
-describe("the place that a registry gives for an upload", () => {
+// Of the lab: it needs openssl.
+describeLab("the place that a registry gives for an upload", () => {
   it.each([1, 9_000_000])(
     "is refused where %i bytes would go over a connection that anybody can read",
     async (size) => {
@@ -69,26 +71,4 @@ describe("the place that a registry gives for an upload", () => {
       expect(listener.asked).toEqual([]);
     },
   );
-
-  it("stays at the storage that the upload has moved to", async () => {
-    const blob = content(Buffer.alloc(9_000_000, "x"));
-    const storage = await startScripted((request, response) => {
-      request.resume();
-      request.on("end", () => {
-        if (request.method === "PATCH") response.writeHead(202, { Location: "/part/2" }).end();
-        else response.writeHead(201).end();
-      });
-    });
-    toStop.push(storage.stop);
-    const registry = await startScripted((request, response) => {
-      request.resume();
-      const place = `http://${storage.host.replace("127.0.0.1", "localhost")}/part/1`;
-      if (request.method === "POST") response.writeHead(202, { Location: place }).end();
-      else response.writeHead(404).end();
-    });
-    toStop.push(registry.stop);
-    await open(registry.host).uploadBlob("app", descriptor(blob, layerType), async () => Readable.from([blob.bytes]));
-    expect(storage.asked).toEqual(["PATCH /part/1", `PUT /part/2?digest=${encodeURIComponent(blob.digest)}`]);
-    expect(registry.asked).toEqual(["POST /v2/app/blobs/uploads/"]);
-  });
 });
