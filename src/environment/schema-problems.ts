@@ -119,8 +119,8 @@ function report(error: SchemaError, document: unknown, problems: Problems): void
 }
 
 function nameRule(pattern: string): string {
-  if (pattern.startsWith("^[a-z][a-z0-9-]"))
-    return "lower-case letters, digits and dashes, beginning with a letter, at most 31";
+  if (pattern.startsWith("^[a-z](?:"))
+    return "lower-case letters, digits and dashes, beginning with a letter and not ending with a dash, at most 31";
   if (pattern.endsWith("=")) return "write NAME=value";
   if (pattern.startsWith("^[A-Za-z_]")) return "letters, digits and underscores, not beginning with a digit";
   if (pattern.includes("/")) return "such as linux/amd64";

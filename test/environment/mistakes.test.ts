@@ -140,7 +140,7 @@ describe("a mistake is shown at its place", () => {
     expect(result.environment).toBeUndefined();
   });
 
-  it.each(["a;b", "$(x)", "{}", "`x`", "né", "Shop", "-a", "a b", "a/b", "x".repeat(32)])(
+  it.each(["a;b", "$(x)", "{}", "`x`", "né", "Shop", "-a", "a-", "a b", "a/b", "x".repeat(32)])(
     "refuses the name %j",
     async (name) => {
       const result = await readText(`name: ${JSON.stringify(name)}\nimage: { repository: shop }\n${dev}`);
