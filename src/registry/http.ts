@@ -48,7 +48,7 @@ export class HttpClient {
         ...(request.signal ? { signal: request.signal } : {}),
       });
       const idle = request.idle ?? idleTimeout;
-      sent.setTimeout(idle, () => sent.destroy(new Error(`nothing was heard for ${idle / 1000} s`)));
+      sent.setTimeout(idle, () => sent.destroy(new SilenceError(`nothing was heard for ${idle / 1000} s`, true)));
       limitConnecting(sent);
       const { body } = request;
       const streamed = body === undefined || Buffer.isBuffer(body) ? undefined : body;
@@ -79,7 +79,7 @@ export class HttpClient {
 function limitConnecting(sent: ClientRequest): void {
   sent.on("socket", (socket) => {
     if (!socket.connecting) return;
-    const late = () => sent.destroy(new Error(`no connection within ${connectTimeout / 1000} s`));
+    const late = () => sent.destroy(new SilenceError(`no connection within ${connectTimeout / 1000} s`, false));
     const timer = setTimeout(late, connectTimeout);
     for (const event of ["connect", "close", "error"]) socket.once(event, () => clearTimeout(timer));
   });
@@ -104,6 +104,18 @@ export async function readBody(response: IncomingMessage, limit: number): Promis
   }
   if (!response.complete) throw new TruncatedError();
   return Buffer.concat(chunks);
+}
+
+/** Somebody should have answered by now. */
+export class SilenceError extends Error {
+  /** False where not even a connection came about. */
+  readonly connected: boolean;
+
+  constructor(message: string, connected: boolean) {
+    super(message);
+    this.name = "SilenceError";
+    this.connected = connected;
+  }
 }
 
 /** The connection ended before the body did. */

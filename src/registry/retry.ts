@@ -1,3 +1,5 @@
+import { SilenceError } from "./http.ts";
+
 const firstPause = 200;
 const longestPause = 10_000;
 /** What a registry may ask for. */
@@ -20,11 +22,23 @@ function readRetryAfter(header: string | undefined, now: Date): number {
   return Number.isNaN(value) ? 0 : Math.max(0, value);
 }
 
-const lasting: readonly string[] = ["ENOTFOUND", "ECONNREFUSED", "EPROTO", "ERR_TLS_CERT_ALTNAME_INVALID"];
+const most = 5;
+const lasting: readonly string[] = [
+  "ENOTFOUND",
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EPROTO",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+];
 
-/** Connections that broke off may hold the next time; a name that is not known or a certificate that is wrong will not. */
-export function isPassing(error: unknown): boolean {
+/**
+ * How often to try where this is what happens. Connections that break off may hold the next time; a name that is not known
+ * or a certificate that is wrong will not, and who waited long for nothing should not wait five times.
+ */
+export function triesAfter(error: unknown): number {
+  if (error instanceof SilenceError) return error.connected ? 2 : 1;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (lasting.includes(code) || code.startsWith("ERR_INVALID")) return false;
-  return !/CERT|SIGNED|VERIFY/.test(code);
+  const hopeless = lasting.includes(code) || code.startsWith("ERR_INVALID") || /CERT|SIGNED|VERIFY/.test(code);
+  return hopeless ? 1 : most;
 }

@@ -6,7 +6,7 @@ import { Authentication, type Credentials } from "./authentication.ts";
 import { type Endpoint, endpointOf } from "./endpoint.ts";
 import { PassingRefusal, refused, saidBy, senseless, unreachable } from "./errors.ts";
 import { HttpClient, readBody, TooLongError } from "./http.ts";
-import { isPassing, pauseBefore } from "./retry.ts";
+import { pauseBefore, triesAfter } from "./retry.ts";
 
 export interface SessionOptions {
   /** Asked when the registry wants to know who we are. */
@@ -43,7 +43,6 @@ interface Answer {
   readonly ours: boolean;
 }
 
-const attempts = 5;
 const redirects: readonly number[] = [301, 302, 303, 307, 308];
 /** Refusals that may be others the next time. */
 export const passingStatuses: readonly number[] = [429, 500, 502, 503, 504];
@@ -80,8 +79,7 @@ export class Session {
         if (error instanceof EnvctlError) throw error;
         const refusal = error instanceof PassingRefusal ? error : undefined;
         const failure = refusal?.refusal ?? unreachable(this.host, call.path, error);
-        if (attempt >= attempts || call.retry === false) throw failure;
-        if (refusal === undefined && !isPassing(error)) throw failure;
+        if (attempt >= triesAfter(error) || call.retry === false) throw failure;
         const pause = pauseBefore(attempt, refusal?.retryAfter, this.#clock.now());
         // It asks for more patience than anybody has: then its own words say more than one who waits.
         if (pause === undefined) throw failure;

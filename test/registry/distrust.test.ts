@@ -16,6 +16,7 @@ import { MediaType } from "../../src/registry/media-types.ts";
 import { openRegistry } from "../../src/registry/open.ts";
 import type { Registry } from "../../src/registry/registry.ts";
 import { pauseBefore } from "../../src/registry/retry.ts";
+import { Session } from "../../src/registry/session.ts";
 import { content, descriptor, imageManifest, layerType, manifest } from "./content.ts";
 import { send } from "./raw-http.ts";
 import { startRegistry, temporaryFolder } from "./registries.ts";
@@ -177,6 +178,20 @@ describe("a registry that asks for patience", () => {
     await expect(registry.manifest("app", "v1")).rejects.toMatchObject({ code: "registry-refused" });
     expect(pauses).toEqual([]);
     expect(server.asked).toHaveLength(1);
+  });
+
+  it("by saying nothing gets two tries and no more", async () => {
+    const server = await script(() => {});
+    const clock = { now: () => new Date(), wait: async () => {} };
+    const session = new Session(server.host, { credentials: async () => undefined, variables: {}, clock });
+    toStop.push(() => session.close());
+    const call = { method: "GET", target: "/v2/", path: "app", access: "pull", expect: [200], idle: 50 } as const;
+    await expect(session.call(call)).rejects.toMatchObject({
+      code: "registry-unreachable",
+      exitCode: 5,
+      message: expect.stringContaining("nothing was heard for 0.05 s"),
+    });
+    expect(server.asked).toHaveLength(2);
   });
 
   it("gets longer pauses with each try, whatever it writes in the header", () => {
