@@ -193,7 +193,7 @@ export interface Engine {
   /** Sends the stop signal, then kills after `grace` milliseconds. */
   stopContainer(id: string, grace: number, signal?: AbortSignal): Promise<void>;
   removeContainer(id: string, signal?: AbortSignal): Promise<void>;
-  /** Resolves with the exit code once the container has ended. */
+  /** Resolves with the exit code once the container has ended. Only for one that was started: another "ends" at once, with 0. */
   waitForExit(id: string, signal?: AbortSignal): Promise<number>;
   /** Events of containers that carry these labels, from the moment the promise resolves until aborted. */
   events(labels: Labels, signal: AbortSignal): Promise<AsyncIterable<ContainerEvent>>;

@@ -40,9 +40,6 @@ export async function runTask(run: TaskRun): Promise<void> {
   const limit = AbortSignal.any([run.signal, AbortSignal.timeout(run.task.timeout)]);
   try {
     const lines: string[] = [];
-    const exit = engine.waitForExit(id, limit);
-    // Both are awaited below; until then a failure of the wait must not count as unhandled.
-    exit.catch(() => {});
     await engine.startContainer(id, limit);
     for await (const line of engine.logs(id, {
       follow: true,
@@ -55,7 +52,8 @@ export async function runTask(run: TaskRun): Promise<void> {
       lines.push(line.text);
       if (lines.length > 40) lines.shift();
     }
-    const code = await exit;
+    // Asked only now: of a container that was never started, engines say at once that it ended with 0.
+    const code = await engine.waitForExit(id, limit);
     if (code !== 0) throw failed(run, `exited with code ${code}`, lines);
   } catch (error) {
     if (limit.aborted && !run.signal.aborted)

@@ -75,9 +75,12 @@ describeLab("services, tasks and what runs", () => {
     const result = await project.ok("run", "count", "--stage", "test");
     expect(result.stderr).toMatch(/counting[\s\S]*1[\s\S]*2[\s\S]*3[\s\S]*green/);
     expect(await project.json("run", "count", "--dry-run")).toMatchObject({ dryRun: true, task: "count" });
-    const failed = await project.run("run", "fail");
-    expect(failed.exitCode).toBe(1);
-    expect(failed.stderr).toMatch(/task fail exited with code 4[\s\S]*no good/);
+    // Often: whether a short task's failure is seen must not depend on who is quicker.
+    for (let time = 0; time < 5; time += 1) {
+      const failed = await project.run("run", "fail");
+      expect(failed.exitCode).toBe(1);
+      expect(failed.stderr).toMatch(/task fail exited with code 4[\s\S]*no good/);
+    }
     const command = await project.ok("run", "--stage", "test", "--", "sh", "-c", "echo by hand");
     expect(command.stderr).toMatch(/by hand/);
     expect((await project.run("run", "cuont")).stderr).toMatch(/did you mean "count"\?/);
