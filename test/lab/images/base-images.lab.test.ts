@@ -64,6 +64,16 @@ describeLab("a base image", () => {
     expect(await docker("exec", id, "redis-cli", "get", "a")).toBe("1");
   });
 
+  it("haproxy:lts runs as a master with its workers, by a user of its own", async () => {
+    await ensureBaseImage("haproxy");
+    const configuration = "defaults\n mode http\n timeout client 1s\nfrontend web\n bind :8080\n";
+    const command = ["sh", "-c", 'printf "$1" >/tmp/a && exec docker-entrypoint.sh -f /tmp/a', "sh", configuration];
+    const id = await start("haproxy:lts", ...command);
+    const processes = () => docker("top", id, "-o", "pid,user,args");
+    await expect.poll(processes, { timeout: 10_000 }).toMatch(/haproxy -W -db -f .*\n.*haproxy -W -db -f/);
+    expect(await processes()).not.toContain("root");
+  });
+
   it("postgres:16 makes its database at the first start, and keeps it over a restart", async () => {
     const id = await start("-e", "POSTGRES_PASSWORD=secret", "-e", "POSTGRES_DB=shop", "postgres:16");
     const query = (sql: string) => {

@@ -25,6 +25,7 @@ export interface Behaviour {
   readonly ExposedPorts?: Readonly<Record<string, object>>;
   readonly Volumes?: Readonly<Record<string, object>>;
   readonly WorkingDir?: string;
+  readonly User?: string;
   readonly StopSignal?: string;
   readonly Labels?: Readonly<Record<string, string>>;
 }

@@ -116,6 +116,22 @@ export const recipes = {
     },
     contents: "redis-server 7.0 of Debian bookworm",
   },
+  haproxy: {
+    repository: "library/haproxy",
+    tags: ["lts", "2.6"],
+    version: "1",
+    base: "debian",
+    make: makeHaproxy,
+    behaviour: {
+      Env: [path],
+      Entrypoint: ["docker-entrypoint.sh"],
+      Cmd: ["haproxy", "-f", "/usr/local/etc/haproxy/haproxy.cfg"],
+      User: "haproxy",
+      WorkingDir: "/var/lib/haproxy",
+      StopSignal: "SIGUSR1",
+    },
+    contents: "HAProxy 2.6 of Debian bookworm, whatever the tag says",
+  },
 } satisfies Record<string, Recipe>;
 
 export type BaseImageName = keyof typeof recipes;
@@ -191,6 +207,27 @@ http {
   if ((await readdir(`${upper}/usr/share/nginx/html`)).length === 0) {
     await writeFile(`${upper}/usr/share/nginx/html/index.html`, "<h1>Welcome to nginx!</h1>\n");
   }
+  return upper;
+}
+
+async function makeHaproxy(folder: string): Promise<string> {
+  const upper = await installOnDebian(folder, ["haproxy"], async () => {});
+  const entrypoint = `${upper}/usr/local/bin/docker-entrypoint.sh`;
+  await mkdir(dirname(entrypoint), { recursive: true });
+  // As the official image does: master and workers, in the foreground.
+  await writeFile(
+    entrypoint,
+    `#!/bin/sh
+set -e
+case "$1" in -*) set -- haproxy "$@" ;; esac
+if [ "$1" = haproxy ]; then
+  shift
+  set -- haproxy -W -db "$@"
+fi
+exec "$@"
+`,
+  );
+  await chmod(entrypoint, 0o755);
   return upper;
 }
 
