@@ -44,6 +44,7 @@ describeLab("a base image", () => {
     await ensureBaseImage("python");
     expect(await docker("run", "--rm", "python:3-slim", "python", "-c", "print(6 * 7)")).toBe("42");
     expect(await docker("run", "--rm", "python:3-slim", "pip", "--version")).toContain("python 3");
+    expect(await docker("run", "--rm", "python:3-slim", "python", "-m", "venv", "/tmp/own")).toBe("");
   });
 
   it("nginx:alpine serves files", async () => {
@@ -72,6 +73,13 @@ describeLab("a base image", () => {
     const processes = () => docker("top", id, "-o", "pid,user,args");
     await expect.poll(processes, { timeout: 10_000 }).toMatch(/haproxy -W -db -f .*\n.*haproxy -W -db -f/);
     expect(await processes()).not.toContain("root");
+  });
+
+  it("caddy:2 serves what its command says", async () => {
+    await ensureBaseImage("caddy");
+    const id = await start("caddy:2", "caddy", "respond", "--listen", ":8080", "hello from caddy");
+    const fetching = ["exec", id, "wget", "-q", "-O", "-", "http://127.0.0.1:8080/"];
+    await expect.poll(() => docker(...fetching).catch(String), { timeout: 10_000 }).toBe("hello from caddy");
   });
 
   it("postgres:16 makes its database at the first start, and keeps it over a restart", async () => {

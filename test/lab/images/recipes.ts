@@ -56,10 +56,11 @@ export const recipes = {
   python: {
     repository: "library/python",
     tags: ["3-slim", "3.11-slim", "slim"],
-    version: "1",
+    version: "2",
     base: "debian",
     make: async (folder) => {
-      const upper = await installOnDebian(folder, ["python3", "python3-pip", "ca-certificates"], async () => {});
+      const packages = ["python3", "python3-pip", "python3-venv", "ca-certificates"];
+      const upper = await installOnDebian(folder, packages, async () => {});
       await mkdir(`${upper}/usr/local/bin`, { recursive: true });
       await symlink("/usr/bin/python3", `${upper}/usr/local/bin/python`);
       // Official images let pip install for the whole system.
@@ -67,7 +68,7 @@ export const recipes = {
       return upper;
     },
     behaviour: { Env: [path, "LANG=C.UTF-8"], Cmd: ["python3"] },
-    contents: "debootstrap minbase bookworm with Debian's python3 (3.11) and pip",
+    contents: "debootstrap minbase bookworm with Debian's python3 (3.11), pip and venv",
   },
   nginx: {
     repository: "library/nginx",
@@ -132,6 +133,20 @@ export const recipes = {
     },
     contents: "HAProxy 2.6 of Debian bookworm, whatever the tag says",
   },
+  caddy: {
+    repository: "library/caddy",
+    tags: ["2", "2-alpine", "latest"],
+    version: "2",
+    base: "nothing",
+    make: makeCaddy,
+    behaviour: {
+      Env: [path, "XDG_CONFIG_HOME=/config", "XDG_DATA_HOME=/data"],
+      WorkingDir: "/srv",
+      Cmd: ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"],
+      ExposedPorts: { "80/tcp": {}, "443/tcp": {} },
+    },
+    contents: "caddy 2.6.2 of Debian bookworm beside busybox (not Alpine), whatever the tag says",
+  },
 } satisfies Record<string, Recipe>;
 
 export type BaseImageName = keyof typeof recipes;
@@ -178,6 +193,22 @@ async function makeBusybox(folder: string): Promise<string> {
   }
   await writeFile(`${root}/etc/passwd`, "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n");
   await writeFile(`${root}/etc/group`, "root:x:0:\nnogroup:x:65534:\n");
+  return root;
+}
+
+/** Debian's caddy with the libraries it needs, beside busybox: the official image has no other programs either. */
+async function makeCaddy(folder: string): Promise<string> {
+  const root = await makeBusybox(`${folder}/busybox`);
+  const installed = await installOnDebian(`${folder}/debian`, ["caddy", "ca-certificates"], async () => {});
+  const program = "/usr/bin/caddy";
+  const loaded = (await run("ldd", [`${installed}${program}`])).matchAll(/(?:=> )?(\/\S+) \(/g);
+  const files = [program, "/etc/caddy/Caddyfile", "/etc/ssl/certs/ca-certificates.crt"];
+  for (const file of [...files, ...[...loaded].map(([, library = ""]) => library)]) {
+    const made = `${installed}${file}`;
+    await mkdir(dirname(`${root}${file}`), { recursive: true });
+    await copyFile(existsSync(made) ? made : `${debianRoot}${file}`, `${root}${file}`);
+  }
+  for (const name of ["config/caddy", "data/caddy", "srv"]) await mkdir(`${root}/${name}`, { recursive: true });
   return root;
 }
 
