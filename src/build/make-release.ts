@@ -78,6 +78,27 @@ export async function makeRelease(workspace: Workspace, options: MakeOptions): P
     );
     return { release: known, built: false };
   }
+  const occasion = {
+    kind: "build",
+    facts: { release: intent.name },
+    factsOf: ({ release }: MadeRelease) => ({ release: release.name, digest: release.digest }),
+  } as const;
+  return await workspace.hooks.around(occasion, async (before) => {
+    if (!(await before())) return await buildRelease(workspace, repository, intent, options);
+    // A hook may have written sources: what is built is what lies there now.
+    const present = await readIntent(workspace);
+    const built = options.force ? undefined : await findBuilt(repository, present, signal);
+    return built ? { release: built, built: false } : await buildRelease(workspace, repository, present, options);
+  });
+}
+
+async function buildRelease(
+  workspace: Workspace,
+  repository: OpenRepository,
+  intent: BuildIntent,
+  options: MakeOptions,
+): Promise<MadeRelease> {
+  const { signal } = workspace;
   const digest = await buildAndPush(workspace, repository, intent, options);
   const image = await describeImage(repository.registry, repository.path, digest, signal);
   const release = image && releaseFromLabels(image);

@@ -15,6 +15,12 @@ export const changeOptions: readonly VerbOption[] = [
   { flags: "-y, --yes", description: "ask nothing" },
 ];
 
+/** Of the verbs that run the project's own hooks. */
+export const skipHooksOption: VerbOption = {
+  flags: "--skip-hooks",
+  description: "do not run the programs in .envctl/hooks",
+};
+
 /** `--file`, `--json` and so on: all that may be typed after the verb (or, without one, before it). */
 export function optionNames(verb: Verb | undefined): string[] {
   const own = [...(verb?.options ?? []), ...(verb?.changes ? changeOptions : []), ...globalOptions];

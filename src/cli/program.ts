@@ -62,6 +62,7 @@ async function runVerb(verb: Verb, args: readonly string[], options: OptionValue
   const view = await output.openView(variables);
   const interruption = new Interruption(output, timeout, endless);
   const context: Context = {
+    verb: verb.name,
     options: {
       file: text(options, "file"),
       json: output.json,
@@ -69,6 +70,7 @@ async function runVerb(verb: Verb, args: readonly string[], options: OptionValue
       yes: options.yes === true,
       dryRun: options.dryRun === true,
       timeout,
+      skipHooks: options.skipHooks === true,
     },
     directory: process.cwd(),
     variables,

@@ -11,10 +11,14 @@ interface GlobalOptions {
   readonly dryRun: boolean;
   /** Milliseconds; undefined waits as long as it takes. */
   readonly timeout: number | undefined;
+  /** Of the verbs that run hooks. */
+  readonly skipHooks: boolean;
 }
 
 /** What the frame gives a verb. */
 export interface Context {
+  /** The verb's name. */
+  readonly verb: string;
   readonly options: GlobalOptions;
   /** Where the command was typed. */
   readonly directory: string;

@@ -2,6 +2,7 @@ import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { loadEnvironment } from "../environment/load.ts";
 import type { Stage } from "../environment/model.ts";
 import { Connections } from "../rollout/connections.ts";
+import { Hooks } from "../rollout/hooks.ts";
 import { findStage, type Workspace } from "../rollout/workspace.ts";
 import type { Context } from "./verb.ts";
 
@@ -31,6 +32,15 @@ export async function withWorkspace<Result>(
       variables: context.variables,
       progress: context.progress,
       signal: context.signal,
+      hooks: new Hooks({
+        environment: environment.name,
+        directory: environment.directory,
+        variables: context.variables,
+        command: context.verb,
+        progress: context.progress,
+        signal: context.signal,
+        skip: context.options.skipHooks,
+      }),
     });
   } finally {
     await connections.close();

@@ -13,17 +13,15 @@ import { carryOut } from "../rollout/carry-out.ts";
 import type { OpenRepository } from "../rollout/connections.ts";
 import type { HostWorker } from "../rollout/host-worker.ts";
 import { bringRelease, bringService } from "../rollout/image.ts";
-import { StageLock } from "../rollout/lock.ts";
 import { observeHost, stageLabels } from "../rollout/observe.ts";
 import { probeStage } from "../rollout/probe-stage.ts";
 import type { Workspace } from "../rollout/workspace.ts";
+import { deployOccasion } from "./deploy-hooks.ts";
 import { Ledger } from "./ledger.ts";
+import { whileLocked } from "./locked.ts";
 import { pinServices } from "./pins.ts";
 import type { StageRecord } from "./record.ts";
 import { stageSecrets } from "./stage-secrets.ts";
-
-/** A lock that nobody released holds no longer than this. Milliseconds. */
-const lockLifetime = 60 * 60 * 1000;
 
 export interface Deployment {
   readonly workspace: Workspace;
@@ -60,28 +58,16 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   if (isEmpty(plan) && recorded) return { plan, changed: false };
   const first = engines[0];
   if (!first) throw new RangeError(`stage ${stage.name} has no host`);
-  const lock = new StageLock(first, { environment: workspace.environment.name, stage: stage.name }, workspace.clock);
   const why = `envctl ${deployment.kind} ${stage.name} (${deployment.release.name})`;
-  const unlock = await lock.take({ why, expiresAfter: lockLifetime, held: false }, workspace.signal);
-  try {
-    // Somebody else may have changed the stage before the lock was ours: what counts is what is so now.
-    const current = await look();
-    await act(deployment, current, engines, ledger, pins);
-    return { plan: current, changed: true };
-  } finally {
-    await releaseLock(workspace, stage, unlock);
-  }
-}
-
-/** A lock that cannot be released must not hide what came before it: it ends by itself, or is broken by hand. */
-export async function releaseLock(workspace: Workspace, stage: Stage, unlock: () => Promise<void>): Promise<void> {
-  try {
-    await unlock();
-  } catch (error) {
-    workspace.progress.warn(
-      `the lock of ${stage.name} could not be released (envctl unlock ${stage.name}): ${messageOf(error)}`,
-    );
-  }
+  return await workspace.hooks.around(deployOccasion(deployment, secrets), (before) =>
+    whileLocked(workspace, stage, first, why, async () => {
+      // Somebody else may have changed the stage before the lock was ours: what counts is what is so now.
+      const current = await look();
+      await before();
+      await act(deployment, current, engines, ledger, pins);
+      return { plan: current, changed: true };
+    }),
+  );
 }
 
 /** Doing a part of what the file asks for, and not saying no to the rest, would be worse than doing nothing. */

@@ -2,11 +2,11 @@ import { messageOf } from "../base/errors.ts";
 import { Label } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
 import { isRunning } from "../plan/observed.ts";
-import { StageLock } from "../rollout/lock.ts";
 import { observeHost, stageLabels } from "../rollout/observe.ts";
 import type { Workspace } from "../rollout/workspace.ts";
-import { author, openHosts, releaseLock } from "./deploy.ts";
+import { author, openHosts } from "./deploy.ts";
 import { Ledger } from "./ledger.ts";
+import { whileLocked } from "./locked.ts";
 
 /** What `down` removes, or would. */
 export interface DownHost {
@@ -22,7 +22,7 @@ export async function takeDown(
   stage: Stage,
   options: { readonly volumes: boolean; readonly dryRun: boolean },
 ): Promise<DownHost[]> {
-  const { environment, progress, signal, clock } = workspace;
+  const { environment, progress, signal } = workspace;
   const place = { environment: environment.name, stage: stage.name };
   const engines = await progress.step(`connect to ${stage.name}`, () => openHosts(workspace, stage));
   const hosts = await Promise.all(
@@ -42,11 +42,7 @@ export async function takeDown(
   const [first] = engines;
   const nothing = result.every((host) => host.containers.length + host.networks.length + host.volumes.length === 0);
   if (options.dryRun || nothing || !first) return result;
-  const unlock = await new StageLock(first, place, clock).take(
-    { why: `envctl down ${stage.name}`, expiresAfter: 3_600_000, held: false },
-    signal,
-  );
-  try {
+  await whileLocked(workspace, stage, first, `envctl down ${stage.name}`, async () => {
     await progress.step("take down", async (at) => {
       await Promise.all(
         hosts.map(({ engine, observed, volumes }) =>
@@ -64,9 +60,7 @@ export async function takeDown(
       );
     });
     await record(workspace, stage);
-  } finally {
-    await releaseLock(workspace, stage, unlock);
-  }
+  });
   return result;
 }
 

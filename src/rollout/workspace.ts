@@ -4,6 +4,7 @@ import type { Progress } from "../base/progress.ts";
 import { didYouMean } from "../base/suggest.ts";
 import type { Environment, Problem, Stage } from "../environment/model.ts";
 import type { Connections } from "./connections.ts";
+import type { Hooks } from "./hooks.ts";
 
 /** What every verb that talks to hosts works with. */
 export interface Workspace {
@@ -15,6 +16,7 @@ export interface Workspace {
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly progress: Progress;
   readonly signal: AbortSignal;
+  readonly hooks: Hooks;
 }
 
 /** The stage of this name. Throws `unknown-stage` (exit 2) with the one that may have been meant. */

@@ -1,3 +1,4 @@
+import { skipHooksOption } from "../global-options.ts";
 import type { Verb } from "../verb.ts";
 
 export const build: Verb = {
@@ -5,7 +6,7 @@ export const build: Verb = {
   group: "release",
   summary: "build the image and push it, unless these very inputs were built before",
   arguments: [],
-  options: [{ flags: "--force-build", description: "build even if nothing changed" }],
+  options: [{ flags: "--force-build", description: "build even if nothing changed" }, skipHooksOption],
   changes: true,
   examples: [
     ["envctl build", "build and push; prints the digest"],
