@@ -85,6 +85,11 @@ export interface ProxyDriver {
   /** Volumes of its own beside `/envctl`, by the path they are mounted at: certificates that it obtained. */
   readonly volumes: Readonly<Record<string, string>>;
   /**
+   * Kernel parameters of the container's network, without which a reload may lose connections. An engine on a kernel
+   * that has no such parameter does not start the container: then it is started without them.
+   */
+  readonly sysctls?: Readonly<Record<string, string>>;
+  /**
    * Run inside the container once `nextFile` is written: checks it, makes it live and moves it to `file`. Exits with
    * another code than 0 and says why on stderr if it is no good; then the old one still serves. Constant text.
    */

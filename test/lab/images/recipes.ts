@@ -136,7 +136,7 @@ export const recipes = {
   caddy: {
     repository: "library/caddy",
     tags: ["2", "2-alpine", "latest"],
-    version: "2",
+    version: "3",
     base: "nothing",
     make: makeCaddy,
     behaviour: {
@@ -208,7 +208,7 @@ async function makeCaddy(folder: string): Promise<string> {
     await mkdir(dirname(`${root}${file}`), { recursive: true });
     await copyFile(existsSync(made) ? made : `${debianRoot}${file}`, `${root}${file}`);
   }
-  for (const name of ["config/caddy", "data/caddy", "srv"]) await mkdir(`${root}/${name}`, { recursive: true });
+  for (const name of ["config/caddy", "data/caddy", "run", "srv"]) await mkdir(`${root}/${name}`, { recursive: true });
   return root;
 }
 

@@ -1,0 +1,114 @@
+import { accessLogging } from "./caddy-access.ts";
+import { pathMatch, plainAnswer, prefixOf, redirectHandlers, siteHandlers } from "./caddy-site.ts";
+import { asDuration, literally } from "./caddy-text.ts";
+import { connectionPolicies, tlsApplication } from "./caddy-tls.ts";
+import { revisionPort, type Site } from "./proxy.ts";
+
+/** In the container's own file system: no other container and no network reaches it. */
+export const adminSocket = "/run/caddy-admin.sock";
+
+/** There while a new configuration is about to be loaded. */
+export const closingFile = "/run/caddy-closing";
+
+/** Where Caddy keeps the certificates it obtained, as in the official image. */
+export const dataFolder = "/data";
+
+/** The whole configuration of one Caddy, in Caddy's own JSON. */
+export function caddyConfiguration(sites: readonly Site[], revision: string): object {
+  const drains = sites.map(({ drain }) => drain);
+  return {
+    admin: { listen: `unix/${adminSocket}`, config: { persist: false } },
+    logging: accessLogging,
+    storage: { module: "file_system", root: `${dataFolder}/caddy` },
+    apps: {
+      http: { grace_period: asDuration(Math.max(1000, ...drains)), servers: servers(sites, revision) },
+      tls: tlsApplication(sites.filter(isSecure)),
+      pki: { certificate_authorities: { local: { install_trust: false } } },
+    },
+  };
+}
+
+function servers(sites: readonly Site[], revision: string): Record<string, object> {
+  const shared = sites.filter(({ ports }) => ports.length === 0);
+  const secure = shared.filter(isSecure);
+  const ports = [...new Set(sites.flatMap((site) => site.ports))].sort((a, b) => a - b);
+  const all: Record<string, object> = {
+    revision: server(revisionPort, [
+      {
+        match: [{ path_regexp: { pattern: "^/revision$" }, method: ["GET", "HEAD"] }],
+        handle: [{ handler: "static_response", status_code: 200, body: literally(revision) }],
+      },
+    ]),
+  };
+  if (shared.length > 0 || ports.length === 0) {
+    all.http = server(
+      80,
+      siteRoutes(shared, (site) => (isSecure(site) ? redirectHandlers(site) : siteHandlers(site))),
+    );
+  }
+  if (secure.length > 0) {
+    all.https = {
+      ...server(443, siteRoutes(secure, siteHandlers)),
+      protocols: ["h1", "h2"],
+      tls_connection_policies: connectionPolicies(secure),
+    };
+  }
+  for (const port of ports) {
+    const serving = sites.filter((site) => site.ports.includes(port));
+    all[`port-${port}`] = server(
+      port,
+      siteRoutes(
+        serving.map((site) => ({ ...site, domains: [] })),
+        siteHandlers,
+      ),
+    );
+  }
+  return all;
+}
+
+function isSecure(site: Site): boolean {
+  return site.ports.length === 0 && site.tls.kind !== "off";
+}
+
+function server(port: number, routes: readonly object[]): object {
+  return {
+    listen: [`:${port}`],
+    protocols: ["h1"],
+    // All that it would guess is said here: the certificates, and the redirects.
+    automatic_https: { disable: true },
+    read_header_timeout: "30s",
+    idle_timeout: "2m",
+    ...(port === revisionPort ? {} : { logs: {} }),
+    routes: [closing, ...routes, { handle: [plainAnswer(404, "Nothing is served here.")] }],
+  };
+}
+
+/**
+ * While the file is there, answers ask the client to close its connection. A reload closes idle connections, and a
+ * client that sends a request at that very moment would lose it.
+ */
+const closing: object = {
+  match: [
+    { file: { root: "/", try_files: [closingFile] }, protocol: "http/1.1" },
+    { file: { root: "/", try_files: [closingFile] }, protocol: "http/1.0" },
+  ],
+  handle: [{ handler: "headers", response: { set: { Connection: ["close"] } } }],
+};
+
+/** Sites by host and path: a name before a wildcard before any name, and longer paths first. */
+function siteRoutes(sites: readonly Site[], handlers: (site: Site) => object[]): object[] {
+  const found = sites.flatMap((site) => {
+    const wild = site.domains.filter((domain) => domain.includes("*"));
+    const exact = site.domains.filter((domain) => !domain.includes("*"));
+    const choices = site.domains.length === 0 ? [{ rank: 2, hosts: [] as string[] }] : [];
+    if (exact.length > 0) choices.push({ rank: 0, hosts: exact });
+    if (wild.length > 0) choices.push({ rank: 1, hosts: wild });
+    return choices.map((choice) => ({ ...choice, site }));
+  });
+  found.sort((a, b) => a.rank - b.rank || prefixOf(b.site).length - prefixOf(a.site).length);
+  return found.map(({ hosts, site }) => {
+    const match = { ...(hosts.length > 0 ? { host: hosts.map(literally) } : {}), ...pathMatch(site) };
+    const matching = Object.keys(match).length > 0 ? { match: [match] } : {};
+    return { ...matching, handle: handlers(site), terminal: true };
+  });
+}

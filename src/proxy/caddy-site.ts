@@ -1,0 +1,104 @@
+import { logsAccessOf, logsNoAccess } from "./caddy-access.ts";
+import { ringOf } from "./caddy-ring.ts";
+import { asDuration, asPattern, literally } from "./caddy-text.ts";
+import type { Site } from "./proxy.ts";
+
+/** What is done with a request that is a site's own: a route without the match by host. */
+export function siteHandlers(site: Site): object[] {
+  const log = site.accessLog ? logsAccessOf(site) : logsNoAccess;
+  if (site.maintenance) return [log, page(503, site.maintenancePage, { "Retry-After": ["30"] })];
+  return [log, { handler: "subroute", routes: [{ handle: proxying(site) }], errors: { routes: errorRoutes(site) } }];
+}
+
+/** Sends browsers to HTTPS: with 308 a form that is sent stays a form that is sent. */
+export function redirectHandlers(site: Site): object[] {
+  const port = site.httpsPort === 443 ? "" : `:${site.httpsPort}`;
+  const location = `https://{http.request.host}${port}{http.request.uri}`;
+  const redirect = { handler: "static_response", status_code: 308, headers: { Location: [location] } };
+  return [site.accessLog ? logsAccessOf(site) : logsNoAccess, redirect];
+}
+
+/** `/shop` and what is below it, but not `/shopping`; nothing for what all requests match. */
+export function pathMatch(site: Pick<Site, "path">): object {
+  const path = prefixOf(site);
+  // `path` would ignore case and know wildcards.
+  return path === "" ? {} : { path_regexp: { pattern: `^${asPattern(path)}(?:/|$)` } };
+}
+
+/** The prefix without a slash at its end: empty for the whole host. */
+export function prefixOf(site: Pick<Site, "path">): string {
+  return site.path.replace(/\/+$/, "");
+}
+
+/** A short answer of the proxy's own. */
+export function plainAnswer(status: number, text: string): object {
+  return { handler: "static_response", status_code: status, body: `${text}\n` };
+}
+
+function proxying(site: Site): object[] {
+  const prefix = prefixOf(site);
+  const strip = site.stripPath && prefix !== "";
+  // What a client says of the way it came is no evidence; Caddy adds For, Proto and Host of its own.
+  const headers = {
+    handler: "headers",
+    request: {
+      delete: ["X-Forwarded-*", "Forwarded", "X-Real-Ip"],
+    },
+  };
+  const told = strip ? [{ handler: "headers", request: { set: { "X-Forwarded-Prefix": [literally(prefix)] } } }] : [];
+  return [
+    ...(site.maxBody === undefined ? [] : [{ handler: "request_body", max_size: Math.max(1, site.maxBody) }]),
+    headers,
+    ...told,
+    ...(strip ? [{ handler: "rewrite", strip_path_prefix: literally(prefix) }] : []),
+    reverseProxy(site),
+  ];
+}
+
+function reverseProxy(site: Site): object {
+  const ring = ringOf(site);
+  return {
+    handler: "reverse_proxy",
+    // Names, not addresses: they are looked up whenever a connection is made.
+    upstreams: ring.map(({ name, port }) => ({ dial: literally(`${name}:${port}`) })),
+    load_balancing: {
+      selection_policy: { policy: "round_robin" },
+      // Only what could not be sent, and a GET, is tried again. No passive health checks: they would take an upstream
+      // for dead after one slow request, and a site with one upstream off the network.
+      try_duration: "2s",
+      try_interval: new Set(ring).size > 1 ? "20ms" : "100ms",
+    },
+    transport: {
+      protocol: "http",
+      compression: false,
+      dial_timeout: "1s",
+      response_header_timeout: asDuration(site.responseTimeout),
+      // Shorter than servers keep theirs (2 s and more): one that is just being closed would fail a POST.
+      keep_alive: { enabled: true, probe_interval: "30s", max_idle_conns_per_host: 128, idle_timeout: "1500ms" },
+    },
+    // No flush_interval: event streams are flushed anyway, and -1 would break off requests at a reload.
+  };
+}
+
+/** The proxy's own errors. What the app answers never comes here, whatever its status. */
+function errorRoutes(site: Site): object[] {
+  const unreachable = { vars: { "{http.error.status_code}": ["502", "503", "504"] } };
+  const status = "{http.error.status_code}";
+  const shown = site.errorPage === undefined ? [] : [{ match: [unreachable], handle: [page(status, site.errorPage)] }];
+  const plain = {
+    handler: "static_response",
+    status_code: status,
+    body: "{http.error.status_code} {http.error.status_text}\n",
+  };
+  return [...shown, { handle: [plain] }];
+}
+
+function page(status: number | string, html: string | undefined, headers: Record<string, string[]> = {}): object {
+  const type = html === undefined ? "text/plain; charset=utf-8" : "text/html; charset=utf-8";
+  return {
+    handler: "static_response",
+    status_code: status,
+    headers: { ...headers, "Content-Type": [type], "Cache-Control": ["no-store"] },
+    body: literally(html ?? "This site is down for maintenance and will be back soon.\n"),
+  };
+}

@@ -1,0 +1,233 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { caddy } from "../../src/proxy/caddy.ts";
+import { ringOf } from "../../src/proxy/caddy-ring.ts";
+import type { Site, Upstream } from "../../src/proxy/proxy.ts";
+import { siteOf } from "./site.ts";
+
+const text = fc.oneof(fc.string({ unit: "binary" }), fc.stringMatching(/^[{}\\"'`$<a-z.]{0,20}$/));
+const upstream: fc.Arbitrary<Upstream> = fc.record({ name: text, port: fc.integer({ min: 1, max: 65535 }) });
+const upstreams = fc.array(upstream, { minLength: 1, maxLength: 4 });
+
+/** Sites of any text at all, as nobody may have checked it. */
+const site: fc.Arbitrary<Site> = fc.record({
+  id: text,
+  environment: text,
+  stage: text,
+  release: text,
+  domains: fc.array(text, { maxLength: 3 }),
+  path: text.map((path) => `/${path}`),
+  stripPath: fc.boolean(),
+  ports: fc.array(fc.integer({ min: 1, max: 65535 }), { maxLength: 2 }),
+  tls: fc.oneof(
+    fc.constant({ kind: "off" } as const),
+    fc.constant({ kind: "internal" } as const),
+    fc.record({
+      kind: fc.constant("auto" as const),
+      email: fc.option(text, { nil: undefined }),
+      directory: fc.option(text, { nil: undefined }),
+    }),
+    fc.record({ kind: fc.constant("own" as const), fingerprint: text }),
+  ),
+  httpsPort: fc.integer({ min: 1, max: 65535 }),
+  upstreams,
+  canary: fc.option(fc.record({ upstreams, weight: fc.integer({ min: 1, max: 99 }) }), { nil: undefined }),
+  maintenance: fc.boolean(),
+  maintenancePage: fc.option(text, { nil: undefined }),
+  errorPage: fc.option(text, { nil: undefined }),
+  maxBody: fc.option(fc.nat(), { nil: undefined }),
+  responseTimeout: fc.nat(),
+  drain: fc.nat(),
+  accessLog: fc.boolean(),
+});
+
+const rendered = (sites: readonly Site[], revision = "1"): unknown => JSON.parse(caddy.render(sites, revision));
+
+/** All values of a field, wherever it is. */
+function every(value: unknown, field: string): unknown[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => [...(name === field ? [inner] : []), ...every(inner, field)]);
+}
+
+/** What Caddy 2.6 makes of a string: replacer.go, with no placeholder known and all of them emptied. */
+function replaced(input: string): string {
+  if (!input.includes("{")) return input;
+  let out = "";
+  for (let index = 0; index < input.length; index += 1) {
+    const character = input[index] ?? "";
+    if (character === "\\" && /[{}]/.test(input[index + 1] ?? "")) {
+      out += input[index + 1];
+      index += 1;
+    } else if (character === "{" && input.includes("}", index)) {
+      index = input.indexOf("}", index);
+    } else {
+      out += character;
+    }
+  }
+  return out;
+}
+
+describe("Caddy's configuration", () => {
+  it("has every upstream of every site that is not in maintenance, whatever texts the site has", () => {
+    fc.assert(
+      fc.property(fc.array(site, { maxLength: 4 }), (sites) => {
+        const dialled = every(rendered(sites), "dial").map((dial) => replaced(String(dial)));
+        for (const { maintenance, upstreams, canary } of sites) {
+          if (maintenance) continue;
+          for (const { name, port } of [...upstreams, ...(canary?.upstreams ?? [])]) {
+            expect(dialled).toContain(`${name}:${port}`);
+          }
+        }
+      }),
+    );
+  });
+
+  it("never lets a page of the user's own tell what Caddy knows", () => {
+    fc.assert(
+      fc.property(text, (html) => {
+        const pages = rendered([
+          siteOf({ errorPage: html }),
+          siteOf({ id: "b", maintenance: true, maintenancePage: html }),
+        ]);
+        const bodies = every(pages, "body").map((body) => replaced(String(body)));
+        expect(bodies.filter((body) => body === html).length).toBeGreaterThanOrEqual(2);
+      }),
+    );
+  });
+
+  it("matches one path prefix and what is below it", () => {
+    fc.assert(
+      fc.property(
+        text.filter((path) => /[^/]$/.test(path) && !path.includes("//")),
+        (name) => {
+          const path = `/${name}`;
+          const patterns = every(rendered([siteOf({ path })]), "path_regexp").map(
+            (matcher) => new RegExp((matcher as { pattern: string }).pattern, "s"),
+          );
+          const matches = (asked: string) => patterns.some((pattern) => pattern.test(asked));
+          expect([matches(path), matches(`${path}/`), matches(`${path}/a`)]).toEqual([true, true, true]);
+          expect([matches(`${path}ping`), matches(`/a${path}`), matches("")]).toEqual([false, false, false]);
+        },
+      ),
+    );
+  });
+
+  it("names each port once, and the revision's own", () => {
+    const listened = every(rendered([siteOf(), siteOf({ id: "b", ports: [8080] })]), "listen").flat();
+    expect(listened.sort()).toEqual([":80", ":8080", ":9101", "unix//run/caddy-admin.sock"].sort());
+  });
+});
+
+describe("a round of upstreams", () => {
+  const names = (prefix: string, count: number) =>
+    Array.from({ length: count }, (_, index) => ({ name: `${prefix}${index}`, port: 80 }));
+
+  it("gives the canary its percent, and each of a kind the same", () => {
+    const few = fc.integer({ min: 1, max: 5 });
+    fc.assert(
+      fc.property(few, few, fc.integer({ min: 1, max: 99 }), (stable, tried, weight) => {
+        const canary = { upstreams: names("canary", tried), weight };
+        const ring = ringOf({ upstreams: names("stable", stable), canary });
+        const count = (name: string) => ring.filter((upstream) => upstream.name === name).length;
+        const canaries = ring.filter(({ name }) => name.startsWith("canary")).length;
+        expect(canaries * 100).toBe(ring.length * weight);
+        for (let index = 0; index < tried; index += 1) expect(count(`canary${index}`)).toBe(count("canary0"));
+        for (let index = 0; index < stable; index += 1) expect(count(`stable${index}`)).toBe(count("stable0"));
+      }),
+    );
+  });
+
+  it("spreads the canary's requests", () => {
+    const ring = ringOf({ upstreams: names("stable", 1), canary: { upstreams: names("canary", 1), weight: 20 } });
+    expect(ring.map(({ name }) => name)).toEqual(["stable0", "stable0", "canary0", "stable0", "stable0"]);
+  });
+});
+
+describe("an access log line of Caddy", () => {
+  const line = (changes: object = {}) =>
+    JSON.stringify({
+      level: "info",
+      ts: 1,
+      logger: "http.log.access",
+      msg: "handled request",
+      request: { uri: "/", host: "shop.test" },
+      user_id: "envctl shop-prod web-1:3000 0.73 ",
+      duration: 0.0011,
+      size: 2,
+      status: 200,
+      ...changes,
+    });
+
+  it("tells site, upstream, status and duration", () => {
+    const access = { site: "shop-prod", upstream: "web-1", status: 200, duration: 1.1 };
+    expect(caddy.readAccess(line())).toEqual(access);
+    expect(caddy.readAccess(line({ logger: "http.log.access.log0" }))).toEqual(access);
+  });
+
+  it("names no upstream where none answered", () => {
+    const failed = { user_id: "envctl shop-prod web-1:3000  dial tcp: lookup web-1: no such host", status: 502 };
+    expect(caddy.readAccess(line(failed))).toMatchObject({ upstream: undefined, status: 502 });
+    expect(caddy.readAccess(line({ user_id: "envctl shop-prod   ", status: 308 }))).toMatchObject({
+      upstream: undefined,
+      status: 308,
+    });
+  });
+
+  it("takes a connection that the app took over for 101", () => {
+    expect(caddy.readAccess(line({ status: 0 }))).toMatchObject({ status: 101 });
+    expect(caddy.readAccess(line({ status: 0, user_id: "envctl shop-prod web-1:3000  " }))).toBeUndefined();
+  });
+
+  it.each([
+    "",
+    "{",
+    "null",
+    "[]",
+    '"handled request"',
+    line({ msg: "x" }),
+    line({ user_id: "" }),
+    line({ user_id: "eve" }),
+    line({ user_id: 7 }),
+    line({ status: "200" }),
+    line({ status: 2000 }),
+    line({ duration: -1 }),
+    line({ logger: "http.log.error" }),
+    line({ user_id: "envctl %E0%A4%A web-1:3000 1 " }),
+  ])("is not %j", (other) => {
+    expect(caddy.readAccess(other)).toBeUndefined();
+  });
+
+  it("is read from nothing that is foreign, and read back for any site's name", () => {
+    const foreign = fc.oneof(
+      text,
+      fc.jsonValue().map((json) => JSON.stringify(json)),
+    );
+    fc.assert(fc.property(foreign, (other) => caddy.readAccess(other) === undefined));
+    const name = fc.string({ unit: "grapheme", minLength: 1 });
+    fc.assert(
+      fc.property(name, (id) => {
+        const [logged] = every(rendered([siteOf({ id })]), "defaults") as [string[]];
+        expect(caddy.readAccess(line({ user_id: replaced(logged[0] ?? "") }))?.site).toBe(id);
+      }),
+    );
+  });
+});
+
+describe("a site that Caddy refuses", () => {
+  it.each([
+    [siteOf({ ports: [9101] }), /9101/],
+    [siteOf({ upstreams: [{ name: "unix//run/caddy-admin.sock", port: 1 }] }), /no name/],
+    [siteOf({ canary: { upstreams: [{ name: "{env.A}", port: 1 }], weight: 1 } }), /no name/],
+    [siteOf({ domains: ["{env.A}"] }), /no name/],
+    [siteOf({ domains: [], tls: { kind: "internal" } }), /name of a domain/],
+    [siteOf({ domains: ["*.shop.test"], tls: { kind: "auto", email: undefined, directory: undefined } }), /DNS zone/],
+  ])("is told why", (refused, why) => {
+    expect(caddy.refuses(refused)).toMatch(why);
+  });
+
+  it("is no usual one", () => {
+    for (const tls of ["off", "internal"] as const)
+      expect(caddy.refuses(siteOf({ tls: { kind: tls } }))).toBeUndefined();
+    expect(caddy.refuses(siteOf({ domains: [], ports: [8080] }))).toBeUndefined();
+  });
+});
