@@ -1,13 +1,14 @@
 import { logsAccessOf, logsNoAccess } from "./caddy-access.ts";
 import { ringOf } from "./caddy-ring.ts";
-import { asDuration, asPattern, literally } from "./caddy-text.ts";
+import { asDuration, asPattern, greaterThan, literally } from "./caddy-text.ts";
 import type { Site } from "./proxy.ts";
 
 /** What is done with a request that is a site's own: a route without the match by host. */
 export function siteHandlers(site: Site): object[] {
   const log = site.accessLog ? logsAccessOf(site) : logsNoAccess;
   if (site.maintenance) return [log, page(503, site.maintenancePage, { "Retry-After": ["30"] })];
-  return [log, { handler: "subroute", routes: [{ handle: proxying(site) }], errors: { routes: errorRoutes(site) } }];
+  const routes = [...tooLarge(site), { handle: proxying(site) }];
+  return [log, { handler: "subroute", routes, errors: { routes: errorRoutes(site) } }];
 }
 
 /** Sends browsers to HTTPS: with 308 a form that is sent stays a form that is sent. */
@@ -35,6 +36,13 @@ export function plainAnswer(status: number, text: string): object {
   return { handler: "static_response", status_code: status, body: `${text}\n` };
 }
 
+/** Refuses a body that says it is too large before the app sees any of it. */
+function tooLarge({ maxBody }: Site): object[] {
+  if (maxBody === undefined) return [];
+  const match = [{ header_regexp: { "Content-Length": { pattern: greaterThan(maxBody) } } }];
+  return [{ match, handle: [plainAnswer(413, "413 Request Entity Too Large")], terminal: true }];
+}
+
 function proxying(site: Site): object[] {
   const prefix = prefixOf(site);
   const strip = site.stripPath && prefix !== "";
@@ -47,6 +55,7 @@ function proxying(site: Site): object[] {
   };
   const told = strip ? [{ handler: "headers", request: { set: { "X-Forwarded-Prefix": [literally(prefix)] } } }] : [];
   return [
+    // For bodies that do not say how long they are. Caddy takes zero for no limit.
     ...(site.maxBody === undefined ? [] : [{ handler: "request_body", max_size: Math.max(1, site.maxBody) }]),
     headers,
     ...told,

@@ -15,3 +15,14 @@ export function asPattern(text: string): string {
 export function asDuration(milliseconds: number): string {
   return `${Math.max(1, Math.round(milliseconds))}ms`;
 }
+
+/** A regular expression of Go's that matches decimal numbers greater than this one. */
+export function greaterThan(number: number): string {
+  const digits = String(Math.max(0, Math.floor(number)));
+  const longer = `[1-9]\\d{${digits.length},}`;
+  const larger = [...digits].flatMap((digit, index) => {
+    if (digit === "9") return [];
+    return `${digits.slice(0, index)}[${Number(digit) + 1}-9]\\d{${digits.length - index - 1}}`;
+  });
+  return `^0*(?:${[longer, ...larger].join("|")})$`;
+}

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { caddy } from "../../src/proxy/caddy.ts";
 import { ringOf } from "../../src/proxy/caddy-ring.ts";
+import { greaterThan } from "../../src/proxy/caddy-text.ts";
 import type { Site, Upstream } from "../../src/proxy/proxy.ts";
 import { siteOf } from "./site.ts";
 
@@ -109,6 +110,18 @@ describe("Caddy's configuration", () => {
           expect([matches(`${path}ping`), matches(`/a${path}`), matches("")]).toEqual([false, false, false]);
         },
       ),
+    );
+  });
+
+  it("tells a body that is too large by its length", () => {
+    fc.assert(
+      fc.property(fc.nat(), fc.nat(), (limit, length) => {
+        const pattern = new RegExp(greaterThan(limit));
+        for (const size of [length, limit, limit + 1, Math.max(0, limit - 1), limit * 10]) {
+          expect(pattern.test(String(size))).toBe(size > limit);
+          expect(pattern.test(`00${size}`)).toBe(size > limit);
+        }
+      }),
     );
   });
 

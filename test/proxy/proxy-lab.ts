@@ -40,9 +40,14 @@ export class ProxyLab implements AsyncDisposable {
     await mkdir(join(this.#folder, "certificates"));
     await writeFile(this.path(this.#driver.file), this.#driver.render(sites, "0"));
     await this.docker("network", "create", this.network);
+    // The same network again, but with a subnet that was asked for: only there can containers choose an address.
+    const subnet = await this.docker("network", "inspect", "-f", "{{(index .IPAM.Config 0).Subnet}}", this.network);
+    await this.docker("network", "rm", this.network);
+    await this.docker("network", "create", "--subnet", subnet, this.network);
     this.#proxy = await this.run("proxy", this.#driver.image, this.#driver.command, [
       "-v",
       `${this.#folder}:${proxyFolder}`,
+      ...Object.keys(this.#driver.volumes).flatMap((path) => ["-v", path]),
       ...Object.entries(this.#driver.sysctls ?? {}).flatMap(([name, value]) => ["--sysctl", `${name}=${value}`]),
     ]);
     await this.untilLive("0");
@@ -68,10 +73,13 @@ export class ProxyLab implements AsyncDisposable {
     return id;
   }
 
-  /** Starts an app that answers with its name at `name:3000`. */
-  upstream(name: string, ...options: string[]): Promise<string> {
+  /** Starts an app that answers with its name at `name:3000`, and waits until it does. */
+  async upstream(name: string, ...options: string[]): Promise<string> {
     const mounted = ["-v", `${fixture}:/upstream.mjs:ro`, "-e", `NAME=${name}`, ...options];
-    return this.run(name, "node:20-slim", ["node", "/upstream.mjs"], mounted);
+    const id = await this.run(name, "node:20-slim", ["node", "/upstream.mjs"], mounted);
+    const address = await this.address(id);
+    await until(name, async () => (await fetch(`http://${address}:3000`)).ok);
+    return id;
   }
 
   async address(container = this.#proxy): Promise<string> {
@@ -92,13 +100,13 @@ export class ProxyLab implements AsyncDisposable {
   }
 
   async untilLive(revision: string): Promise<void> {
-    const deadline = Date.now() + 10_000;
-    for (;;) {
-      const answer = await fetch(`http://${await this.address()}:9101/revision`).catch(() => undefined);
-      if (answer?.status === 200 && (await answer.text()) === revision) return;
-      if (Date.now() > deadline) throw new Error(`no proxy: ${await this.docker("logs", this.#proxy)}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    const address = await this.address();
+    await until(`revision ${revision}`, async () => {
+      const answer = await fetch(`http://${address}:9101/revision`);
+      return answer.status === 200 && (await answer.text()) === revision;
+    }).catch(async (error: unknown) => {
+      throw new Error(await this.docker("logs", this.#proxy), { cause: error });
+    });
   }
 
   /** Lines that the proxy wrote on its standard output. */
@@ -111,5 +119,14 @@ export class ProxyLab implements AsyncDisposable {
     if (this.#containers.length > 0) await this.docker("rm", "-f", "-v", ...this.#containers);
     await this.docker("network", "rm", this.network).catch(() => {});
     await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Asks until the answer is yes; an error is a no. Rejects after ten seconds. */
+async function until(what: string, answer: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!(await answer().catch(() => false))) {
+    if (Date.now() > deadline) throw new Error(`${what} is not there`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -1,0 +1,40 @@
+import { Agent } from "node:http";
+import { ask } from "./request.ts";
+
+export interface Load {
+  /** Stops, and resolves to what happened once the last answer is there. */
+  stop(): Promise<{ readonly answered: number; readonly failures: readonly string[] }>;
+}
+
+/** Clients that ask one request after the other, kept alive and new, quick and slow, and try nothing twice. */
+export function startLoad(address: string): Load {
+  const kept = new Agent({ keepAlive: true });
+  const failures: string[] = [];
+  let answered = 0;
+  let stopped = false;
+  const client = async (kind: string, agent: Agent | false, path: string, pause: number) => {
+    while (!stopped) {
+      try {
+        const { status, text } = await ask(address, { agent, path, method: path === "/" ? "POST" : "GET" });
+        if (status === 200) answered += 1;
+        else failures.push(`${kind}: ${status} ${text}`);
+      } catch (error) {
+        failures.push(`${kind}: ${String(error)}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  };
+  const clients: Promise<void>[] = [];
+  for (let index = 0; index < 8; index += 1) {
+    clients.push(client("kept", kept, "/", 5 + index), client("new", false, "/", 5 + index));
+    clients.push(client("slow", index % 2 ? kept : false, "/?wait=1000", 0));
+  }
+  return {
+    stop: async () => {
+      stopped = true;
+      await Promise.all(clients);
+      kept.destroy();
+      return { answered, failures };
+    },
+  };
+}
