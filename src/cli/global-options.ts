@@ -21,6 +21,21 @@ export const skipHooksOption: VerbOption = {
   description: "do not run the programs in .envctl/hooks",
 };
 
+/** Of the verbs that take a stage's lock. */
+export const waitOption: VerbOption = {
+  flags: "--wait [duration]",
+  description: "if somebody else has locked the stage, wait until it is free (without a value: 10m)",
+};
+
+/** `--wait` takes the next word only if that is a duration: `envctl up --wait dev` names a stage. */
+export function waitWithValue(words: readonly string[]): string[] {
+  const end = words.indexOf("--");
+  return words.map((word, index) => {
+    if (word !== "--wait" || (end >= 0 && index > end)) return word;
+    return /^\d/.test(words[index + 1] ?? "") ? word : "--wait=10m";
+  });
+}
+
 /** `--file`, `--json` and so on: all that may be typed after the verb (or, without one, before it). */
 export function optionNames(verb: Verb | undefined): string[] {
   const own = [...(verb?.options ?? []), ...(verb?.changes ? changeOptions : []), ...globalOptions];

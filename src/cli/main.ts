@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import { ExitCode } from "../base/errors.ts";
-import { globalOptionsLast } from "./global-options.ts";
+import { globalOptionsLast, waitWithValue } from "./global-options.ts";
 import { guardProcess } from "./guard-process.ts";
 import { Output } from "./output.ts";
 import { createProgram } from "./program.ts";
@@ -9,7 +9,7 @@ import { errorDocument, renderError, toEnvctlError } from "./view/error.ts";
 
 /** Runs one command line; resolves with the exit code once everything is written. */
 export async function main(typed: readonly string[], version: string): Promise<number> {
-  const words = globalOptionsLast(typed);
+  const words = waitWithValue(globalOptionsLast(typed));
   const output = new Output(words, process.env);
   guardProcess(output);
   try {

@@ -70,6 +70,7 @@ async function runVerb(verb: Verb, args: readonly string[], options: OptionValue
       yes: options.yes === true,
       dryRun: options.dryRun === true,
       timeout,
+      wait: readDuration("--wait", text(options, "wait")),
       skipHooks: options.skipHooks === true,
     },
     directory: process.cwd(),

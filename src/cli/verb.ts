@@ -13,6 +13,8 @@ interface GlobalOptions {
   readonly timeout: number | undefined;
   /** Of the verbs that run hooks. */
   readonly skipHooks: boolean;
+  /** Milliseconds; of the verbs that take a lock. */
+  readonly wait: number | undefined;
 }
 
 /** What the frame gives a verb. */

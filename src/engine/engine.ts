@@ -129,6 +129,12 @@ export interface ContainerEvent {
   readonly exitCode: number | undefined;
 }
 
+/** What happened to a volume. */
+export interface VolumeEvent {
+  readonly name: string;
+  readonly action: "create" | "destroy";
+}
+
 export interface LogLine {
   readonly stream: "stdout" | "stderr";
   /** Without the newline. */
@@ -182,6 +188,8 @@ export interface Engine {
   readonly name: string;
 
   describe(signal?: AbortSignal): Promise<EngineDescription>;
+  /** The engine's own clock, by which `createdAt` is told; undefined where it does not tell. */
+  now(signal?: AbortSignal): Promise<Date | undefined>;
 
   /** Containers that carry all these labels, running or not, inspected. */
   containers(labels: Labels, signal?: AbortSignal): Promise<readonly ObservedContainer[]>;
@@ -243,6 +251,8 @@ export interface Engine {
    */
   ensureVolume(name: string, labels: Labels, signal?: AbortSignal): Promise<Labels>;
   volumes(labels: Labels, signal?: AbortSignal): Promise<readonly ObservedNamed[]>;
+  /** Events of all volumes (engines do not tell their labels), from the moment the promise resolves until aborted. */
+  volumeEvents(signal: AbortSignal): Promise<AsyncIterable<VolumeEvent>>;
   removeVolume(name: string, signal?: AbortSignal): Promise<void>;
 
   /**

@@ -1,11 +1,13 @@
 import { messageOf } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
+import type { HeldLock } from "../rollout/held-lock.ts";
 import { StageLock } from "../rollout/lock.ts";
+import { takeLock } from "../rollout/take-lock.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 
-/** A lock that nobody released holds no longer than this. Milliseconds. */
-const lockLifetime = 60 * 60 * 1000;
+/** A lock whose owner does not renew it, because it was killed, ends after this. Milliseconds. */
+const lockLifetime = 5 * 60 * 1000;
 
 /** Does `work` while the stage is ours alone. `first` is the stage's first host. Throws `locked` (exit 4). */
 export async function whileLocked<Result>(
@@ -13,21 +15,21 @@ export async function whileLocked<Result>(
   stage: Stage,
   first: Engine,
   why: string,
-  work: () => Promise<Result>,
+  work: (lock: HeldLock) => Promise<Result>,
 ): Promise<Result> {
   const lock = new StageLock(first, { environment: workspace.environment.name, stage: stage.name }, workspace.clock);
-  const unlock = await lock.take({ why, expiresAfter: lockLifetime, held: false }, workspace.signal);
+  const held = await takeLock(workspace, stage.name, lock, { why, lifetime: lockLifetime, held: false });
   try {
-    return await work();
+    return await work(held);
   } finally {
-    await release(workspace, stage, unlock);
+    await release(workspace, stage, held);
   }
 }
 
 /** A lock that cannot be released must not hide what came before it: it ends by itself, or is broken by hand. */
-async function release(workspace: Workspace, stage: Stage, unlock: () => Promise<void>): Promise<void> {
+async function release(workspace: Workspace, stage: Stage, held: HeldLock): Promise<void> {
   try {
-    await unlock();
+    await held.release();
   } catch (error) {
     workspace.progress.warn(
       `the lock of ${stage.name} could not be released (envctl unlock ${stage.name}): ${messageOf(error)}`,

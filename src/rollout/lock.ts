@@ -1,47 +1,37 @@
 import { randomBytes } from "node:crypto";
-import { hostname, userInfo } from "node:os";
 import type { Clock } from "../base/clock.ts";
+import { formatDuration } from "../base/duration.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { type Engine, Label, type Labels } from "../engine/engine.ts";
+import { HeldLock } from "./held-lock.ts";
+import { LockChanges } from "./lock-changes.ts";
+import {
+  describeHolder,
+  type LockHolder,
+  type LockRequest,
+  lockLabels,
+  newestOfEach,
+  numberOf,
+  readHolder,
+} from "./lock-holder.ts";
+import { isGone } from "./lock-owner.ts";
 import { stageLabels } from "./observe.ts";
-
-/** Who holds a stage, since when and why. */
-export interface LockHolder {
-  readonly name: string;
-  readonly nonce: string;
-  readonly user: string;
-  readonly machine: string;
-  readonly process: number;
-  readonly why: string;
-  readonly since: Date;
-  /** After this the lock no longer holds, whatever became of its owner. */
-  readonly until: Date;
-  /** True for `envctl lock`: it outlives the command that took it. */
-  readonly held: boolean;
-}
-
-const LockLabel = {
-  nonce: "envctl.lock.nonce",
-  user: "envctl.lock.user",
-  machine: "envctl.lock.machine",
-  process: "envctl.lock.process",
-  why: "envctl.lock.why",
-  since: "envctl.lock.since",
-  until: "envctl.lock.until",
-  held: "envctl.lock.held",
-} as const;
+import { isRunning } from "./process-identity.ts";
 
 interface Place {
   readonly environment: string;
   readonly stage: string;
 }
 
-export interface LockRequest {
-  readonly why: string;
+interface Waiting {
   /** Milliseconds. */
-  readonly expiresAfter: number;
-  readonly held: boolean;
+  readonly limit: number;
+  /** Called for each holder that is waited for. */
+  readonly tell: (holder: LockHolder) => void;
 }
+
+/** When each lock was first seen by this process. */
+type Watch = Map<string, number>;
 
 /**
  * A stage's lock is a volume on its first host: an engine makes a name once, and tells everybody else the labels of
@@ -61,101 +51,126 @@ export class StageLock {
 
   /** Everybody who holds the stage now; more than one only for an instant, while two are racing. */
   async holders(signal?: AbortSignal): Promise<LockHolder[]> {
-    const volumes = await this.#engine.volumes(this.#labels(), signal);
-    return volumes.map((volume) => readHolder(volume.name, volume.labels)).filter((holder) => holder !== undefined);
+    return newestOfEach(await this.#volumes(signal));
   }
 
-  /** Takes the lock and returns its release. Throws `locked` (exit 4) with who, since when and why. */
-  async take(request: LockRequest, signal?: AbortSignal): Promise<() => Promise<void>> {
-    const before = await this.holders(signal);
-    const living = before.find((holder) => this.#lives(holder));
-    if (living) throw this.#locked(living);
-    const number = 1 + Math.max(0, ...before.map((holder) => numberOf(holder.name)));
-    const name = `${this.#place.environment}-${this.#place.stage}-lock-${number}`;
-    const nonce = randomBytes(12).toString("hex");
-    const labels = await this.#engine.ensureVolume(name, this.#lockLabels(request, nonce), signal);
-    const holder = readHolder(name, labels);
-    if (holder && holder.nonce !== nonce) throw this.#locked(holder);
-    const release = () => this.#engine.removeVolume(name, AbortSignal.timeout(30_000));
-    const rival = (await this.holders(signal)).find((other) => other.name !== name && this.#lives(other));
-    if (rival) {
-      await release();
-      throw this.#locked(rival);
+  /** Takes the lock. Throws `locked` (exit 4) with who, since when and why; with `waiting` only after that long. */
+  async take(request: LockRequest, signal: AbortSignal, waiting?: Waiting): Promise<HeldLock> {
+    const watch: Watch = new Map();
+    const end = performance.now() + (waiting?.limit ?? 0);
+    const changes = waiting && new LockChanges(this.#engine, this.#prefix);
+    try {
+      for (let told = ""; ; ) {
+        const result = await this.#attempt(request, watch, signal);
+        if (result instanceof HeldLock) return result;
+        const left = end - performance.now();
+        if (!waiting || !changes || left <= 0) throw this.#locked(result, waiting?.limit);
+        if (told !== result.nonce) waiting.tell(result);
+        told = result.nonce;
+        await changes.next(result, left, signal);
+      }
+    } finally {
+      changes?.close();
     }
-    for (const dead of before) await this.#engine.removeVolume(dead.name, signal);
-    return release;
   }
 
   /** Breaks the lock, whoever holds it; returns who did. */
   async break(signal?: AbortSignal): Promise<LockHolder[]> {
-    const holders = await this.holders(signal);
-    for (const holder of holders) await this.#engine.removeVolume(holder.name, signal);
-    return holders;
+    const broken: LockHolder[] = [];
+    // Its owner may be renewing it at this moment: then there is one more.
+    for (let round = 0; round < 5; round += 1) {
+      const holders = await this.#volumes(signal);
+      if (holders.length === 0) break;
+      broken.push(...holders);
+      for (const holder of holders) await this.#engine.removeVolume(holder.name, signal);
+    }
+    return newestOfEach(broken);
   }
 
-  /** An owner is provably gone once its time is over, or when its process on this machine has ended. */
-  #lives(holder: LockHolder): boolean {
-    if (holder.until.getTime() <= this.#clock.now().getTime()) return false;
-    if (holder.held || holder.machine !== hostname()) return true;
-    return processLives(holder.process);
+  /** The lock, or who has it. */
+  async #attempt(request: LockRequest, watch: Watch, signal: AbortSignal): Promise<HeldLock | LockHolder> {
+    const before = await this.#volumes(signal);
+    const living = await this.#living(before, watch, signal);
+    if (living) return living;
+    const name = `${this.#prefix}${1 + Math.max(0, ...before.map(numberOf))}`;
+    const nonce = randomBytes(12).toString("hex");
+    const since = this.#clock.now();
+    try {
+      const labels = await this.#engine.ensureVolume(
+        name,
+        { ...this.#labels(), ...lockLabels(request, nonce, since, since) },
+        signal,
+      );
+      const first = readHolder({ name, labels, createdAt: undefined });
+      if (first && first.nonce !== nonce) return first;
+      const others = (await this.#volumes(signal)).filter((holder) => holder.nonce !== nonce);
+      const rival = await this.#living(others, watch, signal);
+      if (rival) {
+        await this.#removeOwn(nonce);
+        return rival;
+      }
+      for (const dead of before) await this.#engine.removeVolume(dead.name, signal);
+    } catch (error) {
+      // An interrupted request may have been done all the same.
+      await this.#removeOwn(nonce).catch(() => {});
+      throw error;
+    }
+    return new HeldLock(name, {
+      engine: this.#engine,
+      stage: this.#place.stage,
+      prefix: this.#prefix,
+      labels: this.#labels(),
+      request,
+      nonce,
+      since,
+      now: () => this.#clock.now(),
+      volumes: (limit) => this.#volumes(limit),
+    });
+  }
+
+  async #living(holders: readonly LockHolder[], watch: Watch, signal: AbortSignal): Promise<LockHolder | undefined> {
+    if (holders.length === 0) return undefined;
+    const running = new Map(holders.map((holder) => [holder, holder.held ? undefined : isRunning(holder.process)]));
+    const unseen = holders.some((holder) => running.get(holder) === undefined);
+    const engineTime = unseen ? await this.#engine.now(signal) : undefined;
+    const now = performance.now();
+    return holders.find((holder) => {
+      const key = `${holder.name} ${holder.nonce}`;
+      const seen = watch.get(key) ?? now;
+      watch.set(key, seen);
+      const ownTime = this.#clock.now();
+      return !isGone(holder, { running: running.get(holder), engineTime, ownTime, watched: now - seen });
+    });
+  }
+
+  async #volumes(signal?: AbortSignal): Promise<LockHolder[]> {
+    const volumes = await this.#engine.volumes(this.#labels(), signal);
+    return volumes.map(readHolder).filter((holder) => holder !== undefined);
+  }
+
+  async #removeOwn(nonce: string): Promise<void> {
+    const signal = AbortSignal.timeout(30_000);
+    const own = (await this.#volumes(signal)).filter((holder) => holder.nonce === nonce);
+    for (const holder of own) await this.#engine.removeVolume(holder.name, signal);
+  }
+
+  get #prefix(): string {
+    return `${this.#place.environment}-${this.#place.stage}-lock-`;
   }
 
   #labels(): Labels {
     return { ...stageLabels(this.#place.environment, this.#place.stage), [Label.role]: "lock" };
   }
 
-  #lockLabels(request: LockRequest, nonce: string): Labels {
-    const now = this.#clock.now();
-    return {
-      ...this.#labels(),
-      [LockLabel.nonce]: nonce,
-      [LockLabel.user]: userInfo().username,
-      [LockLabel.machine]: hostname(),
-      [LockLabel.process]: String(process.pid),
-      [LockLabel.why]: request.why,
-      [LockLabel.since]: now.toISOString(),
-      [LockLabel.until]: new Date(now.getTime() + request.expiresAfter).toISOString(),
-      [LockLabel.held]: String(request.held),
-    };
-  }
-
-  #locked(holder: LockHolder): EnvctlError {
+  #locked(holder: LockHolder, waited: number | undefined): EnvctlError {
+    const { stage } = this.#place;
     return new EnvctlError({
       code: "locked",
       exitCode: ExitCode.locked,
-      what: `${this.#place.stage} is locked by ${holder.user} on ${holder.machine} since ${holder.since.toISOString()}: ${holder.why}`,
+      what: `${stage} is ${waited === undefined ? "" : `still, after ${formatDuration(waited)}, `}locked by ${describeHolder(holder)}`,
       where: this.#engine.name,
       state: "nothing was changed",
-      next: `wait until it is done, or break the lock: envctl unlock ${this.#place.stage}`,
+      next: `wait until it is done (--wait), or break the lock: envctl unlock ${stage}`,
     });
   }
-}
-
-function processLives(id: number): boolean {
-  try {
-    process.kill(id, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
-}
-
-function numberOf(name: string): number {
-  return Number(/-(\d+)$/.exec(name)?.[1] ?? 0);
-}
-
-function readHolder(name: string, labels: Labels): LockHolder | undefined {
-  const nonce = labels[LockLabel.nonce];
-  if (nonce === undefined) return undefined;
-  return {
-    name,
-    nonce,
-    user: labels[LockLabel.user] ?? "somebody",
-    machine: labels[LockLabel.machine] ?? "an unknown machine",
-    process: Number(labels[LockLabel.process] ?? 0),
-    why: labels[LockLabel.why] ?? "",
-    since: new Date(labels[LockLabel.since] ?? 0),
-    until: new Date(labels[LockLabel.until] ?? 0),
-    held: labels[LockLabel.held] === "true",
-  };
 }

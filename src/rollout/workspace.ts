@@ -17,6 +17,8 @@ export interface Workspace {
   readonly progress: Progress;
   readonly signal: AbortSignal;
   readonly hooks: Hooks;
+  /** How long to wait for a lock, in milliseconds; undefined does not wait. */
+  readonly lockWait: number | undefined;
 }
 
 /** The stage of this name. Throws `unknown-stage` (exit 2) with the one that may have been meant. */

@@ -367,6 +367,27 @@ describeLab("an engine over its Unix socket", () => {
     await expect(engine.exec(id, { command: ["true"], ...options })).rejects.toThrow(/is not running/);
   });
 
+  test("tells of volumes as they come and go, and by its own clock when they came", async () => {
+    const listening = new AbortController();
+    const events = await engine.volumeEvents(listening.signal);
+    const before = await engine.now();
+    await engine.ensureVolume("engine-test-told", labels);
+    await engine.removeVolume("engine-test-told");
+    const seen: string[] = [];
+    for await (const event of events) {
+      if (event.name !== "engine-test-told") continue;
+      seen.push(event.action);
+      if (event.action === "destroy") listening.abort();
+    }
+    expect(seen).toEqual(["create", "destroy"]);
+    await engine.ensureVolume("engine-test-told", labels);
+    const [volume] = (await engine.volumes(labels)).filter((found) => found.name === "engine-test-told");
+    const age = Number(await engine.now()) - Number(volume?.createdAt);
+    expect(age).toBeGreaterThanOrEqual(0);
+    expect(age).toBeLessThan(1000 + Number(await engine.now()) - Number(before));
+    await engine.removeVolume("engine-test-told");
+  });
+
   test("lets exactly one of fifty racers make a volume", async () => {
     for (let round = 0; round < 5; round += 1) {
       const name = `engine-test-lock-${round}`;

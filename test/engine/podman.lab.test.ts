@@ -182,6 +182,27 @@ describeLab("Podman's socket for Docker's API", () => {
     await engine.removeContainer(id);
   });
 
+  test("tells of volumes as they come and go, and by its own clock when they came", async () => {
+    const listening = new AbortController();
+    const events = await engine.volumeEvents(listening.signal);
+    const before = await engine.now();
+    await engine.ensureVolume("podman-test-told", labels);
+    await engine.removeVolume("podman-test-told");
+    const seen: string[] = [];
+    for await (const event of events) {
+      if (event.name !== "podman-test-told") continue;
+      seen.push(event.action);
+      if (event.action === "destroy") listening.abort();
+    }
+    expect(seen).toEqual(["create", "destroy"]);
+    await engine.ensureVolume("podman-test-told", labels);
+    const [volume] = (await engine.volumes(labels)).filter((found) => found.name === "podman-test-told");
+    const age = Number(await engine.now()) - Number(volume?.createdAt);
+    expect(age).toBeGreaterThanOrEqual(0);
+    expect(age).toBeLessThan(1000 + Number(await engine.now()) - Number(before));
+    await engine.removeVolume("podman-test-told");
+  });
+
   test("lets one of many racers make a volume", async () => {
     const race = Array.from({ length: 20 }, (_, racer) =>
       engine.ensureVolume("podman-test-lock", { ...labels, racer: String(racer) }),

@@ -1,3 +1,4 @@
+import { waitOption } from "../global-options.ts";
 import type { Verb } from "../verb.ts";
 
 export const down: Verb = {
@@ -5,7 +6,7 @@ export const down: Verb = {
   group: "keep in order",
   summary: "stop and remove a stage's containers and networks on all its hosts",
   arguments: [["<stage>", "the stage"]],
-  options: [{ flags: "--volumes", description: "and its volumes, with the data in them" }],
+  options: [{ flags: "--volumes", description: "and its volumes, with the data in them" }, waitOption],
   changes: true,
   examples: [
     ["envctl down dev", "asks first; volumes stay"],

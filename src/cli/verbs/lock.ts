@@ -1,3 +1,4 @@
+import { waitOption } from "../global-options.ts";
 import { text, type Verb } from "../verb.ts";
 
 export const lock: Verb = {
@@ -9,6 +10,7 @@ export const lock: Verb = {
     { flags: "-m, --message <why>", description: "why: shown to whoever is refused" },
     { flags: "--for <duration>", description: "how long at most", default: "8h" },
     { flags: "--show", description: "only show who holds it" },
+    waitOption,
   ],
   changes: true,
   examples: [
@@ -17,10 +19,11 @@ export const lock: Verb = {
   ],
   run: async (context, [name = ""], options) => {
     const { withStage } = await import("../workspace.ts");
+    const { takeLock } = await import("../../rollout/take-lock.ts");
     const { stageLock } = await import("../stage-lock.ts");
     const { readDuration } = await import("../read-duration.ts");
     const { holderDocument, holderWords } = await import("../view/holder.ts");
-    const expiresAfter = readDuration("--for", text(options, "for")) ?? 0;
+    const lifetime = readDuration("--for", text(options, "for")) ?? 0;
     return await withStage(context, name, async (workspace, stage) => {
       const held = await stageLock(workspace, stage);
       if (options.show === true || context.options.dryRun) {
@@ -29,7 +32,7 @@ export const lock: Verb = {
         return { json: { verb: "lock", stage: name, holders: holders.map(holderDocument) }, text: words };
       }
       const why = text(options, "message") ?? "locked by hand";
-      await held.take({ why, expiresAfter, held: true }, workspace.signal);
+      await takeLock(workspace, name, held, { why, lifetime, held: true });
       const holders = await held.holders(workspace.signal);
       return {
         json: { verb: "lock", stage: name, holders: holders.map(holderDocument) },

@@ -1,4 +1,4 @@
-import { skipHooksOption } from "../global-options.ts";
+import { skipHooksOption, waitOption } from "../global-options.ts";
 import { text, type Verb } from "../verb.ts";
 
 export const promote: Verb = {
@@ -11,6 +11,7 @@ export const promote: Verb = {
       flags: "-r, --release <release>",
       description: "this release (name or digest), which must have run in the stage before",
     },
+    waitOption,
     skipHooksOption,
   ],
   changes: true,

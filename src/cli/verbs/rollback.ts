@@ -1,4 +1,4 @@
-import { skipHooksOption } from "../global-options.ts";
+import { skipHooksOption, waitOption } from "../global-options.ts";
 import type { Verb } from "../verb.ts";
 
 export const rollback: Verb = {
@@ -9,7 +9,7 @@ export const rollback: Verb = {
     ["<stage>", "the stage"],
     ["[release]", "name or digest; without it, the release before"],
   ],
-  options: [skipHooksOption],
+  options: [waitOption, skipHooksOption],
   changes: true,
   examples: [
     ["envctl rollback prod", "back to the release before"],

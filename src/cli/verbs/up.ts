@@ -1,4 +1,4 @@
-import { skipHooksOption } from "../global-options.ts";
+import { skipHooksOption, waitOption } from "../global-options.ts";
 import { text, type Verb } from "../verb.ts";
 
 export const up: Verb = {
@@ -9,6 +9,7 @@ export const up: Verb = {
   options: [
     { flags: "-r, --release <release>", description: "run this release instead of building (name or digest)" },
     { flags: "--force-build", description: "build even if nothing changed" },
+    waitOption,
     skipHooksOption,
   ],
   changes: true,

@@ -14,15 +14,16 @@ import type {
   ObservedImage,
   ObservedNamed,
   RegistryCredentials,
+  VolumeEvent,
 } from "../engine.ts";
 import { ApiClient } from "./api.ts";
 import { Containers } from "./containers.ts";
-import { containerEvents } from "./events.ts";
+import { containerEvents, volumeEvents } from "./events.ts";
 import { runInContainer } from "./exec.ts";
 import { Images } from "./images.ts";
 import { containerLogs } from "./logs.ts";
 import { NetworksAndVolumes } from "./networks-and-volumes.ts";
-import { readSystem, type System } from "./system.ts";
+import { engineTime, readSystem, type System } from "./system.ts";
 import type { Transport } from "./transport/transport.ts";
 import { negotiateVersion } from "./version.ts";
 
@@ -64,6 +65,10 @@ export class DockerEngine implements Engine {
 
   async describe(signal?: AbortSignal): Promise<EngineDescription> {
     return (await this.#readSystem(signal)).description;
+  }
+
+  now(signal?: AbortSignal): Promise<Date | undefined> {
+    return engineTime(this.#api, signal);
   }
 
   containers(labels: Labels, signal?: AbortSignal): Promise<readonly ObservedContainer[]> {
@@ -177,6 +182,10 @@ export class DockerEngine implements Engine {
 
   volumes(labels: Labels, signal?: AbortSignal): Promise<readonly ObservedNamed[]> {
     return this.#named.volumes(labels, signal);
+  }
+
+  volumeEvents(signal: AbortSignal): Promise<AsyncIterable<VolumeEvent>> {
+    return volumeEvents(this.#api, signal);
   }
 
   removeVolume(name: string, signal?: AbortSignal): Promise<void> {

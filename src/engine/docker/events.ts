@@ -1,4 +1,4 @@
-import type { ContainerEvent, Labels } from "../engine.ts";
+import type { ContainerEvent, Labels, VolumeEvent } from "../engine.ts";
 import type { ApiClient } from "./api.ts";
 import type { EventMessage, SystemInfo } from "./api-types.ts";
 import { containerHealth } from "./container-observation.ts";
@@ -8,31 +8,38 @@ import { unixTimestamp } from "./unix-timestamp.ts";
 
 const actions = ["create", "start", "die", "stop", "kill", "destroy", "oom", "health_status", "rename"] as const;
 
-/**
- * Events of containers with these labels. Engines answer the headers before they listen, so the stream starts at a
- * time of the engine's own clock that lies before: nothing that happens after the promise resolves is missed.
- */
-export async function containerEvents(
+/** Events of containers with these labels. */
+export function containerEvents(
   api: ApiClient,
   labels: Labels,
   signal: AbortSignal,
 ): Promise<AsyncIterable<ContainerEvent>> {
+  return readEvents(api, labelFilter(labels, { type: ["container"] }), containerEvent, signal);
+}
+
+/** Events of all volumes. */
+export function volumeEvents(api: ApiClient, signal: AbortSignal): Promise<AsyncIterable<VolumeEvent>> {
+  return readEvents(api, JSON.stringify({ type: ["volume"] }), volumeEvent, signal);
+}
+
+/**
+ * Engines answer the headers before they listen, so the stream starts at a time of the engine's own clock that lies
+ * before: nothing that happens after the promise resolves is missed.
+ */
+async function readEvents<Event>(
+  api: ApiClient,
+  filters: string,
+  read: (message: EventMessage) => Event | undefined,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Event>> {
   const doing = "listening to the engine's events";
   const info = await api.call<SystemInfo>({ method: "GET", path: "/info", doing, signal });
-  const response = await api.stream({
-    method: "GET",
-    path: "/events",
-    query: {
-      filters: labelFilter(labels, { type: ["container"] }),
-      since: info.body.SystemTime && unixTimestamp(info.body.SystemTime),
-    },
-    doing,
-    signal,
-  });
+  const since = info.body.SystemTime && unixTimestamp(info.body.SystemTime);
+  const response = await api.stream({ method: "GET", path: "/events", query: { filters, since }, doing, signal });
   return (async function* () {
     try {
       for await (const message of jsonLines<EventMessage>(response)) {
-        const event = containerEvent(message);
+        const event = read(message);
         if (event) yield event;
       }
       // Only an engine that stops ends this stream.
@@ -64,4 +71,12 @@ export function containerEvent(message: EventMessage): ContainerEvent | undefine
         : undefined,
     exitCode: action === "die" && Number.isInteger(exitCode) ? exitCode : undefined,
   };
+}
+
+/** Docker names the volume by its id, Podman in an attribute. Undefined for what nobody asks about (`mount`, …). */
+function volumeEvent(message: EventMessage): VolumeEvent | undefined {
+  const word = message.Action ?? "";
+  const action = podmanActions[word] ?? word;
+  const name = message.Actor?.ID || message.Actor?.Attributes?.name;
+  return name && (action === "create" || action === "destroy") ? { name, action } : undefined;
 }

@@ -32,6 +32,18 @@ export async function readSystem(api: ApiClient, plaintext: boolean, signal?: Ab
   };
 }
 
+/** The engine's own clock. */
+export async function engineTime(api: ApiClient, signal?: AbortSignal): Promise<Date | undefined> {
+  const { body } = await api.call<SystemInfo>({
+    method: "GET",
+    path: "/info",
+    doing: "asking the engine for the time",
+    signal,
+  });
+  const time = new Date(body.SystemTime ?? Number.NaN);
+  return Number.isNaN(time.getTime()) ? undefined : time;
+}
+
 /** `Arch` is Go's name without a variant; the kernel's name in `info` tells the variant of 32-bit ARM. */
 function platform(version: VersionAnswer, info: SystemInfo): string {
   const system = info.OSType ?? version.Os ?? "linux";
