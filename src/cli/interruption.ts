@@ -1,21 +1,30 @@
 import { formatDuration } from "../base/duration.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Output } from "./output.ts";
+import { clean } from "./view/clean.ts";
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+interface InterruptionSettings {
+  /** Milliseconds. */
+  readonly timeout?: number | undefined;
+  /** True where the first interruption is the ordinary end, and needs no words. */
+  readonly quiet?: boolean;
+  readonly situation?: { readonly lines: readonly string[] };
+}
+
 const goOn = "run the same command again: it goes on from what is there";
 
 /** A signal that Ctrl-C, SIGTERM, SIGHUP or the time limit aborts; a second Ctrl-C leaves at once. */
 export class Interruption {
   readonly #controller = new AbortController();
   readonly #output: Pick<Output, "say" | "sayLast">;
-  readonly #quiet: boolean;
+  readonly #settings: InterruptionSettings;
   readonly #stop: () => void;
 
-  /** With `quiet`, the first interruption is the ordinary end and needs no words. */
-  constructor(output: Pick<Output, "say" | "sayLast">, timeout: number | undefined, quiet = false) {
+  constructor(output: Pick<Output, "say" | "sayLast">, settings: InterruptionSettings = {}) {
     this.#output = output;
-    this.#quiet = quiet;
+    this.#settings = settings;
+    const { timeout } = settings;
     const onSignal = (name: NodeJS.Signals) => this.#interrupt(name);
     for (const name of signals) process.on(name, onSignal);
     const timer =
@@ -45,14 +54,21 @@ export class Interruption {
       : thrown;
   }
 
+  #lastWords(): string {
+    const lines = this.#settings.situation?.lines ?? [];
+    return [
+      "left at once: what was under way is neither finished nor undone",
+      ...lines.map((line) => `  ${clean(line)}`),
+      `  next:  ${goOn}; or look: envctl status`,
+    ].join("\n");
+  }
+
   #interrupt(name: NodeJS.Signals): void {
     if (this.#controller.signal.aborted) {
-      this.#output.sayLast(
-        "left at once: what was under way is neither finished nor undone; run the same command again, or see envctl status",
-      );
+      this.#output.sayLast(this.#lastWords());
       process.exit(ExitCode.interrupted);
     }
-    if (!this.#quiet)
+    if (!this.#settings.quiet)
       this.#output.say(
         `${name === "SIGINT" ? "interrupted" : "asked to end"}: putting things in order; press Ctrl-C again to leave at once`,
       );

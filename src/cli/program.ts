@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { Progress } from "../base/progress.ts";
+import { Situation } from "../rollout/situation.ts";
 import { changeOptions, globalOptions } from "./global-options.ts";
 import { Interruption } from "./interruption.ts";
 import type { Output } from "./output.ts";
@@ -60,7 +61,8 @@ async function runVerb(verb: Verb, args: readonly string[], options: OptionValue
   const timeout = readDuration("--timeout", text(options, "timeout"));
   const endless = verb.endless?.(options) ?? false;
   const view = await output.openView(variables);
-  const interruption = new Interruption(output, timeout, endless);
+  const situation = new Situation();
+  const interruption = new Interruption(output, { timeout, quiet: endless, situation });
   const context: Context = {
     verb: verb.name,
     options: {
@@ -78,6 +80,7 @@ async function runVerb(verb: Verb, args: readonly string[], options: OptionValue
     progress: new Progress(view.listener),
     clock: systemClock,
     signal: interruption.signal,
+    situation,
     interactive: output.interactive,
     confirm: async (question) => options.yes === true || (output.interactive && (await ask(question))),
     write: (line) => output.write(line),

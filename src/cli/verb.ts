@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Progress } from "../base/progress.ts";
+import type { Situation } from "../rollout/situation.ts";
 import type { Paint } from "./view/paint.ts";
 
 /** Options that every verb has. */
@@ -29,6 +30,8 @@ export interface Context {
   readonly clock: Clock;
   /** Aborted by Ctrl-C, SIGTERM and `--timeout`. */
   readonly signal: AbortSignal;
+  /** What is said when a second Ctrl-C ends the command in the midst of its work. */
+  readonly situation: Situation;
   /** True where a person can be asked. */
   readonly interactive: boolean;
   /** True at once with `--yes`; false where nobody can be asked. */

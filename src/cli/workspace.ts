@@ -32,6 +32,7 @@ export async function withWorkspace<Result>(
       variables: context.variables,
       progress: context.progress,
       signal: context.signal,
+      situation: context.situation,
       lockWait: context.options.wait,
       hooks: new Hooks({
         environment: environment.name,

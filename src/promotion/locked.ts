@@ -1,3 +1,4 @@
+import { formatDuration } from "../base/duration.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
@@ -19,6 +20,11 @@ export async function whileLocked<Result>(
 ): Promise<Result> {
   const lock = new StageLock(first, { environment: workspace.environment.name, stage: stage.name }, workspace.clock);
   const held = await takeLock(workspace, stage.name, lock, { why, lifetime: lockLifetime, held: false });
+  // Gone with us, the lock is taken over by the next command here at once, and elsewhere when its time is over.
+  workspace.situation.set(
+    `the lock of ${stage.name}`,
+    `still held; the next command on this machine takes it over, from elsewhere after ${formatDuration(lockLifetime)} or envctl unlock ${stage.name}`,
+  );
   try {
     return await work(held);
   } finally {
@@ -30,6 +36,7 @@ export async function whileLocked<Result>(
 async function release(workspace: Workspace, stage: Stage, held: HeldLock): Promise<void> {
   try {
     await held.release();
+    workspace.situation.set(`the lock of ${stage.name}`, undefined);
   } catch (error) {
     workspace.progress.warn(
       `the lock of ${stage.name} could not be released (envctl unlock ${stage.name}): ${messageOf(error)}`,

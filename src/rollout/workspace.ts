@@ -5,6 +5,7 @@ import { didYouMean } from "../base/suggest.ts";
 import type { Environment, Problem, Stage } from "../environment/model.ts";
 import type { Connections } from "./connections.ts";
 import type { Hooks } from "./hooks.ts";
+import type { Situation } from "./situation.ts";
 
 /** What every verb that talks to hosts works with. */
 export interface Workspace {
@@ -17,6 +18,7 @@ export interface Workspace {
   readonly progress: Progress;
   readonly signal: AbortSignal;
   readonly hooks: Hooks;
+  readonly situation: Situation;
   /** How long to wait for a lock, in milliseconds; undefined does not wait. */
   readonly lockWait: number | undefined;
 }

@@ -48,7 +48,7 @@ describe("an error after an interruption", () => {
   const aborted = Object.assign(new Error("aborted"), { name: "AbortError" });
 
   function interrupted(explain: (interruption: Interruption) => unknown): unknown {
-    const interruption = new Interruption(mute, undefined);
+    const interruption = new Interruption(mute);
     process.emit("SIGINT", "SIGINT");
     const explained = explain(interruption);
     interruption.end();
@@ -73,7 +73,7 @@ describe("an error after an interruption", () => {
   });
 
   it("is none of ours while nothing is interrupted", () => {
-    const interruption = new Interruption(mute, undefined);
+    const interruption = new Interruption(mute);
     expect(interruption.explain(aborted)).toBe(aborted);
     interruption.end();
   });

@@ -77,7 +77,9 @@ describe.runIf(process.platform === "linux")("on a terminal", () => {
     });
     expect(exitCode).toBe(130);
     expect(screen).toMatch(/interrupted: putting things in order; press Ctrl-C/);
-    expect(screen).toMatch(/left at once: what was under way/);
+    expect(screen.replaceAll("\r", "")).toMatch(
+      /left at once: what was under way is neither finished nor undone\n {2}ssh:\/\/a: switched to 3f2c1ab\n {2}next: {2}run the same/,
+    );
     expect(screen.lastIndexOf(showCursor)).toBeGreaterThan(screen.lastIndexOf(`${start}[?25l`));
   });
 });

@@ -7,7 +7,7 @@ import { execa } from "execa";
 import { afterAll } from "vitest";
 import type { Lab } from "../lab/lab.ts";
 
-const cli = fileURLToPath(new URL("../../dist/envctl.js", import.meta.url));
+export const cli = fileURLToPath(new URL("../../dist/envctl.js", import.meta.url));
 
 export interface CommandResult {
   readonly exitCode: number;
