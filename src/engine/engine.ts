@@ -173,6 +173,15 @@ export interface RegistryCredentials {
   readonly registry: string;
 }
 
+/** A file to put into a container. */
+export interface ContainerFile {
+  /** Absolute; folders that are missing are made. */
+  readonly path: string;
+  readonly content: string | Uint8Array;
+  /** Permission bits; 0o644 unless given. */
+  readonly mode?: number;
+}
+
 export interface ObservedNamed {
   readonly name: string;
   readonly labels: Labels;
@@ -201,6 +210,10 @@ export interface Engine {
   /** Sends the stop signal, then kills after `grace` milliseconds. */
   stopContainer(id: string, grace: number, signal?: AbortSignal): Promise<void>;
   removeContainer(id: string, signal?: AbortSignal): Promise<void>;
+  /** Stops it as `stopContainer` does, and starts it again; one that does not run is started. */
+  restartContainer(id: string, grace: number, signal?: AbortSignal): Promise<void>;
+  /** Sends a signal such as `SIGHUP` to the container's first process. Throws `container-not-running`. */
+  signalContainer(id: string, signalName: string, signal?: AbortSignal): Promise<void>;
   /** Resolves with the exit code once the container has ended. Only for one that was started: another "ends" at once, with 0. */
   waitForExit(id: string, signal?: AbortSignal): Promise<number>;
   /** Events of containers that carry these labels, from the moment the promise resolves until aborted. */
@@ -208,6 +221,13 @@ export interface Engine {
   logs(id: string, options: LogOptions): AsyncIterable<LogLine>;
   /** Runs a command in a running container; resolves with its exit code. */
   exec(id: string, options: ExecOptions): Promise<number>;
+  /**
+   * Writes files, owned by root, into a container that runs or does not, also where its volumes are mounted; never into
+   * a tmpfs. One by one, with a moment in which a file that is replaced is missing: let who reads wait for the end.
+   */
+  writeFiles(container: string, files: readonly ContainerFile[], signal?: AbortSignal): Promise<void>;
+  /** At most 16 MiB. Undefined where there is no such container, or no such file: links are not followed. */
+  readFile(container: string, path: string, signal?: AbortSignal): Promise<Uint8Array | undefined>;
   /**
    * A raw TCP connection as the host itself would make it: `local` and `unix` connect directly, `ssh` through a
    * channel of the session. Undefined where the transport has no such way (plain TCP, Docker Desktop).
@@ -245,6 +265,10 @@ export interface Engine {
   ensureNetwork(name: string, labels: Labels, signal?: AbortSignal): Promise<void>;
   networks(labels: Labels, signal?: AbortSignal): Promise<readonly ObservedNamed[]>;
   removeNetwork(name: string, signal?: AbortSignal): Promise<void>;
+  /** Attaches a container, running or not, to one more network. */
+  connectNetwork(network: string, container: string, signal?: AbortSignal): Promise<void>;
+  /** Where the container or the network is gone, they are apart. */
+  disconnectNetwork(network: string, container: string, signal?: AbortSignal): Promise<void>;
   /**
    * Makes it unless it is there, and returns the labels it has afterwards: those of whoever made it first.
    * Engines do this atomically, which makes a volume a lock.

@@ -38,6 +38,8 @@ const cases: readonly [code: string, status: number, message: string][] = [
   ["registry-unreachable", 500, "Get https://r/v2/: http: server gave HTTP response to HTTPS client"],
   ["registry-unreachable", 500, "Get https://r/v2/: x509: certificate signed by unknown authority"],
   ["container-missing", 404, "No such container: web"],
+  ["container-not-running", 409, "Cannot kill container: web: Container 8c1f is not running"],
+  ["container-not-running", 409, "can only kill running containers. 8c1f is in state exited: container state improper"],
   ["volume-in-use", 409, "remove db: volume is in use - [8c1f]"],
   ["network-in-use", 403, "error while removing network: network shop id 1 has active endpoints"],
   ["image-in-use", 409, 'conflict: unable to remove repository reference "a:1" (must force) - container 1 is using it'],

@@ -364,7 +364,8 @@ describeLab("an engine over its Unix socket", () => {
     };
     expect(await engine.exec(id, { command: ["no-such-program"], ...options })).toBe(126);
     await engine.stopContainer(id, 0);
-    await expect(engine.exec(id, { command: ["true"], ...options })).rejects.toThrow(/is not running/);
+    const late = engine.exec(id, { command: ["true"], ...options });
+    await expect(late).rejects.toMatchObject({ code: "container-not-running", where: "unix://local" });
   });
 
   test("tells of volumes as they come and go, and by its own clock when they came", async () => {

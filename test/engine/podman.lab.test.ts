@@ -10,6 +10,7 @@ import type { ContainerSpec, Engine } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open.ts";
 import { describeLab } from "../lab/describe-lab.ts";
 import { type Lab, useLab } from "../lab/lab.ts";
+import { filesAndNetworks } from "./files-and-networks.ts";
 
 const labels = { "envctl.test": "podman" };
 let lab: Lab;
@@ -202,6 +203,8 @@ describeLab("Podman's socket for Docker's API", () => {
     expect(age).toBeLessThan(1000 + Number(await engine.now()) - Number(before));
     await engine.removeVolume("podman-test-told");
   });
+
+  filesAndNetworks(() => engine, spec);
 
   test("lets one of many racers make a volume", async () => {
     const race = Array.from({ length: 20 }, (_, racer) =>

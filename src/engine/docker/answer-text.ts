@@ -7,6 +7,18 @@ export async function readText(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
+/** The whole of an answer, or undefined where it is larger than the limit; the connection is then ended. */
+export async function readBytes(response: IncomingMessage, limit: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response) {
+    size += chunk.length;
+    if (size > limit) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
 /** JSON where it is JSON. */
 export function parseText(text: string): unknown {
   try {

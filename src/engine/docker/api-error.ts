@@ -64,6 +64,13 @@ const readings: readonly Reading[] = [
     what: () => "there is no such container any more",
   },
   {
+    // Docker: `Container … is not running`; Podman: `can only kill running containers. … is in state exited`.
+    pattern: /container \S+ is not running|can only kill running containers/i,
+    code: "container-not-running",
+    exitCode: ExitCode.failed,
+    what: () => "the container does not run",
+  },
+  {
     pattern: /removal of container \S+ is already in progress/i,
     code: "removal-in-progress",
     exitCode: ExitCode.failed,

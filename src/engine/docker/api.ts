@@ -2,8 +2,9 @@ import { setMaxListeners } from "node:events";
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { formatBytes } from "../../base/bytes.ts";
 import { EnvctlError, ExitCode } from "../../base/errors.ts";
-import { errorMessage, parseText, readText } from "./answer-text.ts";
+import { errorMessage, parseText, readBytes, readText } from "./answer-text.ts";
 import { apiError, connectionLost } from "./api-error.ts";
 import { ConnectionAgent } from "./connection-agent.ts";
 import { jsonLines } from "./json-lines.ts";
@@ -16,8 +17,8 @@ export interface Call {
   /** Without the version, its parts already encoded. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
-  /** Sent as JSON, or streamed as a tar. */
-  readonly body?: object | Readable;
+  /** Sent as JSON; bytes and streams, which are tars, as they are. */
+  readonly body?: object | Uint8Array | Readable;
   readonly headers?: OutgoingHttpHeaders;
   /** What this is for people: `starting shop-app-1`. */
   readonly doing: string;
@@ -27,6 +28,8 @@ export interface Call {
   readonly accept?: readonly number[];
   /** Milliseconds without an answer until the call fails. Streams have none. */
   readonly timeout?: number;
+  /** The answer is not JSON: its bytes are wanted, and at most this many. */
+  readonly bytes?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -66,9 +69,9 @@ export class ApiClient {
       try {
         return await this.#once<Body>(call, { agent: this.#agent });
       } catch (error) {
-        // A kept-alive connection may have been closed by the engine the moment we used it; reading again is safe.
+        // A kept-alive connection may have been closed by the engine the moment we used it; these may be asked again.
         if (!(error instanceof StaleConnection)) throw error;
-        if (call.method !== "GET") throw connectionLost(error.cause, this.where, call.doing);
+        if (call.method !== "GET" && call.method !== "PUT") throw connectionLost(error.cause, this.where, call.doing);
         const connection = await this.#transport.connect(call.signal);
         try {
           return await this.#once<Body>(call, { createConnection: () => connection });
@@ -160,11 +163,17 @@ export class ApiClient {
 
   async #exchange<Body>(request: ClientRequest, call: Call): Promise<Answer<Body>> {
     const response = await this.#response(request, call);
-    const text = await readText(response);
     const status = response.statusCode ?? 0;
+    const headers = response.headers;
+    if (status < 400 && call.bytes !== undefined) {
+      const bytes = await readBytes(response, call.bytes);
+      if (bytes === undefined) throw this.#tooLarge(call, call.bytes);
+      return { status, headers, body: bytes as Body };
+    }
+    const text = await readText(response);
     if (status >= 400 && !call.accept?.includes(status)) throw this.#refusal(response, text, call);
     const body = text === "" || status >= 400 ? undefined : parseText(text);
-    return { status, headers: response.headers, body: body as Body };
+    return { status, headers, body: body as Body };
   }
 
   #request(call: Call, by: By): ClientRequest {
@@ -173,7 +182,7 @@ export class ApiClient {
       if (value !== undefined) query.set(key, String(value));
     }
     const search = query.size > 0 ? `?${query}` : "";
-    const json = call.body && !isStream(call.body) ? Buffer.from(JSON.stringify(call.body)) : undefined;
+    const content = contentOf(call);
     return httpRequest({
       ...by,
       ...(call.signal ? { signal: call.signal } : {}),
@@ -181,7 +190,7 @@ export class ApiClient {
       path: `${this.prefix}${call.path}${search}`,
       headers: {
         Host: "docker",
-        ...(json ? { "Content-Type": "application/json", "Content-Length": json.length } : {}),
+        ...(content ? { "Content-Type": "application/json", "Content-Length": content.length } : {}),
         ...(call.method === "POST" && !call.body ? { "Content-Length": 0 } : {}),
         ...call.headers,
       },
@@ -203,7 +212,7 @@ export class ApiClient {
         pipeline(body, request).catch((error: unknown) => {
           if (!answered) reject(error);
         });
-      } else request.end(body ? JSON.stringify(body) : undefined);
+      } else request.end(contentOf(call));
     });
   }
 
@@ -224,6 +233,15 @@ export class ApiClient {
     return connectionLost(error, this.where, call.doing);
   }
 
+  #tooLarge(call: Call, limit: number): EnvctlError {
+    return new EnvctlError({
+      code: "answer-too-large",
+      exitCode: ExitCode.failed,
+      what: `${call.doing}: there is more than the ${formatBytes(limit)} that are read`,
+      where: this.where,
+    });
+  }
+
   #tooSlow(call: Call, limit: number): EnvctlError {
     return new EnvctlError({
       code: "host-timeout",
@@ -239,6 +257,12 @@ class StaleConnection extends Error {
   constructor(cause: unknown) {
     super("a kept-alive connection was closed", { cause });
   }
+}
+
+/** The body of a request, where it is at hand as a whole. */
+function contentOf({ body }: Call): Uint8Array | undefined {
+  if (!body || isStream(body)) return undefined;
+  return body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body));
 }
 
 function isStream(body: object): body is Readable {

@@ -76,6 +76,30 @@ export class Containers {
     });
   }
 
+  /** `grace` in milliseconds. */
+  async restart(id: string, grace: number, signal?: AbortSignal): Promise<void> {
+    const seconds = Math.ceil(grace / 1000);
+    await this.#api.call({
+      method: "POST",
+      path: `/containers/${encodeURIComponent(id)}/restart`,
+      query: { t: seconds },
+      doing: `restarting container ${id}`,
+      timeout: (seconds + 60) * 1000,
+      signal,
+    });
+  }
+
+  /** Throws `container-not-running`. */
+  async signal(id: string, signalName: string, signal?: AbortSignal): Promise<void> {
+    await this.#api.call({
+      method: "POST",
+      path: `/containers/${encodeURIComponent(id)}/kill`,
+      query: { signal: signalName },
+      doing: `sending ${signalName} to container ${id}`,
+      signal,
+    });
+  }
+
   /** Kills it where it runs, and removes the volumes nobody named. */
   async remove(id: string, signal?: AbortSignal): Promise<void> {
     try {

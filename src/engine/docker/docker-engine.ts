@@ -3,6 +3,7 @@ import type { Digest } from "../../base/digest.ts";
 import { type Progress, silent } from "../../base/progress.ts";
 import type {
   ContainerEvent,
+  ContainerFile,
   ContainerSpec,
   Engine,
   EngineDescription,
@@ -20,8 +21,10 @@ import { ApiClient } from "./api.ts";
 import { Containers } from "./containers.ts";
 import { containerEvents, volumeEvents } from "./events.ts";
 import { runInContainer } from "./exec.ts";
+import { readContainerFile, writeContainerFiles } from "./files.ts";
 import { Images } from "./images.ts";
 import { containerLogs } from "./logs.ts";
+import { connectNetwork, disconnectNetwork } from "./network-attachment.ts";
 import { NetworksAndVolumes } from "./networks-and-volumes.ts";
 import { engineTime, readSystem, type System } from "./system.ts";
 import type { Transport } from "./transport/transport.ts";
@@ -95,6 +98,14 @@ export class DockerEngine implements Engine {
     return this.#containers.remove(id, signal);
   }
 
+  restartContainer(id: string, grace: number, signal?: AbortSignal): Promise<void> {
+    return this.#containers.restart(id, grace, signal);
+  }
+
+  signalContainer(id: string, signalName: string, signal?: AbortSignal): Promise<void> {
+    return this.#containers.signal(id, signalName, signal);
+  }
+
   waitForExit(id: string, signal?: AbortSignal): Promise<number> {
     return this.#containers.waitForExit(id, signal);
   }
@@ -109,6 +120,14 @@ export class DockerEngine implements Engine {
 
   exec(id: string, options: ExecOptions): Promise<number> {
     return runInContainer(this.#api, id, options);
+  }
+
+  writeFiles(container: string, files: readonly ContainerFile[], signal?: AbortSignal): Promise<void> {
+    return writeContainerFiles(this.#api, container, files, signal);
+  }
+
+  readFile(container: string, path: string, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+    return readContainerFile(this.#api, container, path, signal);
   }
 
   async dial(address: string, port: number, signal?: AbortSignal): Promise<Duplex | undefined> {
@@ -174,6 +193,14 @@ export class DockerEngine implements Engine {
 
   removeNetwork(name: string, signal?: AbortSignal): Promise<void> {
     return this.#named.removeNetwork(name, signal);
+  }
+
+  connectNetwork(network: string, container: string, signal?: AbortSignal): Promise<void> {
+    return connectNetwork(this.#api, network, container, signal);
+  }
+
+  disconnectNetwork(network: string, container: string, signal?: AbortSignal): Promise<void> {
+    return disconnectNetwork(this.#api, network, container, signal);
   }
 
   ensureVolume(name: string, labels: Labels, signal?: AbortSignal): Promise<Labels> {

@@ -1,0 +1,88 @@
+import { posix } from "node:path";
+import { packTar, type TarEntry, unpackTar } from "modern-tar";
+import { EnvctlError, ExitCode } from "../../base/errors.ts";
+import type { ContainerFile } from "../engine.ts";
+import type { ApiClient } from "./api.ts";
+import type { ContainerInspect } from "./api-types.ts";
+
+const { isAbsolute, normalize, relative } = posix;
+
+/** Bytes of a file that are read at most. */
+const largestFile = 16 * 1024 * 1024;
+
+/** A tar's header and end, and what long names add. */
+const tarOverhead = 16 * 1024;
+
+/** Writes files into a container that runs or does not: one archive for its own file system, and one for each mount. */
+export async function writeContainerFiles(
+  api: ApiClient,
+  container: string,
+  files: readonly ContainerFile[],
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const { path } of files) checkPath(path, api.where);
+  if (files.length === 0) return;
+  const doing = `writing ${files.length === 1 ? files[0]?.path : `${files.length} files`} into container ${container}`;
+  const path = `/containers/${encodeURIComponent(container)}`;
+  const { body } = await api.call<ContainerInspect>({ method: "GET", path: `${path}/json`, doing, signal });
+  const mounts = (body.Mounts ?? []).map(({ Destination }) => Destination);
+  for (const [folder, entries] of archives(files, mounts)) {
+    await api.call({
+      method: "PUT",
+      path: `${path}/archive`,
+      query: { path: folder },
+      headers: { "Content-Type": "application/x-tar" },
+      body: await packTar(entries),
+      doing,
+      signal,
+    });
+  }
+}
+
+/**
+ * By the mount they lie on: Podman has none of a container's mounts below `/` while it does not run. Folders are no
+ * entries: engines make those that are missing, and would give the modes of an entry to those that are there.
+ */
+function archives(files: readonly ContainerFile[], mounts: readonly string[]): Map<string, TarEntry[]> {
+  const deepestFirst = mounts.toSorted((left, right) => right.length - left.length);
+  const result = new Map<string, TarEntry[]>();
+  for (const { path, content, mode = 0o644 } of files) {
+    const folder = deepestFirst.find((mount) => path.startsWith(`${mount}/`)) ?? "/";
+    const body = typeof content === "string" ? Buffer.from(content) : content;
+    const header = { name: relative(folder, path), size: body.length, mode, uid: 0, gid: 0, type: "file" as const };
+    result.set(folder, [...(result.get(folder) ?? []), { header, body }]);
+  }
+  return result;
+}
+
+/** Undefined where there is no such container or file. */
+export async function readContainerFile(
+  api: ApiClient,
+  container: string,
+  path: string,
+  signal?: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  checkPath(path, api.where);
+  const answer = await api.call<Buffer>({
+    method: "GET",
+    path: `/containers/${encodeURIComponent(container)}/archive`,
+    query: { path },
+    doing: `reading ${path} in container ${container}`,
+    accept: [404],
+    bytes: largestFile + tarOverhead,
+    signal,
+  });
+  if (answer.status === 404) return undefined;
+  const [first] = await unpackTar(answer.body);
+  return first?.header.type === "file" ? first.data : undefined;
+}
+
+function checkPath(path: string, where: string): void {
+  if (isAbsolute(path) && normalize(path) === path && !path.endsWith("/") && !path.includes("\0")) return;
+  throw new EnvctlError({
+    code: "path-invalid",
+    exitCode: ExitCode.usage,
+    what: `${JSON.stringify(path)} is no absolute path of a file in a container`,
+    where,
+  });
+}
