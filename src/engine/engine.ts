@@ -265,7 +265,10 @@ export interface Engine {
   ensureNetwork(name: string, labels: Labels, signal?: AbortSignal): Promise<void>;
   networks(labels: Labels, signal?: AbortSignal): Promise<readonly ObservedNamed[]>;
   removeNetwork(name: string, signal?: AbortSignal): Promise<void>;
-  /** Attaches a container, running or not, to one more network. */
+  /**
+   * Attaches a container, running or not, to one more network. No connection to its published ports breaks as long as
+   * the network's name sorts after that of the one it was created in: engines move the ports to the first.
+   */
   connectNetwork(network: string, container: string, signal?: AbortSignal): Promise<void>;
   /** Where the container or the network is gone, they are apart. */
   disconnectNetwork(network: string, container: string, signal?: AbortSignal): Promise<void>;

@@ -7,7 +7,7 @@ export interface Load {
 }
 
 /** Clients that ask one request after the other, kept alive and new, quick and slow, and try nothing twice. */
-export function startLoad(address: string): Load {
+export function startLoad(address: string, port = 80): Load {
   const kept = new Agent({ keepAlive: true });
   const failures: string[] = [];
   let answered = 0;
@@ -15,7 +15,7 @@ export function startLoad(address: string): Load {
   const client = async (kind: string, agent: Agent | false, path: string, pause: number) => {
     while (!stopped) {
       try {
-        const { status, text } = await ask(address, { agent, path, method: path === "/" ? "POST" : "GET" });
+        const { status, text } = await ask(address, { port, agent, path, method: path === "/" ? "POST" : "GET" });
         if (status === 200) answered += 1;
         else failures.push(`${kind}: ${status} ${text}`);
       } catch (error) {

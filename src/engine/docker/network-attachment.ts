@@ -1,7 +1,11 @@
 import type { ApiClient } from "./api.ts";
 import type { ContainerInspect } from "./api-types.ts";
 
-/** Attaches a container, running or not, to one more network. */
+/**
+ * Attaches a container, running or not, to one more network. Its published ports and its default route belong to one of
+ * its networks: before API 1.48 to the first by name, from then on to the one with the highest priority. Where they move,
+ * connections break: attach to networks only that sort after the container's own.
+ */
 export async function connectNetwork(
   api: ApiClient,
   network: string,
@@ -12,7 +16,7 @@ export async function connectNetwork(
     await api.call({
       method: "POST",
       path: `/networks/${encodeURIComponent(network)}/connect`,
-      body: { Container: container },
+      body: { Container: container, EndpointConfig: { GwPriority: -1 } },
       doing: `attaching container ${container} to network ${network}`,
       signal,
     });
