@@ -234,7 +234,7 @@ export interface Engine {
    */
   dial(address: string, port: number, signal?: AbortSignal): Promise<Duplex | undefined>;
   /** Address at which this machine reaches ports the host publishes: `127.0.0.1`, or the host's own name. */
-  readonly publishedAddress: string;
+  publishedAddress(): Promise<string>;
 
   /** By `repository@digest`, tag or id. */
   image(reference: string, signal?: AbortSignal): Promise<ObservedImage | undefined>;

@@ -48,7 +48,7 @@ async function dialContainer(
   if (direct) return direct;
   const published = container.ports.find((binding) => binding.containerPort === port && binding.protocol === "tcp");
   if (!published) return undefined;
-  return connect({ host: engine.publishedAddress, port: published.hostPort });
+  return connect({ host: await engine.publishedAddress(), port: published.hostPort });
 }
 
 /** A dialled stream counts as open once it connects; one made by a child process once it stays open for a moment. */

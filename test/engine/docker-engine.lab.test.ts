@@ -86,7 +86,7 @@ describeLab("an engine over its Unix socket", () => {
     expect(description).toMatchObject({ product: "docker", imageStore: "classic" });
     expect(description.platform).toMatch(/^linux\/(?:amd64|arm64)$/);
     expect(description.apiVersion).toMatch(/^1\.\d+$/);
-    expect(engine.publishedAddress).toBe("127.0.0.1");
+    expect(await engine.publishedAddress()).toBe("127.0.0.1");
   });
 
   test("creates containers that, read back, are what was asked for", async () => {

@@ -134,7 +134,7 @@ describeLab("an engine", () => {
   describe("over SSH", () => {
     test("does what one on a Unix socket does, on one connection to the host", async () => {
       const engine = await open("ssh://test1");
-      expect(engine.publishedAddress).toBe(lab.host("test1").ip);
+      expect(await engine.publishedAddress()).toBe(lab.host("test1").ip);
       expect((await engine.describe()).product).toBe("docker");
       const id = await container(engine, ["sh", "-c", "echo ready > /tmp/x; httpd -f -p 80 -h /tmp"]);
       const stop = new AbortController();
@@ -355,7 +355,7 @@ describeLab("an engine", () => {
     test("is spoken to with TLS and certificates for both sides", async () => {
       const { tls, ip } = await lab.addHost("safe", { tls: true });
       const engine = await open(tls?.address ?? "", { DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: tls?.folder ?? "" });
-      expect(engine.publishedAddress).toBe(ip);
+      expect(await engine.publishedAddress()).toBe(ip);
       expect((await engine.describe()).warnings).toBeUndefined();
       const id = await container(engine, ["sleep", "1000"]);
       expect(await execText(engine, id, ["sh", "-c", "cat; exit 4"], "input")).toEqual([4, "input"]);

@@ -54,7 +54,9 @@ async function serverConfiguration(host: HostState, folder: string): Promise<str
     `HostKey ${folder}/host_key`,
     `AuthorizedKeysFile ${folder}/authorized_keys`,
     `PidFile ${folder}/sshd.pid`,
-    `SetEnv DOCKER_HOST=unix://${host.socket}`,
+    // A second-level shell: else bash takes a login without terminal for the first one and runs this machine's ~/.bashrc,
+    // which has nothing to do with the host.
+    `SetEnv DOCKER_HOST=unix://${host.socket} SHLVL=1`,
     "PermitRootLogin yes",
     "PasswordAuthentication no",
     "KbdInteractiveAuthentication no",

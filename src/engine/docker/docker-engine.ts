@@ -62,8 +62,8 @@ export class DockerEngine implements Engine {
     return new DockerEngine(name, transport, api);
   }
 
-  get publishedAddress(): string {
-    return this.#transport.publishedAddress;
+  publishedAddress(): Promise<string> {
+    return this.#transport.publishedAddress();
   }
 
   async describe(signal?: AbortSignal): Promise<EngineDescription> {

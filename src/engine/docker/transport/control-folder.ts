@@ -18,8 +18,11 @@ for socket in "$1"/*; do
 done
 rm -rf -- "$1"`;
 
-/** A private folder for the sockets of shared ssh connections, which cleans up after a crash. */
+/** A private folder for the sockets of shared ssh connections, which cleans up after a crash. One for all hosts. */
 export class ControlFolder {
+  static #shared: Promise<ControlFolder | undefined> | undefined;
+  #users = 0;
+  #removed = false;
   readonly #path: string;
   readonly #guard: ChildProcess;
   #next = 0;
@@ -38,8 +41,18 @@ export class ControlFolder {
     if (pipe && "unref" in pipe && typeof pipe.unref === "function") pipe.unref();
   }
 
-  /** Undefined where connections cannot be shared: no Unix sockets, or no path short enough. */
-  static async make(): Promise<ControlFolder | undefined> {
+  /** To be left again. Undefined where connections cannot be shared: no Unix sockets, or no path short enough. */
+  static async share(): Promise<ControlFolder | undefined> {
+    ControlFolder.#shared ??= ControlFolder.#make();
+    const folder = await ControlFolder.#shared;
+    if (!folder) return undefined;
+    // Its last user may have left it while we waited.
+    if (folder.#removed) return ControlFolder.share();
+    folder.#users += 1;
+    return folder;
+  }
+
+  static async #make(): Promise<ControlFolder | undefined> {
     if (process.platform === "win32") return undefined;
     for (const parent of [process.env.XDG_RUNTIME_DIR, tmpdir(), "/tmp"]) {
       // ssh expands `%`, `~` and `$` in this path.
@@ -59,7 +72,12 @@ export class ControlFolder {
     return join(this.#path, String(this.#next));
   }
 
-  async remove(): Promise<void> {
+  /** The last one to leave removes it. */
+  async leave(): Promise<void> {
+    this.#users -= 1;
+    if (this.#users > 0) return;
+    this.#removed = true;
+    ControlFolder.#shared = undefined;
     this.#guard.kill("SIGKILL");
     this.#guard.stdin?.destroy();
     await rm(this.#path, { recursive: true, force: true });

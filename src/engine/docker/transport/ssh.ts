@@ -34,7 +34,7 @@ export class SshTransport implements Transport {
   readonly patience = 100;
   readonly sameMachine = false;
   readonly plaintext = false;
-  #realHost: string;
+  #realHost: Promise<string> | undefined;
   readonly #target: SshTarget;
   readonly #where: string;
   readonly #folder: ControlFolder | undefined;
@@ -48,19 +48,24 @@ export class SshTransport implements Transport {
     this.#target = target;
     this.#where = where;
     this.#folder = folder;
-    this.#realHost = target.host;
   }
 
   /** With `shared` false, or where ssh cannot share connections, each pipe is a connection of its own. */
   static async open(target: SshTarget, where: string, shared = true): Promise<SshTransport> {
-    const transport = new SshTransport(target, where, shared ? await ControlFolder.make() : undefined);
-    // The connection is under way while ssh is asked what the host's name stands for.
-    transport.#first = transport.#begin();
-    transport.#realHost = (await realHostName(target)) ?? target.host;
+    const folder = shared ? await ControlFolder.share() : undefined;
+    const transport = new SshTransport(target, where, folder);
+    try {
+      transport.#first = transport.#begin();
+    } catch (error) {
+      await folder?.leave();
+      throw error;
+    }
     return transport;
   }
 
-  get publishedAddress(): string {
+  /** Asked of ssh only where somebody wants to know: that is a process of its own. */
+  publishedAddress(): Promise<string> {
+    this.#realHost ??= realHostName(this.#target).then((name) => name ?? this.#target.host);
     return this.#realHost;
   }
 
@@ -127,7 +132,7 @@ export class SshTransport implements Transport {
     }, patience);
     await Promise.all(running.map((connection) => connection.ended));
     clearTimeout(late);
-    await this.#folder?.remove();
+    await this.#folder?.leave();
   }
 
   /** A connection to the host that needs no other one; the shared one, where connections can be shared. */

@@ -19,7 +19,7 @@ export class TcpTransport implements Transport {
   readonly patience = 0;
   readonly sameMachine = false;
   readonly plaintext: boolean;
-  readonly publishedAddress: string;
+  readonly #host: string;
   readonly #port: number;
   readonly #tls: TlsFiles | undefined;
   readonly #where: string;
@@ -27,7 +27,7 @@ export class TcpTransport implements Transport {
   #pem: Promise<Pem> | undefined;
 
   constructor(host: string, port: number, tls: TlsFiles | undefined, where: string) {
-    this.publishedAddress = host;
+    this.#host = host;
     this.plaintext = tls === undefined;
     this.#port = port;
     this.#tls = tls;
@@ -35,7 +35,7 @@ export class TcpTransport implements Transport {
   }
 
   async connect(signal?: AbortSignal): Promise<Duplex> {
-    const options = { host: this.publishedAddress, port: this.#port };
+    const options = { host: this.#host, port: this.#port };
     const socket = this.#track(await openSocket(options, this.#where, signal));
     if (!this.#tls) return socket;
     this.#pem ??= readPem(this.#tls, this.#where);
@@ -45,6 +45,10 @@ export class TcpTransport implements Transport {
       socket.destroy();
       throw error;
     }
+  }
+
+  async publishedAddress(): Promise<string> {
+    return this.#host;
   }
 
   async dial(): Promise<undefined> {
@@ -60,7 +64,7 @@ export class TcpTransport implements Transport {
   }
 
   #secure(socket: Duplex, pem: Pem, signal: AbortSignal | undefined): Promise<TLSSocket> {
-    const host = this.publishedAddress;
+    const host = this.#host;
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       // RFC 6066 §3: addresses are not permitted as a server name.

@@ -11,7 +11,7 @@ export interface Transport {
   /** True where requests, secrets included, travel readable by anyone on the way. */
   readonly plaintext: boolean;
   /** Address at which this machine reaches ports the host publishes. */
-  readonly publishedAddress: string;
+  publishedAddress(): Promise<string>;
   /** A new connection to the engine's API. Throws an `EnvctlError` with exit code 5 where there is no way. */
   connect(signal?: AbortSignal): Promise<Duplex>;
   /** A TCP connection as the host itself would make it; undefined where this transport has no such way. */

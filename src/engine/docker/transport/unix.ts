@@ -9,7 +9,6 @@ export class UnixTransport implements Transport {
   readonly patience = 0;
   readonly sameMachine = true;
   readonly plaintext = false;
-  readonly publishedAddress = "127.0.0.1";
   readonly #path: string;
   readonly #where: string;
   readonly #open = new Set<Duplex>();
@@ -17,6 +16,10 @@ export class UnixTransport implements Transport {
   constructor(path: string, where: string) {
     this.#path = path;
     this.#where = where;
+  }
+
+  async publishedAddress(): Promise<string> {
+    return "127.0.0.1";
   }
 
   async connect(signal?: AbortSignal): Promise<Duplex> {
