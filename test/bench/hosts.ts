@@ -2,12 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { silent } from "../../src/base/progress.ts";
+import type { ContainerSpec, Engine } from "../../src/engine/engine.ts";
+import { openEngine } from "../../src/engine/open.ts";
 import type { Lab } from "../lab/lab.ts";
 import { heading, median, report, run, timeTogether } from "./measure.ts";
 
 const cli = fileURLToPath(new URL("../../dist/envctl.js", import.meta.url));
 
-/** `up` where nothing changed, and `promote` to more and more hosts that have the image already. */
+/** `up` where nothing changed, and `promote` to more and more hosts that have the image already, beside bare engines. */
 export async function benchHosts(lab: Lab): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "envctl-bench-"));
   const env = { ...process.env, ...lab.env, ENVCTL_REGISTRY_DIR: join(folder, "registry") };
@@ -52,10 +55,37 @@ export async function benchHosts(lab: Lab): Promise<void> {
         { name: "1 host", value: one },
         count === 8 ? 3 : undefined,
       );
+    await benchEngines(lab, names);
   } finally {
     for (const stage of ["on8", "on4", "on2", "on1", "dev"]) await envctl("down", stage, "--volumes", "--yes");
     await envctl("prune", "--yes");
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The floor: what the engines themselves take on this machine, asked over their Unix sockets for nothing but containers. */
+async function benchEngines(lab: Lab, names: readonly string[]): Promise<void> {
+  const spec: ContainerSpec = {
+    ...{ name: "bench-floor", image: "busybox", command: ["sleep", "60"], labels: {}, network: "bridge", env: {} },
+    ...{ ports: [], mounts: [], aliases: [], restart: "no", stopSignal: "SIGKILL", stopGrace: 1000 },
+    ...{ entrypoint: undefined, user: undefined, memory: undefined, cpus: undefined, healthcheck: undefined },
+  };
+  const engines = await Promise.all(
+    names.map((name) => openEngine({ kind: "unix", name, path: lab.host(name).socket })),
+  );
+  const replace = async (engine: Engine) => {
+    const id = await engine.createContainer(spec);
+    await engine.startContainer(id);
+    await engine.stopContainer(id, 1000);
+    await engine.removeContainer(id);
+  };
+  const together = (count: number) => () => Promise.all(engines.slice(0, count).map(replace));
+  try {
+    await Promise.all(engines.map((engine) => engine.pullImage("busybox:latest", undefined, silent)));
+    const [one = 0, eight = 0] = await timeTogether(5, [together(1), together(8)]);
+    report("8 engines alone: create, start, stop, remove", eight, { name: "1 engine", value: one });
+  } finally {
+    for (const engine of engines) await engine.close();
   }
 }
 

@@ -6,13 +6,18 @@ import { benchHosts } from "./hosts.ts";
 import { benchPromotion } from "./promotion.ts";
 import { benchStartup } from "./startup.ts";
 
-/** Figures beside their floor and a peer, measured in the same run: ratios carry over to other machines, times do not. */
+/**
+ * Figures beside their floor and a peer, measured in the same run: ratios carry over to other machines, times do not.
+ * Arguments (`startup`, `promotion`, `hosts`) choose; without any, all is measured.
+ */
+const chosen = process.argv.slice(2);
+const isChosen = (name: string) => chosen.length === 0 || chosen.includes(name);
 await execa(process.execPath, ["build.mjs"], { cwd: fileURLToPath(new URL("../../", import.meta.url)) });
-await benchStartup();
+if (isChosen("startup")) await benchStartup();
 const { lab, giveBack } = await borrowLab(tellOnStderr);
 try {
-  await benchPromotion(lab);
-  await benchHosts(lab);
+  if (isChosen("promotion")) await benchPromotion(lab);
+  if (isChosen("hosts")) await benchHosts(lab);
 } finally {
   await giveBack();
 }

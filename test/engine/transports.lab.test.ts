@@ -196,6 +196,25 @@ describeLab("an engine", () => {
       stop.abort();
     });
 
+    test("shares one folder and one guard with other hosts, until the last one is closed", async () => {
+      const [first, second] = await Promise.all([open("ssh://test1"), open("ssh://prod1")]);
+      const folder = controlFolder(process.pid);
+      const guards = () => sshProcesses(folder).filter((line) => line.includes("envctl-ssh-guard"));
+      expect(guards()).toHaveLength(1);
+      for (const socket of ["1", "2"]) expect(existsSync(join(folder, socket))).toBe(true);
+      await first.close();
+      const listening = new AbortController();
+      const events = await second.events(labels, listening.signal); // Needs a further channel of its connection.
+      listening.abort();
+      for await (const _event of events);
+      expect(guards()).toHaveLength(1);
+      await second.close();
+      expect(existsSync(folder)).toBe(false);
+      expect(sshProcesses(folder)).toEqual([]);
+      await open("ssh://test1");
+      expect(controlFolder(process.pid)).not.toBe(folder);
+    });
+
     test("leaves neither process nor file when its parent is killed", async () => {
       const child = runElsewhere("ssh://test1");
       await new Promise<void>((ready) => child.stdout?.once("data", () => ready()));
