@@ -1,0 +1,94 @@
+import { type Agent, type ClientRequest, type IncomingMessage, request as overHttp } from "node:http";
+import { request as overHttps } from "node:https";
+import type { LoadTarget } from "./model.ts";
+
+export interface Call {
+  readonly target: LoadTarget;
+  /** One of the target's. */
+  readonly url: string;
+  /** Below the URL: `/slow?ms=3000`. */
+  readonly path: string;
+  readonly method?: "GET" | "POST";
+  readonly headers?: Readonly<Record<string, string | number>>;
+  /** Without one the connection serves this request alone. */
+  readonly agent?: Agent;
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly body?: AsyncIterable<Buffer>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+/** Why there is no whole answer. */
+export class ExchangeError extends Error {
+  readonly code: string;
+  /** True where a connection that had served before was closed, and no byte of an answer came. */
+  readonly reusedAndClosed: boolean;
+
+  constructor(code: string, reusedAndClosed = false) {
+    super(code);
+    this.code = code;
+    this.reusedAndClosed = reusedAndClosed;
+  }
+}
+
+/** Starts a request without sending it. */
+export function begin(call: Call): ClientRequest {
+  const { target } = call;
+  const base = new URL(call.url);
+  const secure = base.protocol === "https:";
+  return (secure ? overHttps : overHttp)({
+    hostname: base.hostname.replace(/^\[|\]$/g, ""),
+    port: base.port || (secure ? 443 : 80),
+    path: `${base.pathname.replace(/\/$/, "")}${call.path}`,
+    method: call.method ?? "GET",
+    headers: { ...(target.host === undefined ? {} : { Host: target.host }), ...call.headers },
+    agent: call.agent ?? false,
+    ...(secure ? { ca: target.ca, servername: target.host?.replace(/:\d+$/, "") } : {}),
+  });
+}
+
+/** Sends a request and reads its whole answer. Rejects with an `ExchangeError`. */
+export async function exchange(call: Call): Promise<Answer> {
+  const request = begin(call);
+  let code: string | undefined;
+  const timer = setTimeout(() => {
+    code = "TIMEOUT";
+    request.destroy();
+  }, call.timeout);
+  try {
+    return await new Promise((resolve, reject) => {
+      let response: IncomingMessage | undefined;
+      request.on("response", (incoming) => {
+        response = incoming;
+        const chunks: Buffer[] = [];
+        incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+        incoming.on("error", () => {});
+        incoming.on("close", () => {
+          const isWhole = incoming.complete && code === undefined;
+          if (isWhole) resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks) });
+          else reject(new ExchangeError(code ?? "TRUNCATED"));
+        });
+      });
+      request.on("error", (error: NodeJS.ErrnoException) => {
+        if (response) return; // Its own end tells more.
+        const found = code ?? error.code ?? error.message;
+        reject(new ExchangeError(found, request.reusedSocket && (found === "ECONNRESET" || found === "EPIPE")));
+      });
+      send(request, call.body).catch(() => request.destroy());
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function send(request: ClientRequest, body: AsyncIterable<Buffer> | undefined): Promise<void> {
+  for await (const chunk of body ?? []) {
+    if (request.destroyed) return;
+    request.write(chunk);
+  }
+  request.end();
+}
