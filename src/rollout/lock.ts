@@ -51,7 +51,8 @@ export class StageLock {
 
   /** Everybody who holds the stage now; more than one only for an instant, while two are racing. */
   async holders(signal?: AbortSignal): Promise<LockHolder[]> {
-    return newestOfEach(await this.#volumes(signal));
+    const holders = newestOfEach(await this.#volumes(signal));
+    return await this.#allLiving(holders, new Map(), signal);
   }
 
   /** Takes the lock. Throws `locked` (exit 4) with who, since when and why; with `waiting` only after that long. */
@@ -129,12 +130,16 @@ export class StageLock {
   }
 
   async #living(holders: readonly LockHolder[], watch: Watch, signal: AbortSignal): Promise<LockHolder | undefined> {
-    if (holders.length === 0) return undefined;
+    return (await this.#allLiving(holders, watch, signal))[0];
+  }
+
+  async #allLiving(holders: readonly LockHolder[], watch: Watch, signal?: AbortSignal): Promise<LockHolder[]> {
+    if (holders.length === 0) return [];
     const running = new Map(holders.map((holder) => [holder, holder.held ? undefined : isRunning(holder.process)]));
     const unseen = holders.some((holder) => running.get(holder) === undefined);
     const engineTime = unseen ? await this.#engine.now(signal) : undefined;
     const now = performance.now();
-    return holders.find((holder) => {
+    return holders.filter((holder) => {
       const key = `${holder.name} ${holder.nonce}`;
       const seen = watch.get(key) ?? now;
       watch.set(key, seen);

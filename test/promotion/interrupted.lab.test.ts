@@ -8,7 +8,7 @@ import { cli, docker, Project, runningContainers } from "./project.ts";
 const stages = `stages: { dev: {}, test: { hosts: [ssh://test1, ssh://prod1], ports: ["18495:8080"], rollout: { timeout: 1m } } }`;
 const healthy = `app: { port: 8080, health: { path: /index.html }, stop: { grace: 2s } }\n${stages}`;
 /** The page is missing: `wait` goes on for as long as nobody interrupts it. */
-const waits = `app: { port: 8080, health: { path: /missing.html, interval: 200ms, retries: 300 }, stop: { grace: 2s } }\n${stages}`;
+const waits = `app: { port: 8080, env: { NEW: "1" }, health: { path: /missing.html, interval: 200ms, retries: 300 }, stop: { grace: 2s } }\n${stages}`;
 
 describeLab("Ctrl-C", () => {
   let lab: Lab;
@@ -97,6 +97,7 @@ describeLab("Ctrl-C", () => {
     // What ends the shared connections is a process of its own.
     for (let look = 0; look < 50 && (await sshProcesses()) !== ""; look += 1) await wait(100);
     expect(await sshProcesses()).toBe("");
+    expect((await project.ok("lock", "test", "--show")).stdout).toMatch(/is not locked/);
     project.environment(healthy);
     await project.ok("up", "test");
     expect(await locks()).toBe("");
@@ -118,7 +119,7 @@ describeLab("Ctrl-C", () => {
   it("at the first steps: nothing is switched, and it says so", async () => {
     const before = await running();
     project.environment(waits);
-    const result = await interrupt(["up", "test"], /· switch › ssh:\/\/test1 › create/);
+    const result = await interrupt(["up", "test"], /· switch › ssh:\/\/test1 › /);
     expect([result.exitCode, result.stderr]).toEqual([
       130,
       expect.stringMatching(/state: .*(?:nothing was stopped|went back to what ran before)/),

@@ -49,7 +49,9 @@ describeLab("a stage's lock", () => {
       forever,
       waiting === undefined ? undefined : { limit: waiting, tell: (holder) => told.push(holder) },
     );
-  const numbers = async () => (await lockOf().holders()).map(({ name }) => name);
+  /** What is really there, whoever it belongs to. */
+  const numbers = async () =>
+    (await engine.volumes({ "envctl.environment": "locktest", "envctl.stage": stage })).map(({ name }) => name);
 
   /** A process that holds the lock: of this machine, or of one that cannot be seen from here. */
   async function owner(where: "here" | "elsewhere", lifetime: number, skew = 0) {
