@@ -6,7 +6,7 @@ import type { Progress } from "../base/progress.ts";
 export const Label = {
   environment: "envctl.environment",
   stage: "envctl.stage",
-  /** `app`, `service`, `task`, `network`, `volume`, `lock`. */
+  /** `app`, `service`, `task`, `network`, `volume`, `lock`, `proxy`. */
   role: "envctl.role",
   /** `app` or the service's name. */
   workload: "envctl.workload",
@@ -15,6 +15,8 @@ export const Label = {
   digest: "envctl.digest",
   generation: "envctl.generation",
   configHash: "envctl.config-hash",
+  /** Program of a proxy: `caddy`, `haproxy`. */
+  proxyDriver: "envctl.proxy-driver",
 } as const;
 
 export type Labels = Readonly<Record<string, string>>;
@@ -95,13 +97,18 @@ export interface ContainerSpec {
   readonly cpus: number | undefined;
   readonly healthcheck: HealthcheckSpec | undefined;
   readonly restart: "unless-stopped" | "no";
+  /** Kernel parameters of the container's network. */
+  readonly sysctls?: Readonly<Record<string, string>>;
+  /** Bytes of output that the engine keeps; the engine's own default unless given. */
+  readonly logLimit?: number;
 }
 
 export type ContainerState = "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
 export type ContainerHealth = "none" | "starting" | "healthy" | "unhealthy";
 
 /** A container as the engine reports it. The first part is in `ContainerSpec`'s terms, so that the two compare. */
-export interface ObservedContainer extends Omit<ContainerSpec, "network" | "aliases" | "image"> {
+export interface ObservedContainer
+  extends Omit<ContainerSpec, "network" | "aliases" | "image" | "sysctls" | "logLimit"> {
   readonly id: string;
   /** What the engine runs: config digest (classic store) or manifest digest (containerd store). */
   readonly imageId: Digest;

@@ -5,6 +5,8 @@ interface Claim {
   readonly who: string;
   readonly path: Path;
   readonly port: PortBinding;
+  /** Claims of one and the same proxy, which stages share, do not clash. */
+  readonly shared: string | undefined;
 }
 
 /** Two containers on one host cannot publish the same port, be they of one stage or of two. */
@@ -14,19 +16,25 @@ export function checkPorts(environment: Environment, problems: Problems): void {
     for (const [index, host] of stage.hosts.entries()) {
       const mine = claims.get(host.name) ?? [];
       claims.set(host.name, mine);
-      stage.app.ports.forEach((port, at) => {
-        claim(
-          mine,
-          { who: `stage ${stage.name}`, path: ["stages", stage.name, "ports", at], port },
-          host.name,
-          problems,
-        );
-      });
+      for (const [at, port] of stage.ports.entries()) {
+        const path = ["stages", stage.name, "ports", at];
+        claim(mine, { who: `stage ${stage.name}`, path, port, shared: undefined }, host.name, problems);
+      }
+      if (stage.proxy && stage.proxy.domains.length > 0) {
+        const { driver, httpPort, httpsPort } = stage.proxy;
+        for (const hostPort of new Set([httpPort, httpsPort])) {
+          const port: PortBinding = { address: undefined, hostPort, containerPort: hostPort, protocol: "tcp" };
+          const who = `the ${driver} of stage ${stage.name}`;
+          const shared = `${driver} ${httpPort} ${httpsPort}`;
+          claim(mine, { who, path: ["stages", stage.name, "domain"], port, shared }, host.name, problems);
+        }
+      }
       // Services live on the first host alone.
       for (const service of index === 0 ? stage.services : []) {
         service.ports.forEach((port, at) => {
           const who = `service ${service.name} in ${stage.name}`;
-          claim(mine, { who, path: ["services", service.name, "ports", at], port }, host.name, problems);
+          const path = ["services", service.name, "ports", at];
+          claim(mine, { who, path, port, shared: undefined }, host.name, problems);
         });
       }
     }
@@ -34,7 +42,9 @@ export function checkPorts(environment: Environment, problems: Problems): void {
 }
 
 function claim(claims: Claim[], next: Claim, host: string, problems: Problems): void {
-  const rival = claims.find((other) => clash(other.port, next.port));
+  const rival = claims.find(
+    (other) => clash(other.port, next.port) && (next.shared === undefined || other.shared !== next.shared),
+  );
   if (rival) {
     const { hostPort, protocol } = next.port;
     problems.error(

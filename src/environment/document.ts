@@ -11,6 +11,7 @@ export interface EnvironmentDocument {
     readonly platforms?: readonly string[];
   };
   readonly app?: WorkloadDocument;
+  readonly proxy?: ProxyDocument;
   readonly services?: Readonly<Record<string, ServiceDocument>>;
   readonly tasks?: Readonly<Record<string, TaskDocument>>;
   readonly dev?: object;
@@ -57,8 +58,28 @@ export interface ServiceDocument extends WorkloadDocument {
 
 interface TaskDocument {
   readonly command: CommandDocument;
-  readonly when?: string;
+  readonly when?: "manual" | "before-build" | "after-build" | "before-switch" | "after-switch";
   readonly timeout?: string;
+}
+
+export interface ProxyDocument {
+  readonly driver?: "caddy" | "haproxy";
+  readonly image?: string;
+  readonly path?: string;
+  readonly strip_path?: boolean;
+  readonly tls?:
+    | "auto"
+    | "internal"
+    | "off"
+    | { readonly email?: string; readonly directory?: string; readonly certificate?: string; readonly key?: string };
+  readonly http_port?: number;
+  readonly https_port?: number;
+  readonly max_body?: string | number;
+  readonly response_timeout?: string;
+  readonly drain?: string;
+  readonly access_log?: boolean;
+  readonly error_page?: string;
+  readonly maintenance_page?: string;
 }
 
 export type HostDocument =
@@ -79,11 +100,24 @@ export interface StageDocument {
   readonly volumes?: readonly string[];
   readonly replicas?: number;
   readonly resources?: ResourcesDocument;
+  readonly domain?: string | readonly string[];
+  readonly proxy?: ProxyDocument | false;
   readonly rollout?: {
+    readonly strategy?: "rolling" | "blue-green" | "recreate" | "canary";
     readonly batch?: number;
+    readonly max_unavailable?: number;
+    readonly canary?: CanaryDocument;
     readonly pause?: string;
     readonly on_failure?: "rollback" | "stop";
     readonly keep?: number;
     readonly timeout?: string;
   };
+}
+
+interface CanaryDocument {
+  readonly weight?: number | readonly number[];
+  readonly hosts?: number;
+  readonly bake?: string;
+  readonly max_error_rate?: number;
+  readonly min_requests?: number;
 }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parse as parseDotenv } from "dotenv";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { checkDomains } from "./check-domains.ts";
 import { checkPorts } from "./check-ports.ts";
 import { findEnvironmentFile, readEnvironmentFile } from "./find-file.ts";
 import type { Environment, Problem } from "./model.ts";
@@ -77,6 +78,7 @@ function readSource(problems: Problems, directory: string, options: LoadOptions)
   const sound = withoutWrong(document, wrong);
   const environment = resolveEnvironment({ problems, texts: parsed.texts, directory }, problems.source.file, sound);
   checkPorts(environment, problems);
+  checkDomains(environment, problems);
   reportReserved(sound, problems);
   return environment;
 }

@@ -40,10 +40,46 @@ export interface Stage {
   readonly hosts: readonly HostAddress[];
   /** Where this stage's hosts pull from; the image's own repository unless the stage names another. */
   readonly repository: { readonly registry: string | undefined; readonly path: string };
+  /** All ports of the app that its hosts publish, in the order of the file: by the app's containers, or by a proxy. */
+  readonly ports: readonly PortBinding[];
   readonly app: Workload;
   readonly services: readonly Service[];
+  /** The reverse proxy in front of the app; undefined where clients reach the app itself, or nobody does. */
+  readonly proxy: StageProxy | undefined;
   readonly rollout: Rollout;
 }
+
+/** How a reverse proxy on each host of a stage serves its app. */
+export interface StageProxy {
+  readonly driver: "caddy" | "haproxy";
+  /** As written in the file; undefined for the driver's own image. */
+  readonly imageText: string | undefined;
+  /** Names served at `httpPort` and `httpsPort` of a proxy that all stages on the host share; empty for none. */
+  readonly domains: readonly string[];
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  /** Ports that a proxy of the stage's own publishes, in place of the app's containers. */
+  readonly ports: readonly PortBinding[];
+  /** Port on which the app speaks HTTP. */
+  readonly appPort: number;
+  readonly path: string;
+  readonly stripPath: boolean;
+  readonly tls: ProxyTls;
+  readonly maxBody: number | undefined;
+  readonly responseTimeout: Duration;
+  readonly drain: Duration;
+  readonly accessLog: boolean;
+  /** HTML. */
+  readonly errorPage: string | undefined;
+  readonly maintenancePage: string | undefined;
+}
+
+export type ProxyTls =
+  | { readonly kind: "off" }
+  | { readonly kind: "internal" }
+  | { readonly kind: "auto"; readonly email: string | undefined; readonly directory: string | undefined }
+  /** Absolute paths of PEM files on this machine. */
+  | { readonly kind: "own"; readonly certificate: string; readonly key: string };
 
 /** How one container is to run, whichever image it runs. */
 export interface Workload {
@@ -106,19 +142,36 @@ interface HealthTiming {
 export interface Task {
   readonly name: string;
   readonly command: readonly string[];
-  readonly when: "manual" | "before-switch";
+  readonly when: "manual" | "before-build" | "after-build" | "before-switch" | "after-switch";
   readonly timeout: Duration;
 }
 
 export interface Rollout {
+  readonly strategy: "rolling" | "blue-green" | "recreate" | "canary";
   /** How many hosts are worked at once. */
   readonly batch: number;
+  /** How many hosts may be without the app at once. */
+  readonly maxUnavailable: number;
   readonly pause: Duration;
   readonly onFailure: "rollback" | "stop";
   /** How many earlier releases stay on each host for `rollback`. */
   readonly keep: number;
   /** How long a new container may take to become healthy. */
   readonly timeout: Duration;
+  readonly canary: Canary;
+}
+
+/** What `strategy: canary` tries before it goes on. */
+export interface Canary {
+  /** Percent of the requests, step by step; empty where whole hosts are tried. */
+  readonly weights: readonly number[];
+  /** Hosts that are switched first, where no weights are. */
+  readonly hosts: number;
+  /** How long each step is watched. */
+  readonly bake: Duration;
+  /** Percent of answers that may be errors. */
+  readonly maxErrorRate: number;
+  readonly minRequests: number;
 }
 
 /** A place in a source file, one-based as editors count. */

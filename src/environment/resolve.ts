@@ -1,9 +1,11 @@
 import { resolve as resolvePath } from "node:path";
 import { parseImageReference, parseOwnRepository } from "../base/reference.ts";
 import type { EnvironmentDocument, ServiceDocument, StageDocument } from "./document.ts";
-import type { Environment, ImageDefinition, Rollout, Service, Stage, Task } from "./model.ts";
+import type { Environment, ImageDefinition, Service, Stage, Task } from "./model.ts";
 import type { Path } from "./problems.ts";
 import { readHosts } from "./read-hosts.ts";
+import { readProxy } from "./read-proxy.ts";
+import { readRollout } from "./read-rollout.ts";
 import {
   type Reading,
   readCommand,
@@ -35,7 +37,7 @@ export function resolveEnvironment(reading: Reading, file: string, document: Env
       return {
         name,
         command: readCommand(reading, [...path, "command"], task.command) ?? [],
-        when: task.when === "before-switch" ? "before-switch" : "manual",
+        when: task.when ?? "manual",
         timeout: readDuration(reading, [...path, "timeout"], task.timeout, 600_000),
       };
     }),
@@ -79,7 +81,10 @@ function readStage(
   const stage: StageDocument = document.stages[name] ?? {};
   const hosts = readHosts(reading, [...path, "hosts"], stage.hosts);
   const replicas = stage.replicas ?? 1;
-  const ports = readPorts(reading, [...path, "ports"], stage.ports);
+  const published = readPorts(reading, [...path, "ports"], stage.ports);
+  const proxy = readProxy(reading, document, name, published, hosts);
+  // What the proxy publishes, no container of the app does.
+  const ports = published.filter((port) => !proxy?.ports.includes(port));
   if (replicas > 1 && ports.length > 0) {
     reading.problems.error(
       [...path, "replicas"],
@@ -95,6 +100,7 @@ function readStage(
       stage.repository === undefined
         ? { registry: image.registry, path: image.path }
         : readRepository(reading, [...path, "repository"], stage.repository),
+    ports: published,
     app: readWorkload(reading, ["app"], document.app ?? {}, {
       name: "app",
       ports,
@@ -111,7 +117,8 @@ function readStage(
     services: Object.entries(document.services ?? {})
       .filter(([, service]) => service.stages === undefined || service.stages.includes(name))
       .map(([serviceName, service]) => readService(reading, ["services", serviceName], serviceName, service)),
-    rollout: readRollout(reading, [...path, "rollout"], stage.rollout),
+    proxy,
+    rollout: readRollout(reading, [...path, "rollout"], stage.rollout, { proxied: proxy !== undefined }),
   };
 }
 
@@ -143,15 +150,5 @@ function readService(reading: Reading, path: Path, name: string, document: Servi
     }),
     image: image ?? { registry: "docker.io", path: "invalid" },
     imageText: document.image,
-  };
-}
-
-function readRollout(reading: Reading, path: Path, document: StageDocument["rollout"]): Rollout {
-  return {
-    batch: document?.batch ?? 1,
-    pause: readDuration(reading, [...path, "pause"], document?.pause, 0),
-    onFailure: document?.on_failure ?? "rollback",
-    keep: document?.keep ?? 3,
-    timeout: readDuration(reading, [...path, "timeout"], document?.timeout, 120_000),
   };
 }

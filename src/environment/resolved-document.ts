@@ -1,5 +1,15 @@
 import { formatDuration } from "../base/duration.ts";
-import type { Environment, Health, PortBinding, Service, Stage, Workload } from "./model.ts";
+import type {
+  Canary,
+  Environment,
+  Health,
+  PortBinding,
+  ProxyTls,
+  Service,
+  Stage,
+  StageProxy,
+  Workload,
+} from "./model.ts";
 
 const secretive = /pass(?:word|wd|phrase)?|secret|token|credential|private|api_?key|access_?key/i;
 const mask = "<masked>";
@@ -38,14 +48,53 @@ function stageDocument(stage: Stage) {
     replicas: stage.app.replicas,
     app: workloadDocument(stage.app),
     services: Object.fromEntries(stage.services.map((service) => [service.name, serviceDocument(service)])),
+    proxy: stage.proxy ? proxyDocument(stage.proxy) : false,
     rollout: {
+      strategy: rollout.strategy,
       batch: rollout.batch,
+      max_unavailable: rollout.maxUnavailable,
       pause: formatDuration(rollout.pause),
       on_failure: rollout.onFailure,
       keep: rollout.keep,
       timeout: formatDuration(rollout.timeout),
+      ...(rollout.strategy === "canary" ? { canary: canaryDocument(rollout.canary) } : {}),
     },
   };
+}
+
+function canaryDocument(canary: Canary) {
+  return {
+    ...(canary.weights.length > 0 ? { weight: canary.weights } : { hosts: canary.hosts }),
+    bake: formatDuration(canary.bake),
+    max_error_rate: canary.maxErrorRate,
+    min_requests: canary.minRequests,
+  };
+}
+
+function proxyDocument(proxy: StageProxy) {
+  const { tls } = proxy;
+  return withoutUndefined({
+    driver: proxy.driver,
+    image: proxy.imageText,
+    domains: proxy.domains,
+    ...(proxy.domains.length > 0
+      ? { http_port: proxy.httpPort, https_port: proxy.httpsPort, tls: tlsDocument(tls) }
+      : {}),
+    ports: proxy.ports.map(portText),
+    path: proxy.path,
+    strip_path: proxy.stripPath,
+    max_body: proxy.maxBody,
+    response_timeout: formatDuration(proxy.responseTimeout),
+    drain: formatDuration(proxy.drain),
+    access_log: proxy.accessLog,
+    error_page: proxy.errorPage === undefined ? undefined : "<a page>",
+    maintenance_page: proxy.maintenancePage === undefined ? undefined : "<a page>",
+  });
+}
+
+function tlsDocument(tls: ProxyTls) {
+  const { kind, ...rest } = tls;
+  return Object.values(rest).some((value) => value !== undefined) ? withoutUndefined(rest) : kind;
 }
 
 function serviceDocument(service: Service) {

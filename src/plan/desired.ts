@@ -2,7 +2,7 @@ import { type Digest, digestOf } from "../base/digest.ts";
 import { type ContainerSpec, type HealthcheckSpec, Label, type Labels } from "../engine/engine.ts";
 import type { Service, Stage, Task, Workload } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
-import { containerName, networkName, volumeName } from "./naming.ts";
+import { containerName, networkName, upstreamName, volumeName } from "./naming.ts";
 
 /** Where and as what a container runs. */
 export interface Placement {
@@ -134,14 +134,16 @@ function desire(placement: Placement, workload: Workload, particulars: Particula
   };
   const { secretNames, env, ...rest } = publicPart;
   const secrets = particulars.secrets ?? {};
+  const name = containerName(
+    { ...place, workload: workload.name },
+    particulars.version,
+    placement.generation,
+    workload.replicas > 1 ? particulars.replica : undefined,
+  );
+  const upstream = upstreamName(name);
   const spec: Omit<ContainerSpec, "image"> = {
     ...rest,
-    name: containerName(
-      { ...place, workload: workload.name },
-      particulars.version,
-      placement.generation,
-      workload.replicas > 1 ? particulars.replica : undefined,
-    ),
+    name,
     env: {
       ...particulars.extraEnv,
       ...env,
@@ -149,7 +151,7 @@ function desire(placement: Placement, workload: Workload, particulars: Particula
     },
     labels,
     network: networkName(place),
-    aliases: [workload.name],
+    aliases: [workload.name, ...(upstream === name ? [] : [upstream])],
     restart: "unless-stopped",
   };
   return {

@@ -1,5 +1,6 @@
 import type { Digest } from "../base/digest.ts";
 import { Label, type ObservedContainer, type ObservedImage } from "../engine/engine.ts";
+import type { Site } from "../proxy/proxy.ts";
 
 /** All that envctl knows about one stage on one host, read in one go. */
 export interface ObservedHost {
@@ -15,6 +16,15 @@ export interface ObservedHost {
   readonly unhealthy: ReadonlySet<string>;
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
+  /** All proxies of envctl's on this host, whosever sites they serve. */
+  readonly proxies: readonly ObservedProxy[];
+}
+
+/** A reverse proxy on a host, and what it serves. */
+export interface ObservedProxy {
+  readonly container: ObservedContainer;
+  readonly driver: string;
+  readonly sites: readonly Site[];
 }
 
 export function roleOf(container: ObservedContainer): string {

@@ -1,9 +1,11 @@
 import type { Digest } from "../base/digest.ts";
 import type { ObservedContainer } from "../engine/engine.ts";
 import type { Health, Task, VolumeMount } from "../environment/model.ts";
+import type { Site } from "../proxy/proxy.ts";
 import type { Release } from "../release/release.ts";
 import type { DesiredContainer } from "./desired.ts";
 import { isRunning } from "./observed.ts";
+import type { DesiredProxy } from "./proxies.ts";
 
 /** A container that is there already. */
 export interface ExistingContainer {
@@ -21,11 +23,42 @@ export type Step =
   | { readonly kind: "create"; readonly container: DesiredContainer; readonly image: PlannedImage }
   | { readonly kind: "start"; readonly container: ContainerTarget }
   | { readonly kind: "wait-healthy"; readonly container: ContainerTarget; readonly health: Health | undefined }
-  | { readonly kind: "stop"; readonly container: ExistingContainer; readonly why: string }
-  | { readonly kind: "remove"; readonly container: ExistingContainer; readonly why: string };
+  | StopStep
+  | { readonly kind: "remove"; readonly container: ExistingContainer; readonly why: string }
+  /** Makes a proxy, or starts it again; `replaces` another of the same name that publishes other ports. */
+  | { readonly kind: "proxy"; readonly proxy: DesiredProxy; readonly replaces: boolean }
+  /** Lets a proxy reach the containers of a network. */
+  | { readonly kind: "join"; readonly proxy: string; readonly network: string }
+  | RouteStep
+  /** Waits until the proxies' requests to containers they no longer route to have ended, at most `limit` milliseconds. */
+  | {
+      readonly kind: "drain";
+      readonly proxies: readonly string[];
+      readonly containers: readonly ExistingContainer[];
+      readonly port: number;
+      readonly limit: number;
+    }
+  | { readonly kind: "remove-proxy"; readonly container: ExistingContainer; readonly why: string };
+
+export interface StopStep {
+  readonly kind: "stop";
+  readonly container: ExistingContainer;
+  readonly why: string;
+  /** How it is told that the container serves again, once it was started to undo this. */
+  readonly health: Health | undefined;
+}
+
+/** Lets a proxy serve `site` where it served `before`; without `site` it serves nothing of the stage any more. */
+export interface RouteStep {
+  readonly kind: "route";
+  readonly proxy: { readonly name: string; readonly driver: string };
+  readonly id: string;
+  readonly site: Site | undefined;
+  readonly before: Site | undefined;
+}
 
 /** By name: a container that a step before creates has no id yet. */
-interface ContainerTarget {
+export interface ContainerTarget {
   readonly name: string;
   readonly workload: string;
 }
@@ -39,14 +72,30 @@ export interface PlannedImage {
   readonly title: string;
 }
 
-/** What happens on one host: `prepare` disturbs nobody, `switch` replaces the app, `tidy` removes what is left over. */
+/** What happens on one host, in this order. */
 export interface HostPlan {
   readonly host: string;
+  /** Disturbs nobody: images, networks, volumes, services, proxies. */
   readonly prepare: readonly Step[];
+  /** Starts the new beside the old. Empty where the two cannot run side by side. */
+  readonly start: readonly Step[];
+  /** For a canary: one route for each share of the requests. */
+  readonly trial: readonly RouteStep[][];
+  /** Gives the clients to the new: by the proxy, or by stopping the old and starting the new in its place. */
   readonly switch: readonly Step[];
+  /** Lets the old end its requests, and stops it. */
+  readonly retire: readonly Step[];
+  /** Removes what is left over. */
   readonly tidy: readonly Step[];
   /** True where the app is away between the stop of the old container and the start of the new. */
   readonly gap: boolean;
+}
+
+/** A task that runs once a rollout, on one host. */
+export interface PlannedTask {
+  readonly task: Task;
+  readonly host: string;
+  readonly app: DesiredContainer;
 }
 
 /** What carrying out a verb on a stage would do, as data: printable, comparable, testable with no engine at all. */
@@ -55,13 +104,18 @@ export interface StagePlan {
   readonly stage: string;
   readonly release: Release;
   readonly hosts: readonly HostPlan[];
-  /** Run once a rollout, on the first host, before any switch. */
-  readonly tasks: readonly { readonly task: Task; readonly host: string; readonly app: DesiredContainer }[];
+  /** Before any host is switched, or after all are, as `when` says. */
+  readonly tasks: readonly PlannedTask[];
   readonly notes: readonly string[];
 }
 
 export function stepsOf(plan: HostPlan): readonly Step[] {
-  return [...plan.prepare, ...plan.switch, ...plan.tidy];
+  return [...plan.prepare, ...plan.start, ...plan.trial.flat(), ...plan.switch, ...plan.retire, ...plan.tidy];
+}
+
+/** True where clients notice nothing of this host's plan, and it is about leftovers or nothing at all. */
+export function isSettled(plan: HostPlan): boolean {
+  return plan.start.length + plan.switch.length + plan.retire.length === 0;
 }
 
 /** True where the world is already as the plan wants it. */

@@ -4,6 +4,7 @@ import type { Environment, Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
 import { type DesiredContainer, desiredApp, desiredService, type SecretValues } from "./desired.ts";
 import { type Difference, differences } from "./drift.ts";
+import { upstreamName } from "./naming.ts";
 import {
   containersOf,
   generationOf,
@@ -14,12 +15,16 @@ import {
   workloadOf,
 } from "./observed.ts";
 import { releaseIds } from "./plan-stage.ts";
+import { desiredSites } from "./proxies.ts";
 
 /** One container that runs, or should. */
 export interface ContainerStatus {
   readonly name: string;
-  readonly role: "app" | "service";
+  readonly role: "app" | "service" | "proxy";
+  /** `app`, the service's name, or `proxy`. */
   readonly workload: string;
+  /** True for a release that runs beside the one that serves, for an instant rollback. */
+  readonly standby: boolean;
   readonly state: ContainerState | "missing";
   readonly health: ContainerHealth;
   /** What a failed check said. */
@@ -91,14 +96,68 @@ export function hostStatus(facts: StageFacts, observed: ObservedHost, home: bool
     return running(found, desired.role, list, probed);
   });
   const extra = observed.containers.filter(
-    (container) => isRunning(container) && !accounted.has(container.id) && roleOf(container) !== "task",
+    (container) =>
+      isRunning(container) && !accounted.has(container.id) && !["task", "proxy"].includes(roleOf(container)),
   );
+  const standby = facts.stage.rollout.strategy === "blue-green" ? newestApp(extra) : undefined;
   for (const container of extra) {
     const role = roleOf(container) === "service" ? "service" : "app";
     const surplus = { what: "container", wanted: "none", found: "running", needsReplacement: false };
-    containers.push(running(container, role, [surplus], probed));
+    const standsBy = role === "app" && generationOf(container) === standby;
+    containers.push({ ...running(container, role, standsBy ? [] : [surplus], probed), standby: standsBy });
   }
-  return { host: observed.name, unreachable: undefined, containers };
+  const serving = containers.filter((container) => container.role === "app" && !container.standby);
+  const proxies = facts.release
+    ? proxyStatuses(
+        facts,
+        observed,
+        serving.map((container) => container.name),
+      )
+    : [];
+  return { host: observed.name, unreachable: undefined, containers: [...containers, ...proxies] };
+}
+
+function newestApp(containers: readonly ObservedContainer[]): number | undefined {
+  const generations = containers.filter((container) => roleOf(container) === "app").map(generationOf);
+  return generations.length > 0 ? Math.max(...generations) : undefined;
+}
+
+/** The proxies that should serve the stage, and whether they do: from what was told them last. */
+function proxyStatuses(facts: StageFacts, observed: ObservedHost, serving: readonly string[]): ContainerStatus[] {
+  const place = { environment: facts.environment.name, stage: facts.stage.name };
+  const running = { release: { name: facts.release?.name ?? "" }, upstreams: serving.map(upstreamName) };
+  return desiredSites(place, facts.stage, running, undefined).map(({ proxy, site }) => {
+    const found = observed.proxies.find(({ container }) => container.name === proxy.name);
+    const drift: Difference[] = [];
+    const differ = (what: string, wanted: string, actual: string) => {
+      if (wanted !== actual) drift.push({ what, wanted, found: actual, needsReplacement: false });
+    };
+    if (!found) differ("proxy", "running", "none");
+    const state = found?.container.state ?? "missing";
+    if (found) differ("state", "running", state);
+    const served = found?.sites.find((other) => other.id === site.id);
+    const names = (list: readonly { readonly name: string }[] = []) =>
+      list
+        .map(({ name }) => name)
+        .sort()
+        .join(", ") || "none";
+    if (found) differ("upstreams", names(site.upstreams), names(served?.upstreams));
+    if (served) differ("domains", site.domains.join(", "), served.domains.join(", "));
+    return {
+      name: proxy.name,
+      role: "proxy",
+      workload: "proxy",
+      standby: false,
+      state,
+      health: "none",
+      healthNote: served?.maintenance ? "clients get the maintenance page" : undefined,
+      release: served?.release,
+      digest: undefined,
+      startedAt: found?.container.startedAt,
+      restarts: found?.container.restartCount ?? 0,
+      drift,
+    };
+  });
 }
 
 export function stageStatus(
@@ -138,6 +197,7 @@ function missing(desired: DesiredContainer): ContainerStatus {
     name: desired.workload.name,
     role: desired.role,
     workload: desired.workload.name,
+    standby: false,
     state: "missing",
     health: "none",
     healthNote: undefined,
@@ -160,6 +220,7 @@ function running(
     name: container.name,
     role,
     workload: workloadOf(container),
+    standby: false,
     state: container.state,
     health: probe?.health ?? container.health,
     healthNote: probe?.note ?? (container.health === "unhealthy" ? container.healthOutput : undefined),

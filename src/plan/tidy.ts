@@ -15,7 +15,7 @@ export function leftoverTaskSteps(host: ObservedHost): Step[] {
 function removeSteps(container: ObservedContainer, why: string): Step[] {
   const found = existing(container);
   return [
-    ...(found.running ? [{ kind: "stop", container: found, why } as const] : []),
+    ...(found.running ? [{ kind: "stop", container: found, why, health: undefined } as const] : []),
     { kind: "remove", container: found, why },
   ];
 }

@@ -1,5 +1,7 @@
 import { shortDigest } from "../base/digest.ts";
-import { type HostPlan, isEmpty, type StagePlan, type Step, stepsOf } from "./plan.ts";
+import { formatDuration, milliseconds } from "../base/duration.ts";
+import type { Task } from "../environment/model.ts";
+import { type HostPlan, isEmpty, type RouteStep, type StagePlan, type Step, stepsOf } from "./plan.ts";
 
 /** One step in a few words, for progress and for plans. */
 export function describeStep(step: Step): string {
@@ -19,8 +21,29 @@ export function describeStep(step: Step): string {
     case "stop":
       return `stop ${step.container.name}`;
     case "remove":
+    case "remove-proxy":
       return `remove ${step.container.name} (${step.why})`;
+    case "proxy":
+      return step.replaces
+        ? `replace proxy ${step.proxy.name}, which publishes other ports`
+        : `start proxy ${step.proxy.name} (${step.proxy.driver})`;
+    case "join":
+      return `let ${step.proxy} reach ${step.network}`;
+    case "route":
+      return `let ${step.proxy.name} ${describeRoute(step)}`;
+    case "drain":
+      return `let ${step.containers.map(({ name }) => name).join(", ")} end its requests (at most ${formatDuration(milliseconds(step.limit))})`;
   }
+}
+
+function describeRoute({ id, site }: RouteStep): string {
+  if (!site) return `serve ${id} no more`;
+  const where = site.domains.length > 0 ? site.domains.join(", ") : site.id;
+  const path = site.path === "/" ? "" : site.path;
+  if (site.canary) {
+    return `give ${site.canary.upstreams.map(({ name }) => name).join(", ")} ${site.canary.weight}% of ${where}${path}`;
+  }
+  return `serve ${where}${path} by ${site.upstreams.map(({ name }) => name).join(", ")}`;
 }
 
 /** The plan for people, a line each; the first says the whole in one sentence. */
@@ -28,8 +51,14 @@ export function describePlan(plan: StagePlan): string[] {
   const title = `${plan.environment} ${plan.release.name} (${shortDigest(plan.release.digest)}) on ${plan.stage}`;
   if (isEmpty(plan)) return [`${title}: nothing to do`];
   const lines = [title];
-  for (const { task, host } of plan.tasks) lines.push(`  once, before any switch: run task ${task.name} on ${host}`);
+  const tasks = (when: Task["when"], words: string) => {
+    for (const { task, host } of plan.tasks) {
+      if (task.when === when) lines.push(`  once, ${words}: run task ${task.name} on ${host}`);
+    }
+  };
+  tasks("before-switch", "before any switch");
   for (const host of plan.hosts) lines.push(`  ${host.host}`, ...describeHost(host).map((line) => `    ${line}`));
+  tasks("after-switch", "after the last switch");
   for (const note of plan.notes) lines.push(`  note: ${note}`);
   return lines;
 }

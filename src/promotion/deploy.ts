@@ -4,23 +4,27 @@ import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
 import { reservedIn } from "../environment/reserved.ts";
-import type { SecretValues } from "../plan/desired.ts";
 import type { ObservedHost } from "../plan/observed.ts";
 import { isEmpty, type StagePlan } from "../plan/plan.ts";
-import { planStage, releaseIds } from "../plan/plan-stage.ts";
+import { planStage, releaseIds, type Wanted } from "../plan/plan-stage.ts";
 import type { Release } from "../release/release.ts";
 import { carryOut } from "../rollout/carry-out.ts";
+import { type Certificate, readCertificate } from "../rollout/certificate.ts";
 import type { OpenRepository } from "../rollout/connections.ts";
+import type { HeldLock } from "../rollout/held-lock.ts";
 import type { HostWorker } from "../rollout/host-worker.ts";
 import { bringRelease, bringService } from "../rollout/image.ts";
 import { observeHost, stageLabels } from "../rollout/observe.ts";
 import { probeStage } from "../rollout/probe-stage.ts";
+import { ProxyHost } from "../rollout/proxy-host.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { deployOccasion } from "./deploy-hooks.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
 import { pinServices } from "./pins.ts";
+import { bringProxyImage, type ProxyImages, pinProxyImages } from "./proxy-images.ts";
 import type { StageRecord } from "./record.ts";
+import { requireServable } from "./servable.ts";
 import { stageSecrets } from "./stage-secrets.ts";
 
 export interface Deployment {
@@ -50,21 +54,26 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   const engines = await workspace.progress.step(`connect to ${stage.name}`, () => openHosts(workspace, stage));
   const ledger = new Ledger(deployment.repository, workspace.environment.name, stage.name);
   const pins = await pinServices(workspace, stage, !deployment.dryRun);
-  const secrets = await stageSecrets(workspace, stage);
-  const look = () => observeAndPlan(deployment, engines, pins, secrets);
-  const [plan, head] = await Promise.all([look(), ledgerHead(deployment, ledger)]);
-  if (deployment.dryRun) return { plan, changed: !isEmpty(plan) };
+  const [secrets, certificate] = await Promise.all([stageSecrets(workspace, stage), readCertificate(stage.proxy)]);
+  await requireServable(workspace, stage, certificate);
+  const observing = Promise.all(engines.map((engine) => observe(deployment, engine)));
+  const [observed, head] = await Promise.all([observing, ledgerHead(deployment, ledger)]);
   const recorded = head?.outcome === "succeeded" && head.release?.digest === deployment.release.digest;
+  const wish = { pins, secrets, certificate: certificate?.fingerprint, unrecorded: head !== undefined && !recorded };
+  const plan = await decide(deployment, engines, observed, wish);
+  if (deployment.dryRun) return { plan, changed: !isEmpty(plan) };
   if (isEmpty(plan) && recorded) return { plan, changed: false };
   const first = engines[0];
   if (!first) throw new RangeError(`stage ${stage.name} has no host`);
   const why = `envctl ${deployment.kind} ${stage.name} (${deployment.release.name})`;
   return await workspace.hooks.around(deployOccasion(deployment, secrets), (before) =>
-    whileLocked(workspace, stage, first, why, async () => {
+    whileLocked(workspace, stage, first, why, async (lock) => {
       // Somebody else may have changed the stage before the lock was ours: what counts is what is so now.
-      const current = await look();
+      const now = await Promise.all(engines.map((engine) => observe(deployment, engine)));
+      const current = await decide(deployment, engines, now, wish);
+      const proxyImages = await pinProxyImages(workspace, stage, current);
       await before();
-      await act(deployment, current, engines, ledger, pins);
+      await act(deployment, current, { engines, ledger, pins, certificate, proxyImages, lock });
       return { plan: current, changed: true };
     }),
   );
@@ -97,19 +106,20 @@ export async function openHosts(workspace: Workspace, stage: Stage): Promise<Eng
   return opened.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
 }
 
-async function observeAndPlan(
+async function observe({ workspace, stage, release }: Deployment, engine: Engine): Promise<ObservedHost> {
+  const place = { environment: workspace.environment.name, stage: stage.name };
+  return await observeHost(engine, place, release, workspace.signal);
+}
+
+async function decide(
   deployment: Deployment,
   engines: readonly Engine[],
-  pins: Readonly<Record<string, Digest>>,
-  secrets: SecretValues,
+  observed: readonly ObservedHost[],
+  wish: Pick<Wanted, "pins" | "secrets" | "certificate" | "unrecorded">,
 ): Promise<StagePlan> {
   const { workspace, stage, release } = deployment;
-  const place = { environment: workspace.environment.name, stage: stage.name };
-  const observed: ObservedHost[] = await Promise.all(
-    engines.map((engine) => observeHost(engine, place, release, workspace.signal)),
-  );
   const asItRanThen = deployment.kind === "rollback";
-  const wanted = { environment: workspace.environment, stage, release, pins, secrets, asItRanThen };
+  const wanted = { environment: workspace.environment, stage, release, asItRanThen, ...wish };
   const plan = planStage(wanted, observed);
   if (!isEmpty(plan)) return plan;
   // Nothing to do is a claim: what runs must answer, too.
@@ -135,15 +145,19 @@ async function ledgerHead(deployment: Deployment, ledger: Ledger): Promise<Stage
   }
 }
 
-async function act(
-  deployment: Deployment,
-  plan: StagePlan,
-  engines: readonly Engine[],
-  ledger: Ledger,
-  pins: Readonly<Record<string, Digest>>,
-): Promise<void> {
+interface Action {
+  readonly engines: readonly Engine[];
+  readonly ledger: Ledger;
+  readonly pins: Readonly<Record<string, Digest>>;
+  readonly certificate: Certificate | undefined;
+  readonly proxyImages: ProxyImages;
+  readonly lock: HeldLock;
+}
+
+async function act(deployment: Deployment, plan: StagePlan, action: Action): Promise<void> {
   const { workspace, stage } = deployment;
-  const workers = new Map(engines.map((engine) => [engine.name, workerFor(deployment, engine)]));
+  const { engines, ledger, pins, lock } = action;
+  const workers = new Map(engines.map((engine) => [engine.name, workerFor(deployment, engine, action)]));
   try {
     if (!isEmpty(plan)) {
       await carryOut({
@@ -152,6 +166,8 @@ async function act(
         workers,
         clock: workspace.clock,
         progress: workspace.progress,
+        situation: workspace.situation,
+        requireHeld: () => lock.requireHeld(),
         signal: workspace.signal,
       });
     }
@@ -162,8 +178,8 @@ async function act(
   await record(deployment, ledger, pins, undefined);
 }
 
-function workerFor(deployment: Deployment, engine: Engine): HostWorker {
-  const { workspace, stage, release, repository } = deployment;
+function workerFor(deployment: Deployment, engine: Engine, action: Action): HostWorker {
+  const { workspace, stage, release, repository, kind } = deployment;
   return {
     engine,
     labels: stageLabels(workspace.environment.name, stage.name),
@@ -176,6 +192,13 @@ function workerFor(deployment: Deployment, engine: Engine): HostWorker {
         ? bringService(engine, service.image, image.digest, progress, signal)
         : bringRelease(engine, repository, release, progress, signal);
     },
+    proxies: new ProxyHost({
+      engine,
+      clock: workspace.clock,
+      bringImage: (driver, progress, signal) => bringProxyImage(engine, action.proxyImages, driver, progress, signal),
+      certificate: action.certificate,
+      why: `envctl ${kind} ${stage.name} of ${workspace.environment.name}`,
+    }),
   };
 }
 

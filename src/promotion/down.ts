@@ -1,8 +1,12 @@
 import { messageOf } from "../base/errors.ts";
+import type { Engine } from "../engine/engine.ts";
 import { Label } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
-import { isRunning } from "../plan/observed.ts";
+import { siteId } from "../plan/naming.ts";
+import { isRunning, type ObservedHost, type ObservedProxy, roleOf } from "../plan/observed.ts";
+import { ownProxies } from "../plan/plan-sites.ts";
 import { observeHost, stageLabels } from "../rollout/observe.ts";
+import { ProxyHost } from "../rollout/proxy-host.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { author, openHosts } from "./deploy.ts";
 import { Ledger } from "./ledger.ts";
@@ -14,6 +18,8 @@ export interface DownHost {
   readonly containers: readonly string[];
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
+  /** Proxies that stages share, and that serve this one no more. */
+  readonly proxies: readonly string[];
 }
 
 /** Stops and removes a stage's containers and networks on all its hosts; its volumes only if asked. */
@@ -24,6 +30,7 @@ export async function takeDown(
 ): Promise<DownHost[]> {
   const { environment, progress, signal } = workspace;
   const place = { environment: environment.name, stage: stage.name };
+  const id = siteId(place);
   const engines = await progress.step(`connect to ${stage.name}`, () => openHosts(workspace, stage));
   const hosts = await Promise.all(
     engines.map(async (engine) => {
@@ -38,6 +45,7 @@ export async function takeDown(
     containers: observed.containers.map((container) => container.name),
     networks: observed.networks,
     volumes,
+    proxies: sharedProxies(observed, id).map(({ container }) => container.name),
   }));
   const [first] = engines;
   const nothing = result.every((host) => host.containers.length + host.networks.length + host.volumes.length === 0);
@@ -47,8 +55,10 @@ export async function takeDown(
       await Promise.all(
         hosts.map(({ engine, observed, volumes }) =>
           at.step(engine.name, async () => {
+            await leaveProxies(workspace, engine, observed, place, options.volumes);
+            const rest = observed.containers.filter((container) => roleOf(container) !== "proxy");
             await Promise.all(
-              observed.containers.map(async (container) => {
+              rest.map(async (container) => {
                 if (isRunning(container)) await engine.stopContainer(container.id, container.stopGrace, signal);
                 await engine.removeContainer(container.id, signal);
               }),
@@ -62,6 +72,33 @@ export async function takeDown(
     await record(workspace, stage);
   });
   return result;
+}
+
+function sharedProxies(observed: ObservedHost, id: string): ObservedProxy[] {
+  return observed.proxies.filter(
+    ({ container, sites }) => container.labels[Label.stage] === undefined && sites.some((site) => site.id === id),
+  );
+}
+
+/** Takes the stage out of the proxies first, so that none of them asks containers that are going away. */
+async function leaveProxies(
+  { environment, clock, signal }: Workspace,
+  engine: Engine,
+  observed: ObservedHost,
+  place: { readonly environment: string; readonly stage: string },
+  certificates: boolean,
+): Promise<void> {
+  const id = siteId(place);
+  const why = `envctl down ${place.stage} of ${environment.name}`;
+  const proxies = new ProxyHost({ engine, clock, certificate: undefined, why, bringImage: undefined });
+  for (const { container, sites } of sharedProxies(observed, id)) {
+    await proxies.forget(container.name, id, signal);
+    if (sites.length > 1) {
+      for (const network of observed.networks) await engine.disconnectNetwork(network, container.name, signal);
+    } else await proxies.remove(container, { certificates }, signal);
+  }
+  for (const { container } of ownProxies(observed, place))
+    await proxies.remove(container, { certificates: true }, signal);
 }
 
 async function record(workspace: Workspace, stage: Stage): Promise<void> {

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { type Digest, isDigest, shortDigest } from "../base/digest.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
-import { formatRepository } from "../base/reference.ts";
-import type { Service, Stage } from "../environment/model.ts";
+import { formatRepository, type ImageReference } from "../base/reference.ts";
+import type { Stage } from "../environment/model.ts";
 import { credentialsFor } from "../registry/credentials.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 
-/** One service in `envctl.lock`: the image as written in the environment file, and the digest it had then. */
+/** One image in `envctl.lock`: as written in the environment file, and the digest it had then. */
 interface Pin {
   readonly image: string;
   readonly digest: Digest;
@@ -16,44 +16,62 @@ interface Pin {
 
 const lockFile = "envctl.lock";
 const heading =
-  "# Digests of the services' images, so that every stage runs the very image the first one ran.\n" +
+  "# Digests of images from elsewhere, so that every stage runs the very image the first one ran.\n" +
   "# Written by envctl; commit it. To take a newer image under the same tag, delete its entry.\n";
 
-/**
- * The digest of each service's image: from the lock file, or, for a service that is new or has another tag there,
- * asked of the registry through the stage's first host and written down (`write` false: only asked).
- */
+/** An image that the environment uses and does not build. */
+export interface ForeignImage {
+  readonly name: string;
+  readonly image: ImageReference;
+  /** As written in the environment file. */
+  readonly imageText: string;
+}
+
+/** The digests of the stage's services. */
 export async function pinServices(workspace: Workspace, stage: Stage, write: boolean): Promise<Record<string, Digest>> {
-  if (stage.services.length === 0) return {};
-  const pins = await readLockFile(workspace.environment.directory);
+  return await pinImages(workspace, stage, "services", stage.services, write);
+}
+
+/**
+ * The digest of each image: from the lock file, or, for one that is new or has another tag there, asked of the registry
+ * through the stage's first host and written down (`write` false: only asked).
+ */
+export async function pinImages(
+  workspace: Workspace,
+  stage: Stage,
+  section: Section,
+  images: readonly ForeignImage[],
+  write: boolean,
+): Promise<Record<string, Digest>> {
+  if (images.length === 0) return {};
+  const document = await readLockFile(workspace.environment.directory);
+  const pins = document[section];
   const fresh: Record<string, Pin> = {};
-  for (const service of stage.services) {
-    if (pins[service.name]?.image === service.imageText) continue;
-    fresh[service.name] = { image: service.imageText, digest: await resolve(workspace, stage, service) };
+  for (const image of images) {
+    if (pins[image.name]?.image === image.imageText) continue;
+    fresh[image.name] = { image: image.imageText, digest: await resolve(workspace, stage, image) };
   }
   const all = { ...pins, ...fresh };
-  if (write && Object.keys(fresh).length > 0) await writePins(join(workspace.environment.directory, lockFile), all);
+  if (write && Object.keys(fresh).length > 0) {
+    await writePins(join(workspace.environment.directory, lockFile), { ...document, [section]: all });
+  }
   return Object.fromEntries(
-    stage.services.flatMap((service) => {
-      const pin = all[service.name];
-      return pin ? [[service.name, pin.digest]] : [];
+    images.flatMap(({ name }) => {
+      const pin = all[name];
+      return pin ? [[name, pin.digest]] : [];
     }),
   );
 }
 
-async function resolve(workspace: Workspace, stage: Stage, service: Service): Promise<Digest> {
-  if (service.image.digest) return service.image.digest;
+async function resolve(workspace: Workspace, stage: Stage, { image, imageText }: ForeignImage): Promise<Digest> {
+  if (image.digest) return image.digest;
   const host = stage.hosts[0];
   if (!host) throw new RangeError(`stage ${stage.name} has no host`);
   const engine = await workspace.connections.engine(host, workspace.signal);
-  return await workspace.progress.step(`pin ${service.imageText}`, async (progress) => {
-    const found = await credentialsFor(service.image.registry, workspace.variables);
-    const credentials = found && {
-      username: found.username,
-      password: found.password,
-      registry: service.image.registry,
-    };
-    const reference = `${formatRepository(service.image)}:${service.image.tag ?? "latest"}`;
+  return await workspace.progress.step(`pin ${imageText}`, async (progress) => {
+    const found = await credentialsFor(image.registry, workspace.variables);
+    const credentials = found && { username: found.username, password: found.password, registry: image.registry };
+    const reference = `${formatRepository(image)}:${image.tag ?? "latest"}`;
     const digest = await engine.resolveDigest(reference, credentials, workspace.signal);
     progress.note(shortDigest(digest));
     return digest;
@@ -62,37 +80,52 @@ async function resolve(workspace: Workspace, stage: Stage, service: Service): Pr
 
 /** The digests in the lock file, by service. */
 export async function readPins(directory: string): Promise<Record<string, Digest>> {
-  const pins = await readLockFile(directory);
-  return Object.fromEntries(Object.entries(pins).map(([name, pin]) => [name, pin.digest]));
+  const { services } = await readLockFile(directory);
+  return Object.fromEntries(Object.entries(services).map(([name, pin]) => [name, pin.digest]));
 }
 
-async function readLockFile(directory: string): Promise<Record<string, Pin>> {
+const sections = ["services", "proxies"] as const;
+type Section = (typeof sections)[number];
+type LockDocument = Readonly<Record<Section, Readonly<Record<string, Pin>>>>;
+
+async function readLockFile(directory: string): Promise<LockDocument> {
   const path = join(directory, lockFile);
   let text: string;
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return {};
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return { services: {}, proxies: {} };
     throw error;
   }
   const document: unknown = parse(text, { maxAliasCount: 0 });
-  const services = isObject(document) && isObject(document.services) ? document.services : undefined;
-  if (!services) throw invalid(path, "it has no `services`");
+  if (!isObject(document) || !sections.some((section) => isObject(document[section]))) {
+    throw invalid(path, "it has no `services`");
+  }
+  return {
+    services: readSection(path, "service", document.services),
+    proxies: readSection(path, "proxy", document.proxies),
+  };
+}
+
+function readSection(path: string, kind: string, section: unknown): Record<string, Pin> {
   const pins: Record<string, Pin> = {};
-  for (const [name, value] of Object.entries(services)) {
+  for (const [name, value] of Object.entries(isObject(section) ? section : {})) {
     const { image, digest } = isObject(value) ? value : {};
     if (typeof image !== "string" || typeof digest !== "string" || !isDigest(digest)) {
-      throw invalid(path, `the entry of service ${name} has no image and digest`);
+      throw invalid(path, `the entry of ${kind} ${name} has no image and digest`);
     }
     pins[name] = { image, digest };
   }
   return pins;
 }
 
-async function writePins(path: string, pins: Record<string, Pin>): Promise<void> {
-  const services = Object.fromEntries(Object.entries(pins).sort(([left], [right]) => (left < right ? -1 : 1)));
+async function writePins(path: string, document: LockDocument): Promise<void> {
+  const filled = sections.filter((section) => Object.keys(document[section]).length > 0);
+  const sorted = (pins: Readonly<Record<string, Pin>>) =>
+    Object.fromEntries(Object.entries(pins).sort(([left], [right]) => (left < right ? -1 : 1)));
+  const content = Object.fromEntries(filled.map((section) => [section, sorted(document[section])]));
   const temporary = `${path}.${process.pid}.tmp`;
-  await writeFile(temporary, heading + stringify({ services }));
+  await writeFile(temporary, heading + stringify(content));
   await rename(temporary, path);
 }
 

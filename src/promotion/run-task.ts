@@ -43,8 +43,6 @@ export async function runNamedTask(
       worker: {
         engine,
         labels: stageLabels(place.environment, place.stage),
-        ids: { [release.digest]: releaseIds(release) },
-        timeout: stage.rollout.timeout,
         clock: workspace.clock,
         bring: (_, at, signal) => bringRelease(engine, repository, release, at, signal),
       },

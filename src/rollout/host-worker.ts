@@ -3,6 +3,7 @@ import type { Digest } from "../base/digest.ts";
 import type { Progress } from "../base/progress.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PlannedImage } from "../plan/plan.ts";
+import type { ProxyHost } from "./proxy-host.ts";
 
 /** What the steps of one rollout on one host share. */
 export interface HostWorker {
@@ -15,4 +16,5 @@ export interface HostWorker {
   /** Milliseconds a container may take to become healthy. */
   readonly timeout: number;
   readonly clock: Clock;
+  readonly proxies: ProxyHost;
 }

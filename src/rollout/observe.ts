@@ -3,6 +3,7 @@ import { Label } from "../engine/engine.ts";
 import type { ObservedHost } from "../plan/observed.ts";
 import type { Release } from "../release/release.ts";
 import { findRelease } from "./image.ts";
+import { observeProxies } from "./proxy-state.ts";
 
 /** Labels of everything that belongs to one stage of one environment. */
 export function stageLabels(environment: string, stage: string): Record<string, string> {
@@ -17,10 +18,11 @@ export async function observeHost(
   signal?: AbortSignal,
 ): Promise<ObservedHost> {
   const labels = stageLabels(place.environment, place.stage);
-  const [containers, networks, volumes] = await Promise.all([
+  const [containers, networks, volumes, proxies] = await Promise.all([
     engine.containers(labels, signal),
     engine.networks(labels, signal),
     engine.volumes(labels, signal),
+    observeProxies(engine, signal),
   ]);
   const images = await imagesOf(engine, containers, signal);
   return {
@@ -31,6 +33,7 @@ export async function observeHost(
     unhealthy: new Set(),
     networks: networks.map((network) => network.name),
     volumes: volumes.map((volume) => volume.name),
+    proxies,
   };
 }
 

@@ -2,7 +2,8 @@ import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { type Progress, silent } from "../base/progress.ts";
 import { Label } from "../engine/engine.ts";
 import { runsDigest } from "../plan/observed.ts";
-import type { Step } from "../plan/plan.ts";
+import type { RouteStep, Step, StopStep } from "../plan/plan.ts";
+import { drain } from "./drain.ts";
 import { waitUntilHealthy } from "./health.ts";
 import type { HostWorker } from "./host-worker.ts";
 
@@ -43,11 +44,27 @@ export async function perform(step: Step, worker: HostWorker, progress: Progress
     case "remove":
       await engine.removeContainer(step.container.id, signal);
       return;
+    case "proxy":
+      await worker.proxies.ensure(step.proxy, step.replaces, progress, signal);
+      return;
+    case "join":
+      await worker.proxies.join(step.proxy, step.network, signal);
+      return;
+    case "route":
+      if (step.site) await worker.proxies.route(step.proxy.name, step.id, step.site, signal);
+      else await worker.proxies.forget(step.proxy.name, step.id, signal);
+      return;
+    case "drain":
+      await drain(engine, step, signal);
+      return;
+    case "remove-proxy":
+      await worker.proxies.remove(step.container, { certificates: true }, signal);
+      return;
   }
 }
 
 /** Puts back what `perform` changed, as far as that can be told. Steps that disturb nobody stay done. */
-export async function undo(step: Step, worker: HostWorker, signal: AbortSignal): Promise<void> {
+export async function undo(step: Step, worker: HostWorker, progress: Progress, signal: AbortSignal): Promise<void> {
   switch (step.kind) {
     case "create":
       await removeByName(step.container.spec.name, worker, signal);
@@ -56,15 +73,46 @@ export async function undo(step: Step, worker: HostWorker, signal: AbortSignal):
       await stopByName(step.container.name, worker, signal);
       return;
     case "stop":
-      await worker.engine.startContainer(step.container.id, signal);
+      await revive(step, worker, progress, signal);
+      return;
+    case "route":
+      await routeBack(step, worker, signal);
       return;
     case "pull":
     case "network":
     case "volume":
     case "wait-healthy":
     case "remove":
+    case "proxy":
+    case "join":
+    case "drain":
+    case "remove-proxy":
       return;
   }
+}
+
+/** Starts what was stopped, and waits until it serves: only then may a proxy be led back to it. */
+async function revive(step: StopStep, worker: HostWorker, progress: Progress, signal: AbortSignal): Promise<void> {
+  const { engine, labels, timeout, clock } = worker;
+  const { id, name } = step.container;
+  await engine.startContainer(id, signal);
+  if (!step.health) return;
+  await waitUntilHealthy({ engine, name, labels, health: step.health, timeout, clock, progress, signal });
+}
+
+/** Leads the proxy back to what it served before, and lets the requests end that have gone to the new. */
+async function routeBack(step: RouteStep, worker: HostWorker, signal: AbortSignal): Promise<void> {
+  const { name } = step.proxy;
+  if (step.before) await worker.proxies.route(name, step.id, step.before, signal);
+  else await worker.proxies.forget(name, step.id, signal);
+  const { site } = step;
+  if (!site) return;
+  const kept = new Set(step.before?.upstreams.map((upstream) => upstream.name));
+  const left = [...site.upstreams, ...(site.canary?.upstreams ?? [])].filter((upstream) => !kept.has(upstream.name));
+  const [first] = left;
+  if (!first) return;
+  const containers = left.map((upstream) => ({ id: upstream.name, name: upstream.name }));
+  await drain(worker.engine, { proxies: [name], containers, port: first.port, limit: site.drain }, signal);
 }
 
 async function create(step: Extract<Step, { kind: "create" }>, worker: HostWorker, signal: AbortSignal): Promise<void> {

@@ -11,7 +11,7 @@ import type { HostWorker } from "./host-worker.ts";
 interface TaskRun {
   readonly task: Pick<Task, "name" | "command" | "timeout">;
   readonly app: DesiredContainer;
-  readonly worker: HostWorker;
+  readonly worker: Pick<HostWorker, "engine" | "labels" | "bring" | "clock">;
   readonly release: { readonly environment: string; readonly stage: string; readonly release: Release };
   readonly progress: Progress;
   readonly signal: AbortSignal;

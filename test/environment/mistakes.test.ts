@@ -172,7 +172,7 @@ describe("a mistake is shown at its place", () => {
         "envctl.yaml:5:5: unknown key `replcas`; did you mean `replicas`?",
         "      replcas: 2",
         "      ^^^^^^^",
-        "  allowed here: after, hosts, repository, ports, env, env_file, secrets, volumes, replicas, resources, rollout, domain, gates, verify, auto",
+        "  allowed here: after, hosts, repository, ports, env, env_file, secrets, volumes, replicas, resources, rollout, domain, proxy, gates, verify, auto",
       ].join("\n"),
     );
     expect(result.error?.where).toMatch(/envctl\.yaml:5:5$/);
@@ -226,9 +226,9 @@ describe("a surprise is a warning", () => {
 
   it("says of each key it does not act on that it does not", async () => {
     const result = await readText(
-      `${minimal}dev: {}\nstages: { dev: { domain: a.b, gates: {}, verify: [], rollout: { strategy: canary } } }\n`,
+      `${minimal}dev: {}\nstages: { dev: { auto: true, gates: {}, verify: [] } }\n`,
     );
-    expect(warnings(result)).toHaveLength(5);
+    expect(warnings(result)).toHaveLength(4);
     for (const warning of warnings(result)) expect(warning).toMatch(/this version does not act on it/);
   });
 });

@@ -1,11 +1,12 @@
 import { digestOf } from "../../src/base/digest.ts";
 import type { Duration } from "../../src/base/duration.ts";
-import type { ObservedContainer } from "../../src/engine/engine.ts";
-import type { Environment, PortBinding, Service, Stage, Workload } from "../../src/environment/model.ts";
+import type { Labels, ObservedContainer } from "../../src/engine/engine.ts";
+import type { Environment, PortBinding, Rollout, Service, Stage, Workload } from "../../src/environment/model.ts";
 import type { DesiredContainer } from "../../src/plan/desired.ts";
-import type { ObservedHost } from "../../src/plan/observed.ts";
+import type { ObservedHost, ObservedProxy } from "../../src/plan/observed.ts";
 import type { HostPlan, StagePlan, Step } from "../../src/plan/plan.ts";
 import { stepsOf } from "../../src/plan/plan.ts";
+import type { DesiredProxy } from "../../src/plan/proxies.ts";
 import type { Release } from "../../src/release/release.ts";
 
 /** A small pure model of hosts: plans are applied to it, to see where they lead without any engine. */
@@ -52,9 +53,25 @@ export function stage(overrides: Partial<Stage> = {}): Stage {
     after: [],
     hosts: [{ kind: "local", name: "a" }],
     repository: { registry: undefined, path: "shop" },
+    ports: [],
     app: workload(),
     services: [],
-    rollout: { batch: 1, pause: 0 as Duration, onFailure: "rollback", keep: 2, timeout: 1000 as Duration },
+    proxy: undefined,
+    rollout: rollout(),
+    ...overrides,
+  };
+}
+
+export function rollout(overrides: Partial<Rollout> = {}): Rollout {
+  return {
+    strategy: "rolling",
+    batch: 1,
+    maxUnavailable: 1,
+    pause: 0 as Duration,
+    onFailure: "rollback",
+    keep: 2,
+    timeout: 1000 as Duration,
+    canary: { weights: [10], hosts: 1, bake: 1000 as Duration, maxErrorRate: 1, minRequests: 20 },
     ...overrides,
   };
 }
@@ -98,6 +115,7 @@ export function emptyHost(name: string): ObservedHost {
     networks: [],
     volumes: [],
     unhealthy: new Set(),
+    proxies: [],
   };
 }
 
@@ -128,7 +146,74 @@ export function apply(host: ObservedHost, step: Step): ObservedHost {
       return change(host, (container) => container.id === step.container.id, { state: "exited" });
     case "remove":
       return { ...host, containers: host.containers.filter((container) => container.id !== step.container.id) };
+    case "proxy":
+      return changeProxy(host, step.proxy.name, (found) => ({
+        driver: step.proxy.driver,
+        sites: found?.sites ?? [],
+        container: proxyContainer(step.proxy, found?.container.networks ?? {}),
+      }));
+    case "join":
+      return changeProxy(host, step.proxy, (found) => {
+        if (!found) throw new Error(`${step.proxy} is not there`);
+        const networks = { ...found.container.networks, [step.network]: { address: "", aliases: [] } };
+        return { ...found, container: { ...found.container, networks } };
+      });
+    case "route":
+      return changeProxy(host, step.proxy.name, (found) => {
+        if (!found) throw new Error(`${step.proxy.name} is not there`);
+        const others = found.sites.filter((site) => site.id !== step.id);
+        return { ...found, sites: step.site ? [...others, step.site] : others };
+      });
+    case "drain":
+      return host;
+    case "remove-proxy":
+      return { ...host, proxies: host.proxies.filter(({ container }) => container.id !== step.container.id) };
   }
+}
+
+function changeProxy(
+  host: ObservedHost,
+  name: string,
+  to: (found: ObservedProxy | undefined) => ObservedProxy,
+): ObservedHost {
+  const found = host.proxies.find(({ container }) => container.name === name);
+  return { ...host, proxies: [...host.proxies.filter((proxy) => proxy !== found), to(found)] };
+}
+
+function proxyContainer(proxy: DesiredProxy, networks: ObservedContainer["networks"]): ObservedContainer {
+  created += 1;
+  const owner: Labels = proxy.owner
+    ? { "envctl.environment": proxy.owner.environment, "envctl.stage": proxy.owner.stage }
+    : {};
+  return {
+    name: proxy.name,
+    id: `id-${created}`,
+    imageId: digestOf(proxy.driver),
+    imageReference: proxy.driver,
+    command: undefined,
+    entrypoint: undefined,
+    user: undefined,
+    env: {},
+    labels: { "envctl.role": "proxy", ...owner },
+    ports: proxy.ports,
+    mounts: [],
+    stopSignal: undefined,
+    stopGrace: 10_000,
+    memory: undefined,
+    cpus: undefined,
+    healthcheck: undefined,
+    restart: "unless-stopped",
+    state: "running",
+    health: "none",
+    healthOutput: undefined,
+    exitCode: undefined,
+    error: undefined,
+    outOfMemory: false,
+    restartCount: 0,
+    createdAt: new Date(created),
+    startedAt: new Date(1),
+    networks,
+  };
 }
 
 function change(

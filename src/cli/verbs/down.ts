@@ -32,6 +32,7 @@ export const down: Verb = {
           ...host.containers,
           ...host.networks.map((one) => `network ${one}`),
           ...host.volumes.map((one) => `volume ${one}`),
+          ...host.proxies.map((one) => `its site in ${one}`),
         ];
         return `${host.host}: ${things.length === 0 ? "nothing there" : `${dryRun ? "would remove" : "removed"} ${things.join(", ")}`}`;
       });

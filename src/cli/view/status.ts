@@ -39,8 +39,8 @@ function hostRows(stage: StageStatus, host: HostStatus, now: Date): Cell[][] {
 function containerCells(container: ContainerStatus, now: Date): Cell[] {
   const { digest, startedAt } = container;
   return [
-    container.workload,
-    container.role === "app" ? (container.release ?? "") : "",
+    container.standby ? `${container.workload} (standby)` : container.workload,
+    container.role === "service" ? "" : (container.release ?? ""),
     digest !== undefined && isDigest(digest) ? shortDigest(digest) : "",
     healthCell(container),
     container.state === "running" && startedAt ? formatDuration(Math.max(0, now.getTime() - startedAt.getTime())) : "",
@@ -51,6 +51,7 @@ function healthCell(container: ContainerStatus): Cell {
   if (container.state !== "running") return { text: container.state, style: "red" };
   if (container.health === "unhealthy") return { text: "unhealthy", style: "red" };
   if (container.drift.length > 0) return { text: "drifted", style: "yellow" };
+  if (container.role === "proxy" && container.healthNote !== undefined) return { text: "maintenance", style: "yellow" };
   if (container.health === "starting") return { text: "starting", style: "yellow" };
   return { text: container.health === "healthy" ? "healthy" : "running", style: "green" };
 }

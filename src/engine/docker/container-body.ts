@@ -26,6 +26,8 @@ export function containerBody(spec: ContainerSpec): object {
       NetworkMode: spec.network,
       PortBindings: bindings,
       RestartPolicy: { Name: spec.restart },
+      Sysctls: spec.sysctls,
+      LogConfig: spec.logLimit === undefined ? undefined : logConfig(spec.logLimit),
       Memory: spec.memory,
       NanoCpus: spec.cpus === undefined ? undefined : Math.round(spec.cpus * 1e9),
       // `Mounts`, not `Binds`: a bind whose source is missing is then an error and not a new empty folder.
@@ -47,4 +49,10 @@ function healthcheckBody(healthcheck: HealthcheckSpec): object {
     Timeout: Math.round(healthcheck.timeout * nanoseconds),
     Retries: healthcheck.retries,
   };
+}
+
+/** In a few files: the oldest goes when a new one is begun. */
+function logConfig(limit: number): object {
+  const files = 4;
+  return { Type: "json-file", Config: { "max-size": String(Math.ceil(limit / files)), "max-file": String(files) } };
 }

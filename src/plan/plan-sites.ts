@@ -1,0 +1,136 @@
+import type { PortMapping } from "../engine/engine.ts";
+import type { Stage } from "../environment/model.ts";
+import type { Site, Upstream } from "../proxy/proxy.ts";
+import type { Release } from "../release/release.ts";
+import { canonicalJson } from "./desired.ts";
+import { networkName, siteId, upstreamName } from "./naming.ts";
+import { isRunning, type ObservedHost, type ObservedProxy } from "./observed.ts";
+import { existing, type RouteStep, type Step } from "./plan.ts";
+import { type DesiredProxy, type DesiredSite, desiredSites } from "./proxies.ts";
+
+export interface SiteWish {
+  readonly place: { readonly environment: string; readonly stage: string };
+  readonly stage: Stage;
+  readonly release: Release;
+  /** Fingerprint of the certificate that the user brought. */
+  readonly certificate: string | undefined;
+  /** Names of the containers that run the app once it is switched. */
+  readonly serving: readonly string[];
+}
+
+/** What becomes of the proxies of one host. */
+export interface SitePlan {
+  /** Makes, starts and attaches proxies. */
+  readonly prepare: readonly Step[];
+  /** By share of the requests, for a canary. */
+  readonly trial: readonly RouteStep[][];
+  readonly routes: readonly RouteStep[];
+  /** Names of proxies that have sent requests to what is replaced. */
+  readonly serving: readonly string[];
+  readonly removals: readonly Step[];
+}
+
+/** Decides the least that lets the proxies of a host serve a stage as it is wanted, and nothing of it besides. */
+export function planSites(host: ObservedHost, wish: SiteWish): SitePlan {
+  const running = { release: wish.release, upstreams: wish.serving.map(upstreamName) };
+  const wanted = desiredSites(wish.place, wish.stage, running, wish.certificate);
+  const id = siteId(wish.place);
+  const prepare = wanted.flatMap(({ proxy }) => proxySteps(host, proxy, networkName(wish.place)));
+  const routes = wanted.flatMap(({ proxy, site }) => routeSteps(host, proxy, site));
+  const stale = host.proxies.filter(
+    ({ container, sites }) =>
+      sites.some((site) => site.id === id) && !wanted.some(({ proxy }) => proxy.name === container.name),
+  );
+  const away = stale.map(
+    (proxy): RouteStep => ({
+      kind: "route",
+      proxy: { name: proxy.container.name, driver: proxy.driver },
+      id,
+      site: undefined,
+      before: siteOf(proxy, id),
+    }),
+  );
+  return {
+    prepare,
+    trial: trialSteps(host, wish.stage, wanted),
+    routes: [...routes, ...away],
+    serving: host.proxies
+      .filter(({ container, sites }) => isRunning(container) && sites.some((site) => site.id === id))
+      .map(({ container }) => container.name),
+    removals: ownProxies(host, wish.place)
+      .filter(({ container }) => !wanted.some(({ proxy }) => proxy.name === container.name))
+      .map(({ container }) => ({ kind: "remove-proxy", container: existing(container), why: "no longer needed" })),
+  };
+}
+
+/** The proxies that are a stage's own. */
+export function ownProxies(host: ObservedHost, place: { readonly environment: string; readonly stage: string }) {
+  return host.proxies.filter(
+    ({ container }) =>
+      container.labels["envctl.environment"] === place.environment && container.labels["envctl.stage"] === place.stage,
+  );
+}
+
+function proxySteps(host: ObservedHost, proxy: DesiredProxy, network: string): Step[] {
+  const found = host.proxies.find(({ container }) => container.name === proxy.name);
+  const replaces = found !== undefined && proxy.owner !== undefined && publishesOther(found, proxy.ports);
+  const steps: Step[] = [];
+  if (!found || replaces || !isRunning(found.container)) steps.push({ kind: "proxy", proxy, replaces });
+  if (!found || replaces || !(network in found.container.networks)) {
+    steps.push({ kind: "join", proxy: proxy.name, network });
+  }
+  return steps;
+}
+
+/** A stage's own proxy follows the file; one that others share is replaced by `envctl proxy` alone. */
+function publishesOther({ container }: ObservedProxy, ports: readonly PortMapping[]): boolean {
+  const texts = (list: readonly PortMapping[]) => list.map((port) => canonicalJson(port)).sort();
+  return canonicalJson(texts(container.ports)) !== canonicalJson(texts(ports));
+}
+
+function routeSteps(host: ObservedHost, proxy: DesiredProxy, desired: Site): RouteStep[] {
+  const found = host.proxies.find(({ container }) => container.name === proxy.name);
+  const before = found && siteOf(found, desired.id);
+  // Maintenance is switched by hand, and a release does not end it.
+  const site = { ...desired, maintenance: before?.maintenance ?? false };
+  if (canonicalJson(before ?? null) === canonicalJson(site)) return [];
+  return [{ kind: "route", proxy, id: site.id, site, before: before && settled(before) }];
+}
+
+/** The new release beside the one that serves, with a growing share of the requests. */
+function trialSteps(host: ObservedHost, stage: Stage, wanted: readonly DesiredSite[]): RouteStep[][] {
+  const { strategy, canary } = stage.rollout;
+  if (strategy !== "canary") return [];
+  const pairs = wanted.flatMap(({ proxy, site }) => {
+    const found = host.proxies.find(({ container }) => container.name === proxy.name);
+    const before = found && siteOf(found, site.id);
+    return before && isTried(host, before, site.upstreams) ? [{ proxy, site, before: settled(before) }] : [];
+  });
+  if (pairs.length === 0) return [];
+  return canary.weights.map((weight) =>
+    pairs.map(({ proxy, site, before }) => ({
+      kind: "route",
+      proxy,
+      id: site.id,
+      // Its judge reads the access log.
+      site: { ...before, canary: { upstreams: site.upstreams, weight }, accessLog: true },
+      before,
+    })),
+  );
+}
+
+/** There is something to compare with: what serves now is another release, and runs. */
+function isTried(host: ObservedHost, before: Site, next: readonly Upstream[]): boolean {
+  const names = new Set(next.map(({ name }) => name));
+  const alive = new Set(host.containers.filter(isRunning).map(({ name }) => upstreamName(name)));
+  return before.upstreams.some(({ name }) => alive.has(name)) && !before.upstreams.some(({ name }) => names.has(name));
+}
+
+/** A site as it was before a canary that did not end. */
+function settled(site: Site): Site {
+  return { ...site, canary: undefined };
+}
+
+function siteOf(proxy: ObservedProxy, id: string): Site | undefined {
+  return proxy.sites.find((site) => site.id === id);
+}

@@ -1,0 +1,110 @@
+import type { ObservedContainer } from "../engine/engine.ts";
+import type { Workload } from "../environment/model.ts";
+import type { DesiredContainer } from "./desired.ts";
+import { type DesiredIdentity, differences } from "./drift.ts";
+import { containersOf, generationOf, isRunning, type ObservedHost } from "./observed.ts";
+import { existing, type PlannedImage, type Step, type StopStep } from "./plan.ts";
+
+export interface Matching {
+  readonly identity: DesiredIdentity;
+  /** True for a rollback: a container kept from then is as good as a new one, with the configuration it had then. */
+  readonly asItRanThen: boolean;
+}
+
+/** How the containers of one workload on one host become what is wanted. In which order is for others to say. */
+export interface Replacement {
+  readonly creates: readonly Step[];
+  /** Starts and waits; empty where all that is wanted runs. */
+  readonly starts: readonly Step[];
+  readonly stops: readonly StopStep[];
+  /** Ids of containers that are what is wanted. */
+  readonly kept: readonly string[];
+  /** Names of the containers that run the workload afterwards. */
+  readonly serving: readonly string[];
+  /** What runs now and is not what is wanted, newest first. */
+  readonly replaced: readonly ObservedContainer[];
+}
+
+/** Creates what is missing, starts it, waits until it is healthy, and stops what it replaces. */
+export function replace(
+  host: ObservedHost,
+  desired: readonly DesiredContainer[],
+  how: Matching & { readonly image: PlannedImage },
+): Replacement {
+  const first = desired[0];
+  if (!first) return { creates: [], starts: [], stops: [], kept: [], serving: [], replaced: [] };
+  const found = containersOf(host, first.role, first.workload.name);
+  const matches = desired.map((container) => ({ container, match: findMatch(host, found, container, how) }));
+  const matched = new Set(matches.flatMap(({ match }) => (match ? [match.id] : [])));
+  const replaced = found.filter((container) => isRunning(container) && !matched.has(container.id));
+  const creates: Step[] = [];
+  const starts: Step[] = [];
+  for (const { container, match } of matches) {
+    if (match && isRunning(match)) {
+      if (match.health === "starting") starts.push(waitStep(match.name, container.workload));
+      continue;
+    }
+    if (!match) creates.push({ kind: "create", container, image: how.image });
+    const name = match?.name ?? container.spec.name;
+    starts.push({ kind: "start", container: { name, workload: container.workload.name } });
+    starts.push(waitStep(name, container.workload));
+  }
+  const stopped = replaced.length > 0 ? replaced : starts.length > 0 && matched.size === 0 ? lastServing(found) : [];
+  return {
+    creates,
+    starts,
+    stops: stopped.map((container) => stopStep(container, first.workload)),
+    kept: [...matched],
+    serving: matches.map(({ container, match }) => match?.name ?? container.spec.name),
+    replaced,
+  };
+}
+
+/**
+ * After a crash between stop and start nothing runs. The container that served last is planned as a stop too: stopping
+ * it again changes nothing, but if the new one fails, undoing that stop brings the old one back.
+ */
+function lastServing(found: readonly ObservedContainer[]): ObservedContainer[] {
+  const last = found.find((container) => container.startedAt !== undefined);
+  return last ? found.filter((container) => generationOf(container) === generationOf(last) && container.startedAt) : [];
+}
+
+function findMatch(
+  host: ObservedHost,
+  found: readonly ObservedContainer[],
+  container: DesiredContainer,
+  matching: Matching,
+): ObservedContainer | undefined {
+  const same = found.filter(
+    (candidate) =>
+      Number(candidate.labels["envctl.replica"] ?? "1") === container.replica &&
+      candidate.health !== "unhealthy" &&
+      !host.unhealthy.has(candidate.id) &&
+      candidate.state !== "dead" &&
+      candidate.state !== "removing" &&
+      candidate.state !== "paused" &&
+      !differences(container, candidate, host.images.get(candidate.imageId), matching.identity).some(
+        ({ needsReplacement, what }) =>
+          matching.asItRanThen ? isNoMatchForRollback(what) : needsReplacement && !isRelabelled(what),
+      ),
+  );
+  return same.find(isRunning) ?? same[0];
+}
+
+/** What a kept container was is as good as new, but not where it publishes ports that the proxy has now, or has not. */
+function isNoMatchForRollback(what: string): boolean {
+  return what === "image" || what === "ports" || what === "network";
+}
+
+/** The release's name is for people: the same digest under another name is no reason to replace a container. */
+function isRelabelled(what: string): boolean {
+  return what === "env ENVCTL_RELEASE";
+}
+
+function waitStep(name: string, workload: Workload): Step {
+  return { kind: "wait-healthy", container: { name, workload: workload.name }, health: workload.health };
+}
+
+function stopStep(container: ObservedContainer, workload: Workload): StopStep {
+  return { kind: "stop", container: existing(container), why: "replaced", health: workload.health };
+}

@@ -1,0 +1,78 @@
+import { EnvctlError } from "../base/errors.ts";
+import { capture } from "../engine/capture.ts";
+import type { Engine } from "../engine/engine.ts";
+
+export interface Drain {
+  /** Names of the proxies whose requests are waited for. */
+  readonly proxies: readonly string[];
+  readonly containers: readonly { readonly id: string; readonly name: string }[];
+  readonly port: number;
+  /** Milliseconds. */
+  readonly limit: number;
+}
+
+/** Tenths of a second are as much as the shells of all images can sleep. */
+const tick = 0.1;
+
+/**
+ * Looks at the connections of the proxy's container (proc(5), `/proc/net/tcp`) until none to these addresses is
+ * established: `$1` is how often to look at most, the rest are addresses as the kernel writes them. Constant text.
+ */
+const watch = [
+  "left=$1",
+  "shift",
+  'while [ "$left" -gt 0 ]; do',
+  "  busy=",
+  '  for address; do grep -q " $address 01 " /proc/net/tcp /proc/net/tcp6 2>/dev/null && busy=1; done',
+  '  [ -z "$busy" ] && exit 0',
+  `  sleep ${tick}`,
+  "  left=$((left - 1))",
+  "done",
+  "exit 3",
+].join("\n");
+
+/**
+ * Resolves when the proxies have no connection to the containers any more, or when the limit is over: what is still
+ * open then has had its time. A proxy or container that is gone has none.
+ */
+export async function drain(
+  engine: Engine,
+  { proxies, containers, port, limit }: Drain,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await Promise.all(containers.map(({ id }) => engine.container(id, signal)));
+  const addresses = found.flatMap((container) =>
+    Object.values(container?.networks ?? {}).flatMap(({ address }) =>
+      address === "" ? [] : kernelAddresses(address, port),
+    ),
+  );
+  if (addresses.length === 0) return;
+  const looks = String(Math.max(1, Math.ceil(limit / (tick * 1000))));
+  await Promise.all(
+    proxies.map(async (proxy) => {
+      try {
+        await capture(engine, proxy, ["sh", "-c", watch, "drain", looks, ...addresses], signal);
+      } catch (error) {
+        if (signal.aborted || !(error instanceof EnvctlError) || !isGone(error)) throw error;
+      }
+    }),
+  );
+}
+
+function isGone(error: EnvctlError): boolean {
+  return error.code === "container-not-running" || error.code === "container-missing";
+}
+
+/** `10.0.0.2:8080` as `/proc/net/tcp` has it, and as `/proc/net/tcp6` has it of sockets that speak both. */
+function kernelAddresses(address: string, port: number): string[] {
+  const parts = address.split(".").map(Number);
+  if (parts.length !== 4) return [];
+  const hex = (value: number, digits: number) => value.toString(16).toUpperCase().padStart(digits, "0");
+  // The kernel prints the four bytes as one number of this machine: on all that Docker runs on, the lowest first.
+  const four = [...parts]
+    .reverse()
+    .map((part) => hex(part, 2))
+    .join("");
+  const end = `:${hex(port, 4)}`;
+  return [`${four}${end}`, `0000000000000000FFFF0000${four}${end}`];
+}

@@ -1,0 +1,175 @@
+import type { Clock } from "../base/clock.ts";
+import { digestOf } from "../base/digest.ts";
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+import type { Progress } from "../base/progress.ts";
+import { capture } from "../engine/capture.ts";
+import { type ContainerFile, type Engine, Label, type ObservedContainer } from "../engine/engine.ts";
+import { canonicalJson } from "../plan/desired.ts";
+import { proxyNetwork } from "../plan/naming.ts";
+import { isRunning } from "../plan/observed.ts";
+import type { DesiredProxy } from "../plan/proxies.ts";
+import { isProxyDriver, proxyDriver } from "../proxy/drivers.ts";
+import { certificateFile, keyFile, type ProxyDriver, type ProxyDriverName, type Site } from "../proxy/proxy.ts";
+import type { Certificate } from "./certificate.ts";
+import { ensureProxyContainer } from "./proxy-container.ts";
+import { whileProxyLocked } from "./proxy-lock.ts";
+import { untilRevision } from "./proxy-revision.ts";
+import { readSites, sitesFile } from "./proxy-state.ts";
+import { removeProxy } from "./remove-proxy.ts";
+
+export interface ProxyHostOptions {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  /** Brings a driver's image to the host and returns the reference to create containers with; undefined where none is made. */
+  readonly bringImage:
+    | ((driver: ProxyDriverName, progress: Progress, signal: AbortSignal) => Promise<string>)
+    | undefined;
+  /** The user's own certificate for the stage's domains. */
+  readonly certificate: Certificate | undefined;
+  /** What is being done, for whoever has to wait for the proxy. */
+  readonly why: string;
+}
+
+/** The proxies of one host, and the changes that a rollout makes to them. */
+export class ProxyHost {
+  readonly #options: ProxyHostOptions;
+
+  constructor(options: ProxyHostOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the proxy unless it is there, and waits until it serves. */
+  async ensure(proxy: DesiredProxy, replaces: boolean, progress: Progress, signal: AbortSignal): Promise<void> {
+    const { engine } = this.#options;
+    const image = await this.#options.bringImage?.(proxy.driver, progress, signal);
+    if (image === undefined) throw new RangeError(`no image for ${proxy.name}`);
+    await engine.ensureNetwork(proxyNetwork, { [Label.role]: "network" }, signal);
+    await this.#locked(proxy.name, signal, () => ensureProxyContainer(engine, proxy, { image, replaces }, signal));
+  }
+
+  async join(proxy: string, network: string, signal: AbortSignal): Promise<void> {
+    await this.#options.engine.connectNetwork(network, proxy, signal);
+  }
+
+  /**
+   * Lets the proxy serve this site as given, or no more; what it serves of others stays. Resolves once it is live.
+   * Throws `proxy-refused` where the proxy will not have it: then it serves as before.
+   */
+  async route(proxy: string, id: string, site: Site | undefined, signal: AbortSignal): Promise<void> {
+    await this.#locked(proxy, signal, async () => {
+      const container = await this.#running(proxy, signal);
+      const sites = await readSites(this.#options.engine, container.id, signal);
+      const others = sites.filter((other) => other.id !== id);
+      const next = site ? [...others, site].sort((left, right) => (left.id < right.id ? -1 : 1)) : others;
+      await this.#serve(container, next, site, signal);
+    });
+  }
+
+  /** Takes the site of a stage out of a proxy that may be gone or stopped. */
+  async forget(proxy: string, id: string, signal: AbortSignal): Promise<void> {
+    const container = await this.#options.engine.container(proxy, signal);
+    if (container && isRunning(container)) await this.route(proxy, id, undefined, signal);
+  }
+
+  /** Removes a proxy that serves nobody any more; one that serves somebody by now stays. */
+  async remove(
+    proxy: { readonly id: string; readonly name: string; readonly stopGrace: number },
+    options: { readonly certificates: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { engine } = this.#options;
+    await this.#locked(proxy.name, signal, async () => {
+      const found = await engine.container(proxy.id, signal);
+      const shared = found && found.labels[Label.stage] === undefined;
+      if (shared && (await readSites(engine, proxy.id, signal)).length > 0) return;
+      await removeProxy(engine, proxy, signal, options);
+    });
+  }
+
+  async #serve(
+    container: ObservedContainer,
+    sites: readonly Site[],
+    changed: Site | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { engine } = this.#options;
+    const driver = await driverOf(container, engine.name);
+    for (const site of sites) this.#requireServable(driver, site, sites, container);
+    const revision = digestOf(canonicalJson(sites)).slice("sha256:".length, "sha256:".length + 16);
+    await engine.writeFiles(
+      container.id,
+      [...this.#certificates(changed), { path: driver.nextFile, content: driver.render(sites, revision), mode: 0o600 }],
+      signal,
+    );
+    const { exitCode, stderr } = await capture(engine, container.id, driver.activate, signal);
+    if (exitCode !== 0) {
+      throw this.#refused(container, `${driver.name} does not take its new configuration`, stderr.trim().split("\n"));
+    }
+    await untilRevision(engine, container.id, revision, signal);
+    // Last: what is written here is live. Killed before, the next run makes it live once more.
+    await engine.writeFiles(container.id, [{ path: sitesFile, content: JSON.stringify(sites), mode: 0o600 }], signal);
+  }
+
+  #certificates(site: Site | undefined): ContainerFile[] {
+    const { certificate } = this.#options;
+    if (site?.tls.kind !== "own" || !certificate || certificate.fingerprint !== site.tls.fingerprint) return [];
+    return [
+      { path: certificateFile(site), content: certificate.certificate, mode: 0o600 },
+      { path: keyFile(site), content: certificate.key, mode: 0o600 },
+    ];
+  }
+
+  #requireServable(driver: ProxyDriver, site: Site, all: readonly Site[], container: ObservedContainer): void {
+    const why = driver.refuses(site);
+    if (why !== undefined) throw this.#refused(container, `${driver.name} cannot serve ${site.id}: ${why}`, []);
+    const rival = all.find(
+      (other) =>
+        other.id < site.id && other.path === site.path && other.domains.some((domain) => site.domains.includes(domain)),
+    );
+    if (!rival) return;
+    const shared = rival.domains.filter((domain) => site.domains.includes(domain)).join(", ");
+    throw this.#refused(container, `${site.id} and ${rival.id} both want to be served at ${shared}${site.path}`, []);
+  }
+
+  #refused(container: ObservedContainer, what: string, evidence: readonly string[]): EnvctlError {
+    return new EnvctlError({
+      code: "proxy-refused",
+      exitCode: ExitCode.failed,
+      what,
+      where: `${this.#options.engine.name}, container ${container.name}`,
+      evidence: evidence.filter((line) => line !== ""),
+      state: "the proxy still serves what it served",
+    });
+  }
+
+  async #running(proxy: string, signal: AbortSignal): Promise<ObservedContainer> {
+    const container = await this.#options.engine.container(proxy, signal);
+    if (container && isRunning(container)) return container;
+    throw new EnvctlError({
+      code: "proxy-missing",
+      exitCode: ExitCode.failed,
+      what: `the proxy ${proxy} ${container ? `is ${container.state}` : "is not there"}`,
+      where: this.#options.engine.name,
+      next: "run the same command again: it starts the proxy",
+    });
+  }
+
+  async #locked<Result>(proxy: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+    const { engine, clock, why } = this.#options;
+    return await whileProxyLocked(engine, proxy, clock, why, signal, work);
+  }
+}
+
+/** The driver by which a proxy that is there was made. */
+export async function driverOf(container: ObservedContainer, where: string): Promise<ProxyDriver> {
+  const name = container.labels[Label.proxyDriver] ?? "";
+  if (isProxyDriver(name)) return await proxyDriver(name);
+  throw new EnvctlError({
+    code: "proxy-unknown",
+    exitCode: ExitCode.needsPerson,
+    what: `the proxy ${container.name} runs "${name}", which this version does not know`,
+    where,
+    state: "the proxy still serves what it served",
+    next: "use the version of envctl that made it, or remove it: envctl proxy remove",
+  });
+}

@@ -1,0 +1,49 @@
+import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
+import { type Engine, Label } from "../engine/engine.ts";
+import type { ObservedProxy } from "../plan/observed.ts";
+import { proxyFolder, type Site } from "../proxy/proxy.ts";
+
+/** What a proxy serves, as envctl told it last: on the proxy's own volume, so that it is there after a reboot. */
+export const sitesFile = `${proxyFolder}/sites.json`;
+
+/** Labels of every proxy, whichever stages it serves. */
+export const proxyLabels = { [Label.role]: "proxy" } as const;
+
+/** All proxies of a host, with their sites. */
+export async function observeProxies(engine: Engine, signal?: AbortSignal): Promise<ObservedProxy[]> {
+  const containers = await engine.containers(proxyLabels, signal);
+  return await Promise.all(
+    containers.map(async (container) => ({
+      container,
+      driver: container.labels[Label.proxyDriver] ?? "",
+      sites: await readSites(engine, container.id, signal),
+    })),
+  );
+}
+
+/** Throws `proxy-state-invalid` where the file is not what envctl writes. */
+export async function readSites(engine: Engine, container: string, signal?: AbortSignal): Promise<Site[]> {
+  const content = await engine.readFile(container, sitesFile, signal);
+  if (content === undefined) return [];
+  try {
+    const sites: unknown = JSON.parse(Buffer.from(content).toString("utf8"));
+    if (Array.isArray(sites) && sites.every(isSite)) return sites;
+    throw new TypeError("it is no list of sites");
+  } catch (error) {
+    throw new EnvctlError({
+      code: "proxy-state-invalid",
+      exitCode: ExitCode.needsPerson,
+      what: `${sitesFile} of the proxy cannot be read: ${messageOf(error)}`,
+      where: `${engine.name}, container ${container}`,
+      state: "the proxy still serves what it served",
+      next: "envctl proxy remove, and then envctl up for each stage that it serves",
+    });
+  }
+}
+
+/** The file is ours alone: what is checked is that it is whole and of this format, not every field. */
+function isSite(value: unknown): value is Site {
+  if (typeof value !== "object" || value === null) return false;
+  const { id, domains, ports, upstreams } = value as Partial<Record<keyof Site, unknown>>;
+  return typeof id === "string" && Array.isArray(domains) && Array.isArray(ports) && Array.isArray(upstreams);
+}
