@@ -23,7 +23,7 @@ export interface DesiredSite {
 const firstInnerPort = 8000;
 
 /** The proxies of a stage: a shared one for its domains, one of its own for the ports it publishes. */
-export function desiredProxies(place: { readonly environment: string; readonly stage: string }, stage: Stage) {
+function desiredProxies(place: { readonly environment: string; readonly stage: string }, stage: Stage) {
   const { proxy } = stage;
   if (!proxy) return [];
   const { environment } = place;

@@ -3,7 +3,6 @@ import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { didYouMean } from "../base/suggest.ts";
 import type { Environment, Stage, Task } from "../environment/model.ts";
 import { desiredApp } from "../plan/desired.ts";
-import { releaseIds } from "../plan/plan-stage.ts";
 import { bringRelease } from "../rollout/image.ts";
 import { stageLabels } from "../rollout/observe.ts";
 import { runTask } from "../rollout/task.ts";

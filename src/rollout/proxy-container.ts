@@ -111,7 +111,7 @@ function mountsOf(proxy: DesiredProxy, driver: ProxyDriver) {
 }
 
 /** A stage's own proxy goes with the stage; one that stages share belongs to none of them. */
-export function labelsOf({ driver, owner }: Pick<DesiredProxy, "driver" | "owner">): Labels {
+function labelsOf({ driver, owner }: Pick<DesiredProxy, "driver" | "owner">): Labels {
   return {
     [Label.role]: "proxy",
     [Label.proxyDriver]: driver,
