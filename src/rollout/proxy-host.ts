@@ -14,7 +14,7 @@ import type { Certificate } from "./certificate.ts";
 import { ensureProxyContainer } from "./proxy-container.ts";
 import { whileProxyLocked } from "./proxy-lock.ts";
 import { untilRevision } from "./proxy-revision.ts";
-import { readSites, sitesFile } from "./proxy-state.ts";
+import { nextSitesFile, readSites, sitesFile } from "./proxy-state.ts";
 import { removeProxy } from "./remove-proxy.ts";
 
 export interface ProxyHostOptions {
@@ -29,6 +29,12 @@ export interface ProxyHostOptions {
   /** What is being done, for whoever has to wait for the proxy. */
   readonly why: string;
 }
+
+/**
+ * What is in the file of sites is live: it takes its place, whole, once the proxy has taken the configuration. Killed
+ * between the two, the next run makes it live once more. Constant text; the driver's command is `$@`.
+ */
+const activateAndKeep = `"$@" || exit $?; mv -f ${nextSitesFile} ${sitesFile}`;
 
 /** The proxies of one host, and the changes that a rollout makes to them. */
 export class ProxyHost {
@@ -98,16 +104,19 @@ export class ProxyHost {
     const revision = digestOf(canonicalJson(sites)).slice("sha256:".length, "sha256:".length + 16);
     await engine.writeFiles(
       container.id,
-      [...this.#certificates(changed), { path: driver.nextFile, content: driver.render(sites, revision), mode: 0o600 }],
+      [
+        ...this.#certificates(changed),
+        { path: driver.nextFile, content: driver.render(sites, revision), mode: 0o600 },
+        { path: nextSitesFile, content: JSON.stringify(sites), mode: 0o600 },
+      ],
       signal,
     );
-    const { exitCode, stderr } = await capture(engine, container.id, driver.activate, signal);
+    const command = ["sh", "-c", activateAndKeep, "activate", ...driver.activate];
+    const { exitCode, stderr } = await capture(engine, container.id, command, signal);
     if (exitCode !== 0) {
       throw this.#refused(container, `${driver.name} does not take its new configuration`, stderr.trim().split("\n"));
     }
     await untilRevision(engine, container.id, revision, signal);
-    // Last: what is written here is live. Killed before, the next run makes it live once more.
-    await engine.writeFiles(container.id, [{ path: sitesFile, content: JSON.stringify(sites), mode: 0o600 }], signal);
   }
 
   #certificates(site: Site | undefined): ContainerFile[] {

@@ -6,6 +6,9 @@ import { proxyFolder, type Site } from "../proxy/proxy.ts";
 /** What a proxy serves, as envctl told it last: on the proxy's own volume, so that it is there after a reboot. */
 export const sitesFile = `${proxyFolder}/sites.json`;
 
+/** What it is about to serve. */
+export const nextSitesFile = `${proxyFolder}/sites.next.json`;
+
 /** Labels of every proxy, whichever stages it serves. */
 export const proxyLabels = { [Label.role]: "proxy" } as const;
 

@@ -18,9 +18,11 @@ const moments: [string, RegExp][] = [
   ["pulling", /· prepare › ssh:\/\/test1 › pull/],
   ["the task", /· task migrate/],
   ["creating", /· switch › ssh:\/\/test1 › create/],
-  ["stopping", /· switch › ssh:\/\/test1 › stop/],
   ["starting", /· switch › ssh:\/\/test1 › start/],
   ["waiting", /· switch › ssh:\/\/test1 › wait/],
+  ["routing", /· switch › ssh:\/\/test1 › let \S+-proxy serve/],
+  ["draining", /· switch › ssh:\/\/test1 › let \S+ end its requests/],
+  ["stopping", /· switch › ssh:\/\/test1 › stop/],
   ["tidying", /· tidy up/],
   ["recording", /· record/],
 ];

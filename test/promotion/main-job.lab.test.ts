@@ -100,7 +100,7 @@ describeLab("the main job", () => {
       stages: {
         stage: string;
         verdict: string;
-        hosts: { containers: { digest: string; health: string; drift: unknown[] }[] }[];
+        hosts: { containers: { role: string; digest: string; health: string; drift: unknown[] }[] }[];
       }[];
     }>("status");
     expect(stages.map(({ stage, verdict, hosts }) => [stage, verdict, hosts.length])).toEqual([
@@ -109,9 +109,12 @@ describeLab("the main job", () => {
       ["prod", "ok", 2],
     ]);
     const containers = stages.flatMap(({ hosts }) => hosts.flatMap((host) => host.containers));
-    expect(containers).toHaveLength(4);
-    for (const container of containers)
-      expect(container).toMatchObject({ digest: release.digest, health: "healthy", drift: [] });
+    const apps = containers.filter(({ role }) => role === "app");
+    expect(apps).toHaveLength(4);
+    for (const app of apps) expect(app).toMatchObject({ digest: release.digest, health: "healthy", drift: [] });
+    const proxies = containers.filter(({ role }) => role === "proxy");
+    expect(proxies).toHaveLength(4);
+    for (const proxy of proxies) expect(proxy).toMatchObject({ state: "running", release: release.name, drift: [] });
   });
 
   it("rolls a new release out, and prod back and forward, across both hosts", async () => {

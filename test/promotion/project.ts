@@ -128,7 +128,7 @@ interface Inspected {
   readonly State: { readonly Status: string; readonly StartedAt: string };
 }
 
-/** The running containers of a project's stage on an engine, as the engine tells of them. */
+/** The running containers of a project's stage on an engine, its proxy left out, as the engine tells of them. */
 export async function runningContainers(socket: string, project: string, stage: string): Promise<Inspected[]> {
   const ids = await docker(
     socket,
@@ -139,7 +139,9 @@ export async function runningContainers(socket: string, project: string, stage: 
     "--filter",
     `label=envctl.stage=${stage}`,
   );
-  return ids === "" ? [] : (JSON.parse(await docker(socket, "inspect", ...ids.split("\n"))) as Inspected[]);
+  if (ids === "") return [];
+  const found = JSON.parse(await docker(socket, "inspect", ...ids.split("\n"))) as Inspected[];
+  return found.filter(({ Config }) => Config.Labels["envctl.role"] !== "proxy");
 }
 
 export async function get(address: string): Promise<{ status: number; body: string }> {

@@ -9,7 +9,7 @@ const port = 18_491;
 const stages = `stages:
   dev: {}
   test: { hosts: [ssh://test1] }
-  prod: { hosts: [ssh://prod1, ssh://prod2], ports: ["${port}:8080"], secrets: [TOKEN] }`;
+  prod: { hosts: [ssh://prod1, ssh://prod2], ports: ["${port}:8080"], proxy: false, secrets: [TOKEN] }`;
 const healthy = "app: { port: 8080, health: { path: /index.html, interval: 200ms, retries: 25 }, stop: { grace: 1s } }";
 
 interface Status {
@@ -230,11 +230,11 @@ describeLab("trouble", () => {
   });
 
   it("a key that this version does not act on: refused before anything is touched", async () => {
-    project.environment(`${healthy}\n${stages.replace("ports:", "domain: shop.example.com, ports:")}`);
+    project.environment(`${healthy}\n${stages.replace("ports:", "auto: true, ports:")}`);
     const result = await project.run("up", "prod");
     expect([result.exitCode, result.stderr]).toEqual([
       2,
-      expect.stringMatching(/stage prod asks for what this version does not do[\s\S]*stages\.prod\.domain/),
+      expect.stringMatching(/stage prod asks for what this version does not do[\s\S]*stages\.prod\.auto/),
     ]);
   });
 });
