@@ -1,7 +1,6 @@
 import { accessSync, constants, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseBytes } from "../base/bytes.ts";
-import type { HostAddress } from "../base/host.ts";
 import { parseImageReference } from "../base/reference.ts";
 import type { EnvironmentDocument, ProxyDocument, StageDocument } from "./document.ts";
 import type { PortBinding, ProxyTls, StageProxy } from "./model.ts";
@@ -22,7 +21,6 @@ export function readProxy(
   document: EnvironmentDocument,
   stageName: string,
   published: readonly PortBinding[],
-  hosts: readonly HostAddress[],
 ): StageProxy | undefined {
   const stage: StageDocument = document.stages[stageName] ?? {};
   const path = ["stages", stageName];
@@ -34,8 +32,6 @@ export function readProxy(
   }
   const domains = readDomains(reading, [...path, "domain"], stage.domain);
   const asked = stage.domain !== undefined || stage.proxy !== undefined || document.proxy !== undefined;
-  // Nothing but published ports can be reached through a bare TCP connection to an engine: there the app publishes its own.
-  if (!asked && hosts.some((host) => host.kind === "tcp")) return undefined;
   const appPort = httpPort(document) ?? (asked ? document.app?.port : undefined);
   const ports =
     appPort === undefined ? [] : published.filter((port) => port.containerPort === appPort && port.protocol === "tcp");

@@ -82,7 +82,7 @@ function readStage(
   const hosts = readHosts(reading, [...path, "hosts"], stage.hosts);
   const replicas = stage.replicas ?? 1;
   const published = readPorts(reading, [...path, "ports"], stage.ports);
-  const proxy = readProxy(reading, document, name, published, hosts);
+  const proxy = readProxy(reading, document, name, published);
   // What the proxy publishes, no container of the app does.
   const ports = published.filter((port) => !proxy?.ports.includes(port));
   if (replicas > 1 && ports.length > 0) {

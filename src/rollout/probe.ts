@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { messageOf } from "../base/errors.ts";
 import type { Engine, ObservedContainer } from "../engine/engine.ts";
 import type { Health } from "../environment/model.ts";
+import { dialThroughProxy } from "./dial-through.ts";
 
 /** What a probe found: `undefined` is healthy, a text says what is wrong. */
 export type ProbeResult = string | undefined;
@@ -47,7 +48,7 @@ async function dialContainer(
   const direct = address === undefined ? undefined : await engine.dial(address, port, signal);
   if (direct) return direct;
   const published = container.ports.find((binding) => binding.containerPort === port && binding.protocol === "tcp");
-  if (!published) return undefined;
+  if (!published) return await dialThroughProxy(engine, container, port, signal);
   return connect({ host: await engine.publishedAddress(), port: published.hostPort });
 }
 

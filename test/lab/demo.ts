@@ -56,6 +56,38 @@ async function requireOneDigest(place: Place): Promise<void> {
   process.stdout.write(`  ${digests.length} containers, one digest: ${digests[0]}\n`);
 }
 
+/** Asks a stage all the time while `work` goes on, as its users would, and tells how many of them noticed. */
+async function asUsersDo(place: Place, stage: string, work: () => Promise<void>): Promise<void> {
+  const asked = { answers: 0, failures: 0, longest: 0 };
+  let going = true;
+  const users = (place.addresses[stage] ?? []).map(async (address) => {
+    while (going) {
+      const begun = performance.now();
+      const status = await fetch(address).then(
+        async (response) => {
+          await response.arrayBuffer();
+          return response.status;
+        },
+        () => undefined,
+      );
+      asked.longest = Math.max(asked.longest, performance.now() - begun);
+      if (status === 200) asked.answers += 1;
+      else asked.failures += 1;
+    }
+  });
+  try {
+    await work();
+  } finally {
+    going = false;
+    await Promise.all(users);
+  }
+  const { answers, failures, longest } = asked;
+  process.stdout.write(
+    `  meanwhile: ${answers} requests answered, ${failures} failed, the longest took ${Math.round(longest)} ms\n`,
+  );
+  if (failures > 0) throw new Error(`${failures} requests to ${stage} failed`);
+}
+
 async function freePort(): Promise<number> {
   return await new Promise((resolve, reject) => {
     const server = createServer();
@@ -95,11 +127,11 @@ async function story(place: Place): Promise<void> {
   await envctl(place, "up", "dev");
   await envctl(place, "promote", "test");
   await envctl(place, "plan", "prod");
-  await envctl(place, "promote", "prod");
+  await asUsersDo(place, "prod", () => envctl(place, "promote", "prod"));
   await requireOneDigest(place);
 
   say("Roll prod back, and forward again");
-  await envctl(place, "rollback", "prod");
+  await asUsersDo(place, "prod", () => envctl(place, "rollback", "prod"));
   const [before] = await curl(place, "prod");
   const [now] = await curl(place, "test");
   if (before === now) throw new Error("prod was not rolled back");

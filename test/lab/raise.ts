@@ -36,7 +36,7 @@ export interface RaiseOptions {
 export async function raiseLab(names: LabNames, options: RaiseOptions): Promise<LabState> {
   await installPackages(options.tell);
   await sweepLabs(names, options.tell);
-  for (const image of ["debian", "node", "busybox"] as const) await ensureBaseImage(image, options.tell);
+  for (const image of ["debian", "node", "busybox", "caddy"] as const) await ensureBaseImage(image, options.tell);
   return await changing(names, async () => {
     const present = readState(names);
     if (present && isSound(present)) return await mend(names, present, options);
