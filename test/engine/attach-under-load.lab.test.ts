@@ -1,7 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseHostAddress } from "../../src/base/host.ts";
 import { silent } from "../../src/base/progress.ts";
 import { capture } from "../../src/engine/capture.ts";
 import type { ContainerSpec, Engine } from "../../src/engine/engine.ts";
