@@ -47,3 +47,9 @@ describe("the sources", () => {
     ).toEqual([]);
   });
 });
+
+it("the lock file names no registry but npm's public one", () => {
+  const lock = readFileSync(join(root, "package-lock.json"), "utf8");
+  const hosts = [...lock.matchAll(/"(?:resolved|tarball)": "(?:git\+)?\w+:\/\/([^/"]+)/g)].map(([, host]) => host);
+  expect(hosts.filter((host) => host !== "registry.npmjs.org")).toEqual([]);
+});

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
+import { homeFolder } from "../base/user.ts";
 import type { FileStamp } from "./context.ts";
 
 const format = "envctl-stat-cache-1";
@@ -109,5 +109,5 @@ async function load(file: string, root: string): Promise<ReadonlyMap<string, Ent
 /** `$XDG_CACHE_HOME/envctl`, or `~/.cache/envctl` (XDG Base Directory Specification: relative values are ignored). */
 export function cacheDirectory(variables: Readonly<Record<string, string | undefined>>): string {
   const base = variables.XDG_CACHE_HOME;
-  return join(base !== undefined && isAbsolute(base) ? base : join(variables.HOME ?? homedir(), ".cache"), "envctl");
+  return join(base !== undefined && isAbsolute(base) ? base : join(homeFolder(variables), ".cache"), "envctl");
 }

@@ -1,5 +1,5 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
-import { optionNames } from "./global-options.ts";
+import { optionNames, optionsOf } from "./global-options.ts";
 import type { Context, Verb } from "./verb.ts";
 
 const shells = ["bash", "zsh", "fish"];
@@ -41,11 +41,16 @@ function bash(verbs: readonly Verb[]): string {
     const values = verb.name === "completion" ? shells : [];
     return `    ${verb.name}) words="${[...values, ...optionNames(verb)].join(" ")}" ;;`;
   });
+  // With these, `-f` is no file.
+  const otherwise = verbs.filter((verb) => !optionsOf(verb).some(({ flags }) => flags.startsWith("-f, --file")));
   const staged = verbs.filter(takesStage).map((verb) => verb.name);
   return `_envctl_stages() {
   local index file=""
   for ((index = 2; index < COMP_CWORD; index++)); do
-    case "\${COMP_WORDS[index]}" in -f | --file) file="\${COMP_WORDS[index + 1]}" ;; esac
+    case "\${COMP_WORDS[1]} \${COMP_WORDS[index]}" in
+      ${otherwise.map((verb) => `"${verb.name} -f"`).join(" | ")}) ;;
+      *" -f" | *" --file") file="\${COMP_WORDS[index + 1]}" ;;
+    esac
   done
   envctl completion --stages \${file:+--file "$file"} 2>/dev/null
 }
@@ -60,9 +65,10 @@ ${cases.join("\n")}
       ${staged.join(" | ")}) words="$(_envctl_stages)" ;;
     esac
   fi
-  case "$before" in
-    -f | --file) words="" ;;
-    --stage) words="$(_envctl_stages)" ;;
+  case "\${COMP_WORDS[1]} $before" in
+    ${otherwise.map((verb) => `"${verb.name} -f"`).join(" | ")}) ;;
+    *" -f" | *" --file") words="" ;;
+    *" --stage") words="$(_envctl_stages)" ;;
   esac
   if [ "$COMP_CWORD" -eq 1 ]; then words="${names} --help --version"; fi
   COMPREPLY=($(compgen -W "$words" -- "$current"))

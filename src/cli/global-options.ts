@@ -10,10 +10,27 @@ export const globalOptions: readonly VerbOption[] = [
 ];
 
 /** Options of the verbs that change something. */
-export const changeOptions: readonly VerbOption[] = [
+const changeOptions: readonly VerbOption[] = [
   { flags: "--dry-run", description: "say what would be done, and do nothing" },
   { flags: "-y, --yes", description: "ask nothing" },
 ];
+
+/** All options of a verb. A letter that the verb has taken for itself is no longer short for an option that all have. */
+export function optionsOf(verb: Verb): VerbOption[] {
+  const own = [...verb.options, ...(verb.changes ? changeOptions : [])];
+  const taken = new Set(own.map(({ flags }) => shortOf(flags)));
+  const shared = globalOptions.map((option) => {
+    const short = shortOf(option.flags);
+    return short !== undefined && taken.has(short)
+      ? { ...option, flags: option.flags.replace(`${short}, `, "") }
+      : option;
+  });
+  return [...own, ...shared];
+}
+
+function shortOf(flags: string): string | undefined {
+  return /^-\w(?=,)/.exec(flags)?.[0];
+}
 
 /** Of the verbs that run the project's own hooks. */
 export const skipHooksOption: VerbOption = {
@@ -38,23 +55,27 @@ export function waitWithValue(words: readonly string[]): string[] {
 
 /** `--file`, `--json` and so on: all that may be typed after the verb (or, without one, before it). */
 export function optionNames(verb: Verb | undefined): string[] {
-  const own = [...(verb?.options ?? []), ...(verb?.changes ? changeOptions : []), ...globalOptions];
-  return [...own.flatMap(({ flags }) => /--[a-z-]+/.exec(flags) ?? []), "--help"];
+  const all = verb ? optionsOf(verb) : globalOptions;
+  return [...all.flatMap(({ flags }) => /--[a-z-]+/.exec(flags) ?? []), "--help"];
 }
 
 /**
- * People type `envctl --json status` as well as `envctl status --json`: what stands before the verb is put after it.
- * Anything else before the verb stays where it is, for commander to refuse.
+ * People type `envctl --json status` as well as `envctl status --json`: what stands before the verb is put after it,
+ * by its long name, as the verb may have another use for the letter (`envctl -f other.yaml logs prod -f`). Anything else before the verb stays where it is, for commander to refuse.
  */
 export function globalOptionsLast(words: readonly string[]): string[] {
+  const before: string[] = [];
   let end = 0;
   while (end < words.length) {
     const [name = "", value] = (words[end] ?? "").split(/=(.*)/s);
     const option = globalOptions.find(({ flags }) => flags.split(/,? /).includes(name));
     if (!option) break;
-    end += option.flags.includes("<") && value === undefined ? 2 : 1;
+    const next = end + (option.flags.includes("<") && value === undefined ? 2 : 1);
+    const long = /--[a-z-]+/.exec(option.flags)?.[0] ?? name;
+    before.push(value === undefined ? long : `${long}=${value}`, ...words.slice(end + 1, next));
+    end = next;
   }
   const verb = words[end];
   if (end === 0 || verb === undefined || verb.startsWith("-")) return [...words];
-  return [verb, ...words.slice(0, end), ...words.slice(end + 1)];
+  return [verb, ...before, ...words.slice(end + 1)];
 }

@@ -3,7 +3,7 @@ import { systemClock } from "../base/clock.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { Progress } from "../base/progress.ts";
 import { Situation } from "../rollout/situation.ts";
-import { changeOptions, globalOptions } from "./global-options.ts";
+import { globalOptions, optionsOf } from "./global-options.ts";
 import { Interruption } from "./interruption.ts";
 import type { Output } from "./output.ts";
 import { overview } from "./overview.ts";
@@ -14,7 +14,7 @@ import { verbs } from "./verbs.ts";
 import { clean } from "./view/clean.ts";
 
 /** The whole command line, made from the table of verbs. Throws commander's errors instead of leaving the process. */
-export function createProgram(version: string, output: Output): Command {
+export function createProgram(version: string, output: Output, literal: readonly string[]): Command {
   const program = new Command("envctl")
     .usage("<verb> [options]")
     .description("One image, promoted by digest through dev, test and prod on your own hosts.")
@@ -28,25 +28,29 @@ export function createProgram(version: string, output: Output): Command {
     })
     .addHelpText("after", () => `\n${overview(output.paint)}`)
     .configureHelp({ visibleCommands: () => [] });
-  program.allowExcessArguments().action(() => {
-    const [typed] = program.args;
-    if (typed !== undefined) throw new CommanderError(1, "commander.unknownCommand", `there is no verb '${typed}'`);
+  // What is wrong with a verb that is none is the verb, and not the options that people type with every verb.
+  program.allowExcessArguments().allowUnknownOption();
+  program.action(() => {
+    const shared = new Set(globalOptions.flatMap(({ flags }) => flags.match(/--?[a-z-]+/g) ?? []));
+    const unknown = program.args.find((word) => !shared.has(word));
+    if (unknown?.startsWith("-")) throw new CommanderError(1, "commander.unknownOption", `unknown option '${unknown}'`);
+    if (unknown !== undefined) throw new CommanderError(1, "commander.unknownCommand", `there is no verb '${unknown}'`);
+    if (program.args.length > 0) throw new CommanderError(1, "commander.missingArgument", "which verb?");
     output.write(`${program.helpInformation()}\n${overview(output.paint)}`);
   });
-  for (const verb of verbs) program.addCommand(createCommand(verb, output));
+  for (const verb of verbs) program.addCommand(createCommand(verb, output, literal));
   return program;
 }
 
-function createCommand(verb: Verb, output: Output): Command {
+function createCommand(verb: Verb, output: Output, literal: readonly string[]): Command {
   const command = new Command(verb.name).summary(verb.summary).description(verb.summary).exitOverride();
   for (const [syntax, description] of verb.arguments) command.argument(syntax, description);
-  const options = [...verb.options, ...(verb.changes ? changeOptions : []), ...globalOptions];
-  for (const option of options) command.option(option.flags, option.description, option.default);
+  for (const option of optionsOf(verb)) command.option(option.flags, option.description, option.default);
   command
     .configureOutput({ writeOut: (help) => output.write(help), writeErr: () => {} })
     .addHelpText("after", () => examples(verb));
   command.action(async () => {
-    await runVerb(verb, command.args, command.opts<OptionValues>(), output);
+    await runVerb(verb, { args: command.args, literal }, command.opts<OptionValues>(), output);
   });
   return command;
 }
@@ -56,7 +60,12 @@ function examples(verb: Verb): string {
   return `\nExamples:\n${verb.examples.map(([line, meaning]) => `  ${line.padEnd(width)}  ${meaning}`).join("\n")}\n`;
 }
 
-async function runVerb(verb: Verb, args: readonly string[], options: OptionValues, output: Output): Promise<void> {
+interface Words {
+  readonly args: readonly string[];
+  readonly literal: readonly string[];
+}
+
+async function runVerb(verb: Verb, { args, literal }: Words, options: OptionValues, output: Output): Promise<void> {
   const variables = process.env;
   const timeout = readDuration("--timeout", text(options, "timeout"));
   const endless = verb.endless?.(options) ?? false;
@@ -85,6 +94,7 @@ async function runVerb(verb: Verb, args: readonly string[], options: OptionValue
     confirm: async (question) => options.yes === true || (output.interactive && (await ask(question))),
     write: (line) => output.write(line),
     paint: output.paint,
+    literal,
     verbs,
     width: output.width,
   };

@@ -39,6 +39,8 @@ export interface Context {
   /** Writes to stdout while the verb runs: for logs and other output without end. */
   readonly write: (text: string) => void;
   readonly paint: Paint;
+  /** What was typed after `--`, word for word. */
+  readonly literal: readonly string[];
   /** The whole table: for verbs that speak of the others. */
   readonly verbs: readonly Verb[];
   /** Columns of the terminal; Infinity where there is none. */

@@ -17,14 +17,19 @@ export interface TaskResult {
   readonly host: string;
 }
 
+/** A task by its name, with more arguments for it; or a command of the user's own. */
+export type WantedTask =
+  | { readonly task: string; readonly more: readonly string[] }
+  | { readonly command: readonly string[] };
+
 /** Runs a task of the environment file, or a command, in a container of the release that the stage runs, on its first host. */
 export async function runNamedTask(
   workspace: Workspace,
   stage: Stage,
-  words: readonly string[],
+  wanted: WantedTask,
   options: { readonly dryRun: boolean },
 ): Promise<TaskResult> {
-  const task = chooseTask(workspace.environment, words);
+  const task = chooseTask(workspace.environment, wanted);
   const release = await currentRelease(workspace, stage);
   const [host] = stage.hosts;
   if (!host) throw new RangeError(`stage ${stage.name} has no host`);
@@ -53,15 +58,14 @@ export async function runNamedTask(
   return result;
 }
 
-function chooseTask(environment: Environment, words: readonly string[]): Pick<Task, "name" | "command" | "timeout"> {
-  const [name = "", ...more] = words;
+function chooseTask(environment: Environment, wanted: WantedTask): Pick<Task, "name" | "command" | "timeout"> {
+  if ("command" in wanted) return { name: "command", command: wanted.command, timeout: milliseconds(3_600_000) };
+  const { task: name, more } = wanted;
   const task = environment.tasks.find((candidate) => candidate.name === name);
   if (task && more.length === 0) return task;
   if (task) return { ...task, command: [...task.command, ...more] };
   const names = environment.tasks.map((candidate) => candidate.name);
   const meant = didYouMean(name, names);
-  if (more.length > 0 || name.includes("/"))
-    return { name: "command", command: words, timeout: milliseconds(3_600_000) };
   throw new EnvctlError({
     code: "unknown-task",
     exitCode: ExitCode.usage,
@@ -70,7 +74,7 @@ function chooseTask(environment: Environment, words: readonly string[]): Pick<Ta
     state: "nothing was run",
     next:
       names.length > 0
-        ? `the tasks are: ${names.join(", ")}`
-        : "the environment file names no tasks; a command goes after --",
+        ? `the tasks are: ${names.join(", ")}; a command goes after --: envctl run -- ${[name, ...more].join(" ")}`
+        : `the environment file names no tasks; a command goes after --: envctl run -- ${[name, ...more].join(" ")}`,
   });
 }

@@ -23,7 +23,7 @@ import { stageSecrets } from "./stage-secrets.ts";
 
 /**
  * Compares what runs with what should, all stages and hosts at once. A host that does not answer within `hostTimeout`
- * milliseconds is shown as out of reach and keeps nobody else waiting.
+ * milliseconds is shown as out of reach and keeps nobody else waiting; nor does a registry.
  */
 export async function readStatus(
   workspace: Workspace,
@@ -39,15 +39,15 @@ interface Looked {
 }
 
 async function readStage(workspace: Workspace, stage: Stage, hostTimeout: number): Promise<StageStatus> {
-  const [expectation, looked] = await Promise.all([
-    expectedRelease(workspace, stage),
+  const [{ expectation, silent }, looked] = await Promise.all([
+    expectedRelease(workspace, stage, hostTimeout),
     Promise.all(stage.hosts.map((host) => look(workspace, stage, host, hostTimeout))),
   ]);
   const expected = expectation ?? runningEverywhere(looked);
   const facts: StageFacts = {
     environment: workspace.environment,
     stage,
-    release: expected && (await releaseOf(workspace, stage, expected)),
+    release: expected && (silent ? unknownBut(expected) : await releaseOf(workspace, stage, expected, hostTimeout)),
     pins: await readPins(workspace.environment.directory),
     secrets: await knownSecrets(workspace, stage),
   };
@@ -77,10 +77,13 @@ async function look(workspace: Workspace, stage: Stage, address: HostAddress, ho
     };
   } catch (error) {
     workspace.signal.throwIfAborted();
-    const why =
-      signal.aborted && !(error instanceof EnvctlError) ? `no answer within ${hostTimeout / 1000}s` : messageOf(error);
-    return { address, result: { unreachable: why } };
+    return { address, result: { unreachable: why(error, signal, hostTimeout) } };
   }
+}
+
+function why(error: unknown, signal: AbortSignal, hostTimeout: number): string {
+  const late = signal.aborted && !(error instanceof EnvctlError);
+  return late ? `no answer within ${hostTimeout / 1000}s` : messageOf(error);
 }
 
 function limit(workspace: Workspace, timeout: number): AbortSignal {
@@ -95,20 +98,29 @@ async function abortable<Result>(work: Promise<Result>, signal: AbortSignal): Pr
   });
 }
 
-async function expectedRelease(workspace: Workspace, stage: Stage): Promise<ExpectedRelease | undefined> {
+interface Expectation {
+  readonly expectation: ExpectedRelease | undefined;
+  /** The registry did not answer: asking it for more would only take longer. */
+  readonly silent: boolean;
+}
+
+async function expectedRelease(workspace: Workspace, stage: Stage, hostTimeout: number): Promise<Expectation> {
+  const signal = limit(workspace, hostTimeout);
   try {
     const repository = await workspace.connections.repository(stage.repository);
     const ledger = new Ledger(repository, workspace.environment.name, stage.name);
-    for await (const { record } of ledger.entries(20, workspace.signal)) {
+    for await (const { record } of ledger.entries(20, signal)) {
       if (record.outcome === "failed") continue;
-      if (record.kind === "down" || !record.release) return undefined;
-      return { name: record.release.name, digest: record.release.digest, at: record.at, by: record.by };
+      if (record.kind === "down" || !record.release) break;
+      const { name, digest } = record.release;
+      return { expectation: { name, digest, at: record.at, by: record.by }, silent: false };
     }
   } catch (error) {
     workspace.signal.throwIfAborted();
-    workspace.progress.warn(`the history of ${stage.name} cannot be read: ${messageOf(error)}`);
+    workspace.progress.warn(`the history of ${stage.name} cannot be read: ${why(error, signal, hostTimeout)}`);
+    return { expectation: undefined, silent: true };
   }
-  return undefined;
+  return { expectation: undefined, silent: false };
 }
 
 /** Without a history, what all hosts say they run is taken as what they should run. */
@@ -124,26 +136,24 @@ function runningEverywhere(looked: readonly Looked[]): ExpectedRelease | undefin
 }
 
 /** The registry may be out of reach: then the digests that engines keep of what they pulled must do. */
-async function releaseOf(workspace: Workspace, stage: Stage, expected: ExpectedRelease): Promise<Release> {
+async function releaseOf(
+  workspace: Workspace,
+  stage: Stage,
+  expected: ExpectedRelease,
+  hostTimeout: number,
+): Promise<Release> {
   try {
-    return await loadRelease(
-      await workspace.connections.repository(stage.repository),
-      expected.digest,
-      workspace.signal,
-    );
+    const repository = await workspace.connections.repository(stage.repository);
+    return await loadRelease(repository, expected.digest, limit(workspace, hostTimeout));
   } catch {
     workspace.signal.throwIfAborted();
-    return {
-      ...expected,
-      configs: {},
-      manifests: {},
-      fingerprint: "",
-      commit: undefined,
-      dirty: false,
-      builtAt: "",
-      size: 0,
-    };
+    return unknownBut(expected);
   }
+}
+
+function unknownBut(expected: ExpectedRelease): Release {
+  const nothing = { configs: {}, manifests: {}, fingerprint: "", commit: undefined, dirty: false };
+  return { ...expected, ...nothing, builtAt: "", size: 0 };
 }
 
 /** Who looks at the status need not have the secrets: then they are not compared. */

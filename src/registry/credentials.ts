@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { homeFolder } from "../base/user.ts";
 import type { Credentials } from "./authentication.ts";
 import { isObject } from "./json.ts";
 
@@ -21,7 +21,7 @@ interface DockerConfig {
 export async function credentialsFor(host: string, variables: Variables): Promise<Credentials | undefined> {
   const given = fromVariables(host, variables);
   if (given) return given;
-  const file = join(variables.DOCKER_CONFIG || join(variables.HOME || homedir(), ".docker"), "config.json");
+  const file = join(variables.DOCKER_CONFIG || join(homeFolder(variables), ".docker"), "config.json");
   const config = await readConfig(file);
   if (!config) return undefined;
   const helper = namedFor(host, config.credHelpers) ?? config.credsStore;

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
+import { homeFolder } from "../base/user.ts";
 
 /** Where a registry is spoken to. */
 export interface Endpoint {
@@ -42,7 +42,7 @@ export function isLoopback(host: string): boolean {
 
 /** Docker's rules: `*.crt` are authorities, and a `*.cert` has its key beside it. */
 function readFolders(host: string, variables: Variables): { own: Buffer[]; client: Endpoint["client"] } {
-  const home = variables.HOME || homedir();
+  const home = homeFolder(variables);
   const configuration = variables.XDG_CONFIG_HOME || join(home, ".config");
   const own: Buffer[] = [];
   let client: Endpoint["client"];

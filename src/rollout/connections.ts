@@ -1,6 +1,6 @@
-import { homedir } from "node:os";
 import { join } from "node:path";
 import type { HostAddress } from "../base/host.ts";
+import { homeFolder } from "../base/user.ts";
 import type { Engine } from "../engine/engine.ts";
 import { openEngine } from "../engine/open.ts";
 import { credentialsFor } from "../registry/credentials.ts";
@@ -83,6 +83,6 @@ export class Connections {
 /** Where the embedded registry keeps its content: `ENVCTL_REGISTRY_DIR`, or the user's data folder (XDG base directories). */
 export function embeddedRegistryDirectory(variables: Readonly<Record<string, string | undefined>>): string {
   if (variables.ENVCTL_REGISTRY_DIR) return variables.ENVCTL_REGISTRY_DIR;
-  const data = variables.XDG_DATA_HOME || join(variables.HOME || homedir(), ".local", "share");
+  const data = variables.XDG_DATA_HOME || join(homeFolder(variables), ".local", "share");
   return join(data, "envctl", "registry");
 }

@@ -49,7 +49,9 @@ export async function bringRelease(
   const registry = await registryFor(engine, repository, signal);
   if (registry === undefined) return await streamRelease(engine, repository, release, progress, signal);
   const reference = pinned({ registry, path: repository.path }, release.digest);
-  await engine.pullImage(reference, await credentials(registry, repository), progress, signal);
+  if (repository.embeddedPort === undefined) {
+    await engine.pullImage(reference, await hostCredentials(registry), progress, signal);
+  } else await pullThroughTunnel(engine, reference, progress, signal);
   const image = await engine.image(reference, signal);
   if (!image || referenceFor(image, release) === undefined) throw mismatch(engine, release, image);
   return reference;
@@ -66,9 +68,33 @@ async function registryFor(
   return port === undefined ? undefined : `127.0.0.1:${port}`;
 }
 
-async function credentials(registry: string, repository: OpenRepository): Promise<RegistryCredentials | undefined> {
-  if (repository.embeddedPort !== undefined) return undefined;
-  return await hostCredentials(registry);
+/** How often an engine is asked for one image at most. */
+const pulls = 3;
+
+/**
+ * Pulls from the embedded registry. An engine that was cut off from us goes on with the pull that was begun then, and a
+ * pull of the same layers joins it, only to fail with it: the tunnel it came through is gone. The next one is fresh.
+ */
+async function pullThroughTunnel(
+  engine: Engine,
+  reference: string,
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<void> {
+  for (let left = pulls - 1; ; left -= 1) {
+    try {
+      return await engine.pullImage(reference, undefined, progress, signal);
+    } catch (error) {
+      if (left === 0 || !lostRegistry(error)) throw error;
+      progress.update("once more: the engine was still busy with a pull whose connection is gone");
+    }
+  }
+}
+
+function lostRegistry(error: unknown): boolean {
+  if (!(error instanceof EnvctlError)) return false;
+  const broken = error.code === "engine-refused" && /\bEOF\b|reset by peer|broken pipe/i.test(error.message);
+  return error.code === "registry-unreachable" || broken;
 }
 
 async function hostCredentials(registry: string): Promise<RegistryCredentials | undefined> {

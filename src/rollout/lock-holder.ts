@@ -1,4 +1,5 @@
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
+import { userName } from "../base/user.ts";
 import type { Labels, ObservedNamed } from "../engine/engine.ts";
 import { ownIdentity, type ProcessIdentity } from "./process-identity.ts";
 
@@ -49,7 +50,7 @@ export function lockLabels(request: LockRequest, nonce: string, since: Date, now
   const identity = ownIdentity();
   return {
     [LockLabel.nonce]: nonce,
-    [LockLabel.user]: userInfo().username,
+    [LockLabel.user]: userName(),
     [LockLabel.machine]: hostname(),
     [LockLabel.process]: String(identity.id),
     ...(identity.start === undefined ? {} : { [LockLabel.processStart]: identity.start }),

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,4 +25,5 @@ export async function benchStartup(): Promise<void> {
   ]);
   report("envctl --version", version, { name: "node -e 0", value: floor }, 1.5);
   report("envctl validate", validate, { name: "node -e 0", value: floor }, 3);
+  rmSync(cwd, { recursive: true });
 }

@@ -33,7 +33,11 @@ describe("the command line", () => {
 
   it.each([
     [["promot", "test"], /did you mean "promote"\?/],
+    [["promot", "test", "--yes"], /there is no verb 'promot'; did you mean "promote"\?/],
+    [["--file", "envctl.yaml", "promot"], /there is no verb 'promot'; did you mean "promote"\?/],
     [["status", "--jsn"], /did you mean "--json"\?/],
+    [["--jsn"], /unknown option '--jsn'/],
+    [["--verbose"], /which verb\?/],
     [["up"], /missing required argument 'stage'/],
     [["up", "dev", "more"], /too many arguments/],
     [["status", "--timeout", "5"], /--timeout 5 is no duration/],
@@ -66,8 +70,11 @@ describe("the command line", () => {
         expect.objectContaining({ position: expect.objectContaining({ line: 3, column: 1 }) }),
       ]),
     });
-    const usage = await envctl(["up", "--json"], { cwd });
-    expect(JSON.parse(usage.stdout)).toMatchObject({ error: { code: "usage", exitCode: 2 } });
+    for (const words of [["up", "--json"], ["--json"], ["--json", "nosuch"], ["help", "nosuch", "--json"]]) {
+      const usage = await envctl(words, { cwd });
+      expect(JSON.parse(usage.stdout)).toMatchObject({ error: { code: "usage", exitCode: 2 } });
+      expect(usage.stderr).not.toMatch(/unknown option/);
+    }
   });
 
   it("finds the environment file upward, or where it is told", async () => {
@@ -75,6 +82,20 @@ describe("the command line", () => {
     expect((await envctl(["validate", "--file", "other.yaml"], { cwd })).stdout).toMatch(/other with dev → test/);
     await execa("mkdir", ["-p", join(cwd, "a/b")]);
     expect((await envctl(["validate"], { cwd: join(cwd, "a/b") })).stdout).toMatch(/shop with dev → test/);
+  });
+
+  it("reads -f as people do: the file, but with logs what `tail -f` means", async () => {
+    const cwd = folder({ "other.yaml": good });
+    expect((await envctl(["validate", "-f", "other.yaml"], { cwd })).stdout).toMatch(/shop with dev → test/);
+    for (const words of [
+      ["-f", "other.yaml", "logs", "test", "-f"],
+      ["logs", "-f", "test", "--file", "other.yaml"],
+    ])
+      expect(await envctl(words, { cwd })).toMatchObject({
+        exitCode: 5,
+        stderr: expect.stringMatching(/nowhere\.invalid/),
+      });
+    expect((await envctl(["logs", "--help"])).stdout).toMatch(/-f, --follow[\s\S]*\n +--file <path>/);
   });
 
   it("shows what is in force, secrets masked", async () => {
@@ -124,6 +145,8 @@ describe("the command line", () => {
     };
     expect(await complete("pro")).toEqual(["promote"]);
     expect(await complete("promote", "")).toEqual(["dev", "test"]);
+    expect(await complete("promote", "-f", "")).toEqual([""]);
+    expect(await complete("logs", "-f", "")).toEqual(["dev", "test"]);
     expect(await complete("promote", "--dry")).toEqual(["--dry-run"]);
     expect((await envctl(["completion", "fish"])).stdout).toMatch(/complete -c envctl .* -a promote/);
     expect((await envctl(["completion", "tcsh"])).exitCode).toBe(2);

@@ -84,7 +84,11 @@ import (
 
 func main() {
 	http.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })
-	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			http.NotFound(w, r)
+			return
+		}
 		fmt.Fprintf(w, "hello from go as %d", os.Getuid())
 	})
 	if err := http.ListenAndServe(":8099", nil); err != nil {
@@ -107,7 +111,23 @@ func main() {
   rust: {
     "Cargo.toml": '[package]\nname = "hello"\nversion = "0.1.0"\nedition = "2021"\n',
     "Cargo.lock": 'version = 3\n\n[[package]]\nname = "hello"\nversion = "0.1.0"\n',
-    "src/main.rs": 'fn main() { std::net::TcpListener::bind("0.0.0.0:3003").unwrap(); }\n',
+    "src/main.rs": `use std::io::{Read, Write};
+
+fn main() {
+    let listener = std::net::TcpListener::bind("0.0.0.0:3003").unwrap();
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        let mut request = [0; 4096];
+        let length = stream.read(&mut request).unwrap();
+        let wanted = String::from_utf8_lossy(&request[..length]).split(' ').nth(1).unwrap_or("").to_string();
+        let (status, body) = match wanted.as_str() {
+            "/" => ("200 OK", "hello from rust"),
+            _ => ("404 Not Found", "there is nothing"),
+        };
+        write!(stream, "HTTP/1.1 {status}\\r\\nContent-Length: {}\\r\\nConnection: close\\r\\n\\r\\n{body}", body.len()).unwrap();
+    }
+}
+`,
   },
   static: {
     "index.html": "<h1>hello from a page</h1>\n",

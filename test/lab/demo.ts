@@ -20,14 +20,32 @@ interface Place {
   readonly addresses: Readonly<Record<string, readonly string[]>>;
 }
 
+/** A terminal's Ctrl-C ends the command under way; what it left on an engine of somebody's own is ours to take away. */
+let interrupted = false;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    interrupted = true;
+  });
+}
+
+/** Ends the demo with words instead of a stack: what went wrong is on the screen already. */
+class Ended extends Error {}
+
 function say(text: string): void {
   const heading = `# ${text}`;
   process.stdout.write(`\n${process.stdout.isTTY ? styleText("bold", heading) : heading}\n`);
 }
 
 async function envctl(place: Place, ...args: string[]): Promise<void> {
+  if (interrupted) throw new Ended("interrupted");
+  await runEnvctl(place, args);
+}
+
+async function runEnvctl(place: Place, args: readonly string[]): Promise<void> {
   process.stdout.write(`$ envctl ${args.join(" ")}\n`);
-  await execa(process.execPath, [cli, ...args], { cwd: place.folder, env: place.env, stdio: "inherit" });
+  const options = { cwd: place.folder, env: place.env, stdio: "inherit", reject: false } as const;
+  const { exitCode } = await execa(process.execPath, [cli, ...args], options);
+  if (exitCode !== 0) throw new Ended(interrupted ? "interrupted" : `envctl ${args.join(" ")} ended with ${exitCode}`);
 }
 
 /** The digest that each container of a stage says it runs. */
@@ -52,7 +70,7 @@ async function curl(place: Place, stage: string): Promise<string[]> {
 
 async function requireOneDigest(place: Place): Promise<void> {
   const digests = [...(await curl(place, "dev")), ...(await curl(place, "test")), ...(await curl(place, "prod"))];
-  if (new Set(digests).size !== 1) throw new Error(`the stages run different images: ${digests.join(", ")}`);
+  if (new Set(digests).size !== 1) throw new Ended(`the stages run different images: ${digests.join(", ")}`);
   process.stdout.write(`  ${digests.length} containers, one digest: ${digests[0]}\n`);
 }
 
@@ -104,11 +122,14 @@ async function git(folder: string, ...args: string[]): Promise<void> {
   await execa("git", [...identity, ...args], { cwd: folder });
 }
 
-async function story(place: Place): Promise<void> {
+/** Changes nothing: where this fails, there is nothing to clean up. */
+async function examine(place: Place): Promise<void> {
   say("A web service, three stages, four hosts' worth of configuration in one file");
   await envctl(place, "validate");
   await envctl(place, "doctor");
+}
 
+async function story(place: Place): Promise<void> {
   say("Build once, run it in dev");
   await envctl(place, "up", "dev");
 
@@ -134,7 +155,7 @@ async function story(place: Place): Promise<void> {
   await asUsersDo(place, "prod", () => envctl(place, "rollback", "prod"));
   const [before] = await curl(place, "prod");
   const [now] = await curl(place, "test");
-  if (before === now) throw new Error("prod was not rolled back");
+  if (before === now) throw new Ended("prod was not rolled back");
   await envctl(place, "diff", "test", "prod");
   await envctl(place, "promote", "prod");
   await requireOneDigest(place);
@@ -143,8 +164,11 @@ async function story(place: Place): Promise<void> {
 
 async function cleanUp(place: Place): Promise<void> {
   say("Clean up");
-  for (const stage of ["prod", "test", "dev"]) await envctl(place, "down", stage, "--volumes", "--yes");
-  await envctl(place, "prune", "--yes");
+  const commands = ["prod", "test", "dev"].map((stage) => ["down", stage, "--volumes", "--yes"]);
+  const failures: unknown[] = [];
+  for (const args of [...commands, ["prune", "--yes"]])
+    await runEnvctl(place, args).catch((error) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }
 
 async function prepare(folder: string): Promise<Place & { giveBack: () => Promise<void> }> {
@@ -201,12 +225,20 @@ try {
   try {
     await git(place.folder, "add", "-A");
     await git(place.folder, "commit", "-qm", "The first release");
-    await story(place);
-    await cleanUp(place);
+    await examine(place);
+    try {
+      await story(place);
+    } finally {
+      await cleanUp(place);
+    }
   } finally {
     await place.giveBack();
   }
+} catch (error) {
+  if (!(error instanceof Ended)) throw error;
+  process.stderr.write(`\nThe demo ended early: ${error.message}\n`);
+  process.exitCode = interrupted ? 130 : 1;
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
-process.stdout.write(`\nDone in ${Math.round((performance.now() - begun) / 1000)} s.\n`);
+if (!process.exitCode) process.stdout.write(`\nDone in ${Math.round((performance.now() - begun) / 1000)} s.\n`);

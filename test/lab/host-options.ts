@@ -15,4 +15,6 @@ export interface HostOptions {
   readonly docker?: "usable" | "forbidden" | "absent" | "stopped";
   /** The engine's data lie on a file system of only this size (`64m`), as mount(8) writes tmpfs sizes. */
   readonly disk?: string;
+  /** Seconds between the SSH server's questions whether a client still lives: three without an answer end its session. */
+  readonly clientAliveInterval?: number;
 }

@@ -67,6 +67,7 @@ async function serverConfiguration(host: HostState, folder: string): Promise<str
     "PrintMotd no",
     "MaxStartups 100:30:200",
     "MaxSessions 200",
+    ...(host.options.clientAliveInterval ? [`ClientAliveInterval ${host.options.clientAliveInterval}`] : []),
     "Subsystem sftp internal-sftp",
     ...(await forcedCommand(host, folder)),
   ];

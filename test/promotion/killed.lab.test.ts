@@ -8,11 +8,12 @@ const sections = `app: { port: 8080, health: { path: /index.html }, volumes: ["d
 tasks: { migrate: { command: [sleep, "0.3"], when: before-switch } }
 stages:
   dev: {}
-  test: { hosts: [ssh://test1], ports: ["18481:8080"] }`;
+  test: { hosts: [ssh://test1, ssh://prod1], ports: ["18481:8080"], repository: live/killed }`;
 
 /** Each step of a promotion, as its beginning shows in the progress. */
 const moments: [string, RegExp][] = [
   ["finding the release", /· find the release/],
+  ["copying it to the stage's repository", /· bring it to the stage's repository/],
   ["connecting", /· connect to test/],
   ["preparing", /· prepare › ssh:\/\/test1$/m],
   ["pulling", /· prepare › ssh:\/\/test1 › pull/],
@@ -23,8 +24,18 @@ const moments: [string, RegExp][] = [
   ["routing", /· switch › ssh:\/\/test1 › let \S+-proxy serve/],
   ["draining", /· switch › ssh:\/\/test1 › let \S+ end its requests/],
   ["stopping", /· switch › ssh:\/\/test1 › stop/],
+  ["going on to the second host", /· switch › ssh:\/\/prod1 › create/],
+  ["routing on the second host", /· switch › ssh:\/\/prod1 › let \S+-proxy serve/],
   ["tidying", /· tidy up/],
   ["recording", /· record/],
+];
+
+/** Steps of a stage's first promotion alone. */
+const firstMoments: [string, RegExp][] = [
+  ["making the network", /· prepare › ssh:\/\/prod1 › make network/],
+  ["making a volume", /· prepare › ssh:\/\/prod1 › make volume/],
+  ["making the proxy", /· prepare › ssh:\/\/prod1 › start proxy/],
+  ["starting", /· switch › ssh:\/\/prod1 › start/],
 ];
 
 describeLab("envctl killed in the middle of a promotion", () => {
@@ -39,7 +50,14 @@ describeLab("envctl killed in the middle of a promotion", () => {
     await project.ok("promote", "test");
   }, 120_000);
 
-  it.each(moments)("%s: the same command finishes the work, and dev is untouched", async (name, moment) => {
+  it.each(moments)("%s: the same command finishes the work, and dev is untouched", killAndRepeat);
+
+  it.each(firstMoments)("for the first time, %s: the same holds", async (name, moment) => {
+    await project.ok("down", "test", "--volumes", "--yes");
+    await killAndRepeat(`first ${name}`, moment);
+  });
+
+  async function killAndRepeat(name: string, moment: RegExp): Promise<void> {
     project.page(name);
     const { release } = await project.json<{ release: { digest: string } }>("up", "dev");
     const dev = async () =>
@@ -48,14 +66,17 @@ describeLab("envctl killed in the middle of a promotion", () => {
     expect(await project.runAndKill(["promote", "test"], moment)).toBe(true);
     await project.ok("promote", "test");
     expect(await dev()).toEqual(before);
-    const running = await runningContainers(lab.host("test1").socket, project.name, "test");
-    expect(running.map(({ Config }) => Config.Labels["envctl.digest"])).toEqual([release.digest]);
-    const left = (...args: string[]) =>
-      docker(lab.host("test1").socket, ...args, "--filter", `label=envctl.environment=${project.name}`);
-    expect(await left("volume", "ls", "-q", "--filter", "label=envctl.role=lock")).toBe("");
-    expect(await left("ps", "-aq", "--filter", "label=envctl.role=task")).toBe("");
+    for (const host of ["test1", "prod1"]) {
+      const { socket } = lab.host(host);
+      const running = await runningContainers(socket, project.name, "test");
+      expect(running.map(({ Config }) => Config.Labels["envctl.digest"])).toEqual([release.digest]);
+      const left = (...args: string[]) =>
+        docker(socket, ...args, "--filter", `label=envctl.environment=${project.name}`);
+      expect(await left("volume", "ls", "-q", "--filter", "label=envctl.role=lock")).toBe("");
+      expect(await left("ps", "-aq", "--filter", "label=envctl.role=task")).toBe("");
+    }
     expect(await project.json("promote", "test")).toMatchObject({ changed: false });
     const processes = await execa("pgrep", ["-f", `ssh .*${lab.sshConfig}`], { reject: false });
     expect(processes.stdout).toBe("");
-  });
+  }
 });

@@ -82,6 +82,32 @@ export class Project {
     return killed;
   }
 
+  /** Runs the tool, and does something as soon as its progress matches; `took` is the time from then on. Throws where nothing matched. */
+  async runUntil(
+    args: readonly string[],
+    at: RegExp,
+    then: () => Promise<unknown>,
+  ): Promise<CommandResult & { readonly took: number }> {
+    const child = execa(process.execPath, [cli, ...args, "--verbose"], {
+      cwd: this.folder,
+      env: this.env,
+      reject: false,
+    });
+    let seen = "";
+    let doing: Promise<unknown> | undefined;
+    let begun = 0;
+    child.stderr.on("data", (chunk: Buffer) => {
+      seen += chunk.toString("utf8");
+      if (doing || !at.test(seen)) return;
+      begun = performance.now();
+      doing = then();
+    });
+    const { exitCode = -1, stdout, stderr } = await child;
+    if (!doing) throw new Error(`${at} never matched:\n${stderr}`);
+    await doing;
+    return { exitCode, stdout, stderr, took: performance.now() - begun };
+  }
+
   async ok(...args: string[]): Promise<CommandResult> {
     const result = await this.run(...args);
     if (result.exitCode !== 0)

@@ -83,7 +83,15 @@ describeLab("services, tasks and what runs", () => {
     }
     const command = await project.ok("run", "--stage", "test", "--", "sh", "-c", "echo by hand");
     expect(command.stderr).toMatch(/by hand/);
-    expect((await project.run("run", "cuont")).stderr).toMatch(/did you mean "count"\?/);
+    // One word after `--` is a command, whatever tasks there are; without `--`, a misspelt task is never a command.
+    expect((await project.ok("run", "--stage", "test", "--", "hostname")).stderr).toMatch(/│ [0-9a-f]{12}\n/);
+    for (const words of [["cuont"], ["cuont", "more"]]) {
+      const mistaken = await project.run("run", ...words);
+      expect([mistaken.exitCode, mistaken.stderr]).toEqual([
+        2,
+        expect.stringMatching(/did you mean "count"\?[\s\S]*a command goes after --: envctl run -- cuont/),
+      ]);
+    }
     const containers = await project.json<{ stages: { hosts: { containers: unknown[] }[] }[] }>("status");
     expect(containers.stages.flatMap(({ hosts }) => hosts.map((host) => host.containers.length))).toEqual([2, 3]);
   });

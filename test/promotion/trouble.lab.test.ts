@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { describeLab } from "../lab/describe-lab.ts";
@@ -147,6 +150,27 @@ describeLab("trouble", () => {
     expect(await pages()).toEqual(["second", "second"]);
     await project.ok("promote", "prod");
     expect(await pages()).toEqual(["third", "third"]);
+  });
+
+  it("a registry that says nothing: the status tells what runs, and waits no longer than for a host", async () => {
+    const silent = createServer(() => {}).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    try {
+      const { port: registry } = silent.address() as AddressInfo;
+      const other = new Project(lab, project.name);
+      other.write(
+        "envctl.yaml",
+        `name: ${other.name}\nimage: { repository: "127.0.0.1:${registry}/shop" }\n${healthy}\nstages: { test: { hosts: [ssh://test1] } }\n`,
+      );
+      const begun = Date.now();
+      const status = await other.ok("status", "--host-timeout", "1s");
+      expect(Date.now() - begun).toBeLessThan(5000);
+      expect(status.stdout).toMatch(/test +ssh:\/\/test1 +app +\S+ +[0-9a-f]{12} +healthy/);
+      expect(status.stderr).toMatch(/the history of test cannot be read: no answer within 1s/);
+    } finally {
+      silent.closeAllConnections();
+      silent.close();
+    }
   });
 
   it("a container that was stopped, changed or removed by hand: the status says what, and up mends it", async () => {

@@ -9,7 +9,7 @@ export const logs: Verb = {
     ["[workload]", "app (the default) or a service; all with --all"],
   ],
   options: [
-    { flags: "-F, --follow", description: "go on as they print" },
+    { flags: "-f, --follow", description: "go on as they print" },
     { flags: "-n, --tail <count>", description: "only the last lines of each container" },
     { flags: "--since <time>", description: "RFC 3339, or a duration ago: 10m" },
     { flags: "-t, --timestamps", description: "with the time of each line" },

@@ -15,6 +15,7 @@ export const run: Verb = {
     ["envctl run --stage prod -- node report.js", "any command"],
   ],
   run: async (context, [name = "", ...more], options) => {
+    const isCommand = context.literal.length === more.length + 1;
     const { withWorkspace } = await import("../workspace.ts");
     const { findStage } = await import("../../rollout/workspace.ts");
     const { runNamedTask } = await import("../../promotion/run-task.ts");
@@ -22,7 +23,12 @@ export const run: Verb = {
       const { environment } = workspace;
       const stage = findStage(environment, text(options, "stage") ?? environment.stages[0]?.name ?? "");
       const { dryRun } = context.options;
-      const result = await runNamedTask(workspace, stage, [name, ...more], { dryRun });
+      const result = await runNamedTask(
+        workspace,
+        stage,
+        isCommand ? { command: [name, ...more] } : { task: name, more },
+        { dryRun },
+      );
       const json = { verb: "run", stage: stage.name, dryRun, ...result };
       const words = `${result.task} with ${result.release} on ${result.host}`;
       return { json, text: dryRun ? `would run ${words}` : `${context.paint("green", "✓")} ran ${words}` };

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { EnvctlError, ExitCode, messageOf } from "../../base/errors.ts";
 import type { TlsFiles } from "../../base/host.ts";
+import { homeFolder } from "../../base/user.ts";
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -17,7 +17,7 @@ export interface DockerContext {
 
 /** Folder of the Docker CLI's configuration. */
 export function dockerConfigDirectory(variables: Variables): string {
-  return variables.DOCKER_CONFIG || join(variables.HOME || homedir(), ".docker");
+  return variables.DOCKER_CONFIG || join(homeFolder(variables), ".docker");
 }
 
 /** The context `docker context use` chose, or undefined for Docker's own default. */

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { EnvctlError, ExitCode } from "../../base/errors.ts";
 import { type HostAddress, parseHostAddress, type TlsFiles } from "../../base/host.ts";
+import { homeFolder } from "../../base/user.ts";
 import { currentContext, dockerConfigDirectory, readContext, tlsFilesIn, type Variables } from "./context.ts";
 
 /** An address with nothing left to look up. */
@@ -96,7 +96,7 @@ function tlsOfVariables(variables: Variables): TlsFiles | undefined {
 
 function usualSockets(variables: Variables): string[] {
   if (process.platform === "win32") return ["\\\\.\\pipe\\docker_engine"];
-  const home = variables.HOME || homedir();
+  const home = homeFolder(variables);
   const runtime = variables.XDG_RUNTIME_DIR;
   return [
     "/var/run/docker.sock",
