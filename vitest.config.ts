@@ -17,13 +17,13 @@ export default defineConfig({
         },
       },
       {
-        // One file after the other: they share hosts, and cut and kill them.
+        // Each worker has a lab of its own, and one file after the other uses it: they cut hosts off and kill them.
         extends: true,
         test: {
           name: "lab",
           include: ["test/**/*.lab.test.ts"],
           globalSetup: ["test/lab/global-setup.ts"],
-          fileParallelism: false,
+          setupFiles: ["test/lab/worker-setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 180_000,
           sequence: { groupOrder: 1 },

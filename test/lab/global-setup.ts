@@ -1,6 +1,10 @@
 import { tellOnStderr } from "./command.ts";
 import { whyNoLab } from "./install.ts";
-import { borrowLab } from "./lab.ts";
+import { borrowLab, giveBackLab } from "./lab.ts";
+import { labNames, workerLab } from "./names.ts";
+
+/** As many workers as vitest.config.ts allows. */
+const workers = 2;
 
 /** Runs before the first of the selected lab tests, and not at all where none is selected. */
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
@@ -10,6 +14,9 @@ export default async function setup(): Promise<(() => Promise<void>) | undefined
     process.env.ENVCTL_NO_LAB = reason;
     return undefined;
   }
-  const { giveBack } = await borrowLab(tellOnStderr);
-  return giveBack;
+  const { lab, giveBack } = await borrowLab(tellOnStderr);
+  return async () => {
+    await giveBack();
+    for (let worker = 2; worker <= workers; worker += 1) await giveBackLab(labNames(workerLab(lab.name, worker)));
+  };
 }

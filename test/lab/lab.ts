@@ -4,7 +4,7 @@ import { crashEngine, engineAnswers, startHostEngine } from "./engine.ts";
 import { describeHost, raiseHost } from "./host.ts";
 import type { HostOptions } from "./host-options.ts";
 import { lowerLab, removeHost } from "./lower.ts";
-import { labNames } from "./names.ts";
+import { type LabNames, labNames } from "./names.ts";
 import { setCable } from "./network.ts";
 import { recordOf } from "./processes.ts";
 import { raiseLab, surroundings } from "./raise.ts";
@@ -165,18 +165,17 @@ export async function borrowLab(
   local?: "own" | "existing",
 ): Promise<{ readonly lab: Lab; giveBack(): Promise<void> }> {
   const names = labNames();
-  const borrower = recordOf(process.pid);
-  await raiseLab(names, { tell, borrower, local });
-  return {
-    lab: await useLab(names.name),
-    giveBack: async () => {
-      await changing(names, async () => {
-        const state = readState(names);
-        if (!state) return; // A person took it down meanwhile.
-        const returned = { ...state, borrowers: state.borrowers.filter(({ pid }) => pid !== process.pid) };
-        if (isAbandoned(returned)) await lowerLab(names);
-        else await writeState(returned);
-      });
-    },
-  };
+  await raiseLab(names, { tell, borrower: recordOf(process.pid), local });
+  return { lab: await useLab(names.name), giveBack: () => giveBackLab(names) };
+}
+
+/** Ends what this process has borrowed of a lab, if anything. */
+export async function giveBackLab(names: LabNames): Promise<void> {
+  await changing(names, async () => {
+    const state = readState(names);
+    if (!state) return; // A person took it down meanwhile.
+    const returned = { ...state, borrowers: state.borrowers.filter(({ pid }) => pid !== process.pid) };
+    if (isAbandoned(returned)) await lowerLab(names);
+    else await writeState(returned);
+  });
 }

@@ -39,3 +39,8 @@ export function labNames(name: string = process.env.ENVCTL_LAB ?? "envctl"): Lab
     controlGroup: `/envctl-lab.${name}`,
   };
 }
+
+/** The lab of one of several workers of a test run; the first has the run's own. */
+export function workerLab(name: string, worker: number): string {
+  return worker === 1 ? name : `${name.slice(0, 17)}-${worker}`;
+}
