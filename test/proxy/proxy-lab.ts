@@ -45,6 +45,9 @@ export class ProxyLab implements AsyncDisposable {
     await this.docker("network", "rm", this.network);
     await this.docker("network", "create", "--subnet", subnet, this.network);
     this.#proxy = await this.run("proxy", this.#driver.image, this.#driver.command, [
+      // Some images would run as another user, who could not read the keys.
+      "--user",
+      "0",
       "-v",
       `${this.#folder}:${proxyFolder}`,
       ...Object.keys(this.#driver.volumes).flatMap((path) => ["-v", path]),
