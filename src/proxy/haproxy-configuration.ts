@@ -31,7 +31,6 @@ function indented(lines: readonly string[]): string[] {
 function global(sites: readonly Site[]): string[] {
   const largest = Math.max(0, ...sites.flatMap(pagesOf).map((page) => Buffer.byteLength(page)));
   return [
-    "log stdout format raw local0",
     // Of the official image's user; only the master stays root, and has read the keys.
     "uid 99",
     "gid 99",
@@ -49,7 +48,6 @@ function global(sites: readonly Site[]): string[] {
 
 const defaults = [
   "mode http",
-  "log global",
   `log-format "${accessFormat}"`,
   "option dontlognull",
   // At a reload a client that is just sending its next request is served once more, and told to close then.

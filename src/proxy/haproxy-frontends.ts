@@ -47,6 +47,8 @@ function frontend(name: string, bind: string, choices: readonly Choice[]): strin
   return [
     `frontend ${name}`,
     `  ${bind}`,
+    // Here alone: other sections would tell there of what is no access.
+    "  log stdout format raw local0",
     "  http-request set-var(txn.host) req.hdr(host),host_only,lower",
     ...choices.flatMap(({ route, kind }, index) => {
       const conditions = [...hostMatch(route, index), ...pathMatch(route.site, index)];

@@ -42,13 +42,23 @@ function page(status: number, html: string | undefined, otherwise: string): stri
   return `${shown} hdr Cache-Control no-store`;
 }
 
-/** HAProxy cannot count what is under way: who sends a body to a site with a limit says how long it is. */
+/**
+ * HAProxy cannot count what is under way: who sends a body to a site with a limit says how long it is. In HTTP/2 there
+ * is no header that tells of a body without a length: its first byte does.
+ */
 function tooLarge({ maxBody }: Site): string[] {
   if (maxBody === undefined) return [];
   const limit = Math.max(0, Math.floor(maxBody));
+  const unknown = `http-request return ${plainAnswer(411, "411 Length Required")}`;
   return [
+    "acl announced req.hdr(content-length) -m found",
+    "acl chunked req.hdr(transfer-encoding) -m found",
+    // What follows is no body.
+    "acl upgrades req.hdr(upgrade) -m found",
+    "http-request wait-for-body time 10s at-least 1 if !announced !upgrades",
     `http-request return ${plainAnswer(413, "413 Request Entity Too Large")} if { req.body_size gt ${limit} }`,
-    `http-request return ${plainAnswer(411, "411 Length Required")} if { req.hdr(transfer-encoding) -m found }`,
+    `${unknown} if !announced !upgrades { req.body_size gt 0 }`,
+    `${unknown} if chunked upgrades`,
   ];
 }
 
@@ -82,12 +92,14 @@ function errorPages({ errorPage }: Site): string[] {
 }
 
 /**
- * HAProxy 2.6 has one time for an answer to begin and for each pause in it. Whoever asks for events expects pauses.
- * Later ones can tell the two apart.
+ * HAProxy 2.6 has one time for an answer to begin and for each pause in it, and it runs while a client pauses in the
+ * middle of its upload, too. Whoever asks for events expects pauses, and an upload may have some.
  */
 function waiting({ responseTimeout }: Site): string[] {
+  const upload = asTime(Math.max(responseTimeout, 120_000));
   return [
     `timeout server ${asTime(responseTimeout)}`,
+    `http-request set-timeout server ${upload} if { req.body_size gt 16384 }`,
     `http-request set-timeout server ${ever} if { req.hdr(accept) -m sub -i -- text/event-stream }`,
   ];
 }

@@ -26,7 +26,7 @@ cp ${file} ${oldFile} && mv -f ${nextFile} ${file} && kill -USR2 1 || exit 1
 tries=0
 until ask 2>/dev/null | grep -qiF "etag: \\"$revision\\""; do
   tries=$((tries + 1))
-  if [ $tries -gt 200 ]; then
+  if [ $tries -gt 150 ]; then
     mv -f ${oldFile} ${file}
     kill -USR2 1
     echo "HAProxy did not start a worker with the new configuration; its log says why" >&2

@@ -1,4 +1,7 @@
-import { Agent } from "node:http";
+import { once } from "node:events";
+import { Agent, request } from "node:http";
+import { Readable } from "node:stream";
+import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { haproxy } from "../../src/proxy/haproxy.ts";
 import type { Access } from "../../src/proxy/proxy.ts";
@@ -118,6 +121,13 @@ describeLab("HAProxy", () => {
     const chunked = { "transfer-encoding": "chunked" };
     const unannounced = await ask(address, { method: "POST", body: Buffer.alloc(100_001), headers: chunked, agent });
     expect(unannounced).toMatchObject({ status: 413, text: "413 Request Entity Too Large\n" });
+    // In small pieces, it is not known before its end.
+    const small = await ask(address, { method: "POST", body: Buffer.alloc(10), headers: chunked, agent });
+    expect(small).toMatchObject({ status: 411, text: "411 Length Required\n" });
+    const empty = await ask(address, { method: "POST", headers: chunked, agent });
+    expect(JSON.parse(empty.text)).toMatchObject({ received: 0 });
+    const sly = { ...chunked, connection: "upgrade", upgrade: "websocket" };
+    expect((await ask(address, { method: "POST", body: "a", headers: sly })).status).toBe(411);
     agent.destroy();
     // The upstream is not taken for dead.
     expect(await seen(address)).toMatchObject({ name: "blue" });
@@ -131,6 +141,21 @@ describeLab("HAProxy", () => {
     expect([status, text, headers["content-type"]]).toEqual([504, errorPage, "text/html; charset=utf-8"]);
     expect(performance.now() - from).toBeLessThan(2000);
     expect(await seen(address, { path: "/?wait=100" })).toMatchObject({ name: "blue" });
+  });
+
+  it("lets an upload pause, and the app take its time only after it", async () => {
+    await proxy.serve([siteOf({ responseTimeout: 300 })]);
+    const body = Readable.from(
+      (async function* () {
+        yield Buffer.alloc(10_000);
+        await wait(1000);
+        yield Buffer.alloc(20_000);
+      })(),
+    );
+    const asked = request({ host: address, method: "POST", headers: { host: "shop.test", "content-length": 30_000 } });
+    body.pipe(asked);
+    const [{ statusCode }] = await once(asked, "response");
+    expect(statusCode).toBe(200);
   });
 
   it("shows the page where no app can be reached, and leaves the app's own errors alone", async () => {

@@ -9,6 +9,9 @@ import { type ProxyDriver, proxyFolder, type Site } from "../../src/proxy/proxy.
 /** The app that runs as an upstream. */
 const fixture = fileURLToPath(new URL("./fixtures/upstream.mjs", import.meta.url));
 
+/** The app whose clients are those of `test/rollout/load.ts`. */
+const watched = fileURLToPath(new URL("../rollout/fixtures/app", import.meta.url));
+
 /** A network on an engine with one proxy container in it, and upstreams beside it. Disposing removes all of it. */
 export class ProxyLab implements AsyncDisposable {
   readonly network = `proxy-${randomUUID().slice(0, 8)}`;
@@ -82,6 +85,17 @@ export class ProxyLab implements AsyncDisposable {
     const id = await this.run(name, "node:20-slim", ["node", "/upstream.mjs"], mounted);
     const address = await this.address(id);
     await until(name, async () => (await fetch(`http://${address}:3000`)).ok);
+    return id;
+  }
+
+  /** Starts the app that a load asks at `name:3000`; its release is its name. */
+  async app(name: string): Promise<string> {
+    const release = join(this.#folder, `${name}.txt`);
+    await writeFile(release, name);
+    const mounted = ["-v", `${watched}:/app:ro`, "-v", `${release}:/app/release.txt:ro`, "-e", "PORT=3000"];
+    const id = await this.run(name, "node:20-slim", ["node", "/app/server.mjs"], mounted);
+    const address = await this.address(id);
+    await until(name, async () => (await fetch(`http://${address}:3000/healthz`)).ok);
     return id;
   }
 
