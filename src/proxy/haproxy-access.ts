@@ -13,7 +13,8 @@ export function serverName(host: string, index: number): string {
 
 /**
  * Of all that a line could tell there is nothing that a client could have written: the section, the server, the
- * status, and the milliseconds of the whole exchange and until the server's answer (-1 if there was none).
+ * status, and the milliseconds of the whole exchange and until the server's answer (-1 if there was none). Under load
+ * a line may be missing: HAProxy keeps no request waiting for its log.
  */
 export const accessFormat = "envctl %b %s %ST %Ta %Tr";
 

@@ -93,7 +93,8 @@ function errorPages({ errorPage }: Site): string[] {
 
 /**
  * HAProxy 2.6 has one time for an answer to begin and for each pause in it, and it runs while a client pauses in the
- * middle of its upload, too. Whoever asks for events expects pauses, and an upload may have some.
+ * middle of its upload, too. Whoever asks for events expects pauses, and an upload may have some. Since 2.9 an answer
+ * that has begun may pause as it likes.
  */
 function waiting({ responseTimeout }: Site): string[] {
   const upload = asTime(Math.max(responseTimeout, 120_000));
@@ -101,6 +102,9 @@ function waiting({ responseTimeout }: Site): string[] {
     `timeout server ${asTime(responseTimeout)}`,
     `http-request set-timeout server ${upload} if { req.body_size gt 16384 }`,
     `http-request set-timeout server ${ever} if { req.hdr(accept) -m sub -i -- text/event-stream }`,
+    ".if version_atleast(2.9)",
+    `http-response set-timeout server ${ever}`,
+    ".endif",
   ];
 }
 
