@@ -79,7 +79,7 @@ describeLab("a HAProxy that takes a new configuration", () => {
   it("keeps the old one where the new one is no good", async () => {
     const before = await readFile(proxy.path(haproxy.file), "utf8");
     const wrong = [
-      ["nonsense", /unknown keyword 'nonsense'/],
+      ["nonsense\n", /unknown keyword 'nonsense'/],
       [`${before}listen\n`, /listen/],
       [before.replace("bind :80", "bind :99999"), /99999/],
       [before.replaceAll("weight 1", "weight 999"), /weight/],
