@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -111,11 +111,9 @@ describeLab("HAProxy with TLS", () => {
 
   it("refuses a key that is another certificate's, and serves on", async () => {
     await proxy.serve([shop]);
-    const key = await readFile(proxy.path(keyFile(shop)));
-    await bring({ ...own, id: "mixed" }, "own.test");
-    await proxy.docker("exec", proxy.proxy, "cp", keyFile(shop), keyFile({ id: "mixed" }));
-    expect(key.length).toBeGreaterThan(0);
     const mixed = { ...own, id: "mixed" };
+    await bring(mixed, "own.test");
+    await copyFile(proxy.path(keyFile(shop)), proxy.path(keyFile(mixed)));
     await expect(proxy.serve([shop, mixed])).rejects.toThrow(/mixed\.crt/);
     expect(await seen(address, { authority: shopAuthority })).toMatchObject({ name: "blue" });
   });
