@@ -1,8 +1,9 @@
 import { accessLogging } from "./caddy-access.ts";
-import { pathMatch, plainAnswer, prefixOf, redirectHandlers, siteHandlers } from "./caddy-site.ts";
+import { pathMatch, plainAnswer, redirectHandlers, siteHandlers } from "./caddy-site.ts";
 import { asDuration, literally } from "./caddy-text.ts";
 import { connectionPolicies, tlsApplication } from "./caddy-tls.ts";
 import { revisionPort, type Site } from "./proxy.ts";
+import { isSecure, portsOf, routesOf, sitesOfPort } from "./routes.ts";
 
 /** In the container's own file system: no other container and no network reaches it. */
 export const adminSocket = "/run/caddy-admin.sock";
@@ -31,7 +32,7 @@ export function caddyConfiguration(sites: readonly Site[], revision: string): ob
 function servers(sites: readonly Site[], revision: string): Record<string, object> {
   const shared = sites.filter(({ ports }) => ports.length === 0);
   const secure = shared.filter(isSecure);
-  const ports = [...new Set(sites.flatMap((site) => site.ports))].sort((a, b) => a - b);
+  const ports = portsOf(sites);
   const all: Record<string, object> = {
     revision: server(revisionPort, [
       {
@@ -54,20 +55,9 @@ function servers(sites: readonly Site[], revision: string): Record<string, objec
     };
   }
   for (const port of ports) {
-    const serving = sites.filter((site) => site.ports.includes(port));
-    all[`port-${port}`] = server(
-      port,
-      siteRoutes(
-        serving.map((site) => ({ ...site, domains: [] })),
-        siteHandlers,
-      ),
-    );
+    all[`port-${port}`] = server(port, siteRoutes(sitesOfPort(sites, port), siteHandlers));
   }
   return all;
-}
-
-function isSecure(site: Site): boolean {
-  return site.ports.length === 0 && site.tls.kind !== "off";
 }
 
 function server(port: number, routes: readonly object[]): object {
@@ -95,18 +85,8 @@ const closing: object = {
   handle: [{ handler: "headers", response: { set: { Connection: ["close"] } } }],
 };
 
-/** Sites by host and path: a name before a wildcard before any name, and longer paths first. */
 function siteRoutes(sites: readonly Site[], handlers: (site: Site) => object[]): object[] {
-  const found = sites.flatMap((site) => {
-    const wild = site.domains.filter((domain) => domain.includes("*"));
-    const exact = site.domains.filter((domain) => !domain.includes("*"));
-    const choices = site.domains.length === 0 ? [{ rank: 2, hosts: [] as string[] }] : [];
-    if (exact.length > 0) choices.push({ rank: 0, hosts: exact });
-    if (wild.length > 0) choices.push({ rank: 1, hosts: wild });
-    return choices.map((choice) => ({ ...choice, site }));
-  });
-  found.sort((a, b) => a.rank - b.rank || prefixOf(b.site).length - prefixOf(a.site).length);
-  return found.map(({ hosts, site }) => {
+  return routesOf(sites).map(({ hosts, site }) => {
     const match = { ...(hosts.length > 0 ? { host: hosts.map(literally) } : {}), ...pathMatch(site) };
     const matching = Object.keys(match).length > 0 ? { match: [match] } : {};
     return { ...matching, handle: handlers(site), terminal: true };

@@ -1,14 +1,11 @@
+import { refusedName } from "./host-name.ts";
 import { revisionPort, type Site } from "./proxy.ts";
-
-/** Caddy would take a slash for a network, such as the socket it is ruled by, and braces for a variable. */
-const hostName = /^(?:\*\.)?[\w-]+(?:\.[\w-]+)*$/;
 
 /** Why Caddy cannot serve a site, for people; undefined if it can. */
 export function caddyRefuses(site: Site): string | undefined {
   const { domains, ports, tls } = site;
-  const called = [...site.upstreams, ...(site.canary?.upstreams ?? [])].map(({ name }) => name);
-  const odd = called.find((name) => !hostName.test(name)) ?? domains.find((domain) => !hostName.test(domain));
-  if (odd !== undefined) return `${JSON.stringify(odd)} is no name of a host`;
+  const refused = refusedName(site);
+  if (refused !== undefined) return refused;
   if (ports.includes(revisionPort)) return `port ${revisionPort} is taken by the proxy itself`;
   if (ports.length > 0) return undefined;
   if (domains.length === 0 && (tls.kind === "auto" || tls.kind === "internal")) {

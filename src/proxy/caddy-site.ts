@@ -2,6 +2,7 @@ import { logsAccessOf, logsNoAccess } from "./caddy-access.ts";
 import { ringOf } from "./caddy-ring.ts";
 import { asDuration, asPattern, greaterThan, literally } from "./caddy-text.ts";
 import type { Site } from "./proxy.ts";
+import { prefixOf } from "./routes.ts";
 
 /** What is done with a request that is a site's own: a route without the match by host. */
 export function siteHandlers(site: Site): object[] {
@@ -24,11 +25,6 @@ export function pathMatch(site: Pick<Site, "path">): object {
   const path = prefixOf(site);
   // `path` would ignore case and know wildcards.
   return path === "" ? {} : { path_regexp: { pattern: `^${asPattern(path)}(?:/|$)` } };
-}
-
-/** The prefix without a slash at its end: empty for the whole host. */
-export function prefixOf(site: Pick<Site, "path">): string {
-  return site.path.replace(/\/+$/, "");
 }
 
 /** A short answer of the proxy's own. */

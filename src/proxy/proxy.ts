@@ -49,7 +49,7 @@ export interface Site {
   readonly maintenancePage: string | undefined;
   /** HTML for when the app cannot be reached (502, 503, 504 of the proxy's own). */
   readonly errorPage: string | undefined;
-  /** Bytes of a request's body; a larger one is answered with 413. */
+  /** Bytes of a request's body; a larger one is answered with 413 (HAProxy: one of unknown length with 411). */
   readonly maxBody: number | undefined;
   /** Milliseconds until a response must have begun. */
   readonly responseTimeout: number;

@@ -3,44 +3,9 @@ import { describe, expect, it } from "vitest";
 import { caddy } from "../../src/proxy/caddy.ts";
 import { ringOf } from "../../src/proxy/caddy-ring.ts";
 import { greaterThan } from "../../src/proxy/caddy-text.ts";
-import type { Site, Upstream } from "../../src/proxy/proxy.ts";
+import type { Site } from "../../src/proxy/proxy.ts";
+import { site, text } from "./arbitrary-site.ts";
 import { siteOf } from "./site.ts";
-
-const text = fc.oneof(fc.string({ unit: "binary" }), fc.stringMatching(/^[{}\\"'`$<a-z.]{0,20}$/));
-const upstream: fc.Arbitrary<Upstream> = fc.record({ name: text, port: fc.integer({ min: 1, max: 65535 }) });
-const upstreams = fc.array(upstream, { minLength: 1, maxLength: 4 });
-
-/** Sites of any text at all, as nobody may have checked it. */
-const site: fc.Arbitrary<Site> = fc.record({
-  id: text,
-  environment: text,
-  stage: text,
-  release: text,
-  domains: fc.array(text, { maxLength: 3 }),
-  path: text.map((path) => `/${path}`),
-  stripPath: fc.boolean(),
-  ports: fc.array(fc.integer({ min: 1, max: 65535 }), { maxLength: 2 }),
-  tls: fc.oneof(
-    fc.constant({ kind: "off" } as const),
-    fc.constant({ kind: "internal" } as const),
-    fc.record({
-      kind: fc.constant("auto" as const),
-      email: fc.option(text, { nil: undefined }),
-      directory: fc.option(text, { nil: undefined }),
-    }),
-    fc.record({ kind: fc.constant("own" as const), fingerprint: text }),
-  ),
-  httpsPort: fc.integer({ min: 1, max: 65535 }),
-  upstreams,
-  canary: fc.option(fc.record({ upstreams, weight: fc.integer({ min: 1, max: 99 }) }), { nil: undefined }),
-  maintenance: fc.boolean(),
-  maintenancePage: fc.option(text, { nil: undefined }),
-  errorPage: fc.option(text, { nil: undefined }),
-  maxBody: fc.option(fc.nat(), { nil: undefined }),
-  responseTimeout: fc.nat(),
-  drain: fc.nat(),
-  accessLog: fc.boolean(),
-});
 
 const rendered = (sites: readonly Site[], revision = "1"): unknown => JSON.parse(caddy.render(sites, revision));
 

@@ -9,6 +9,9 @@ import { type ProxyDriver, proxyFolder, type Site } from "../../src/proxy/proxy.
 /** The app that runs as an upstream. */
 const fixture = fileURLToPath(new URL("./fixtures/upstream.mjs", import.meta.url));
 
+/** The app whose clients are those of `test/rollout/load.ts`. */
+const watched = fileURLToPath(new URL("../rollout/fixtures/app", import.meta.url));
+
 /** A network on an engine with one proxy container in it, and upstreams beside it. Disposing removes all of it. */
 export class ProxyLab implements AsyncDisposable {
   readonly network = `proxy-${randomUUID().slice(0, 8)}`;
@@ -45,6 +48,9 @@ export class ProxyLab implements AsyncDisposable {
     await this.docker("network", "rm", this.network);
     await this.docker("network", "create", "--subnet", subnet, this.network);
     this.#proxy = await this.run("proxy", this.#driver.image, this.#driver.command, [
+      // Some images would run as another user, who could not read the keys.
+      "--user",
+      "0",
       "-v",
       `${this.#folder}:${proxyFolder}`,
       ...Object.keys(this.#driver.volumes).flatMap((path) => ["-v", path]),
@@ -79,6 +85,17 @@ export class ProxyLab implements AsyncDisposable {
     const id = await this.run(name, "node:20-slim", ["node", "/upstream.mjs"], mounted);
     const address = await this.address(id);
     await until(name, async () => (await fetch(`http://${address}:3000`)).ok);
+    return id;
+  }
+
+  /** Starts the app that a load asks at `name:3000`; its release is its name. */
+  async app(name: string): Promise<string> {
+    const release = join(this.#folder, `${name}.txt`);
+    await writeFile(release, name);
+    const mounted = ["-v", `${watched}:/app:ro`, "-v", `${release}:/app/release.txt:ro`, "-e", "PORT=3000"];
+    const id = await this.run(name, "node:20-slim", ["node", "/app/server.mjs"], mounted);
+    const address = await this.address(id);
+    await until(name, async () => (await fetch(`http://${address}:3000/healthz`)).ok);
     return id;
   }
 

@@ -148,8 +148,8 @@ export const recipes = {
   },
   haproxy: {
     repository: "library/haproxy",
-    tags: ["lts", "2.6"],
-    version: "1",
+    tags: ["2.8", "lts", "2.6"],
+    version: "2",
     base: "debian",
     make: makeHaproxy,
     behaviour: {

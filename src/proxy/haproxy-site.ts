@@ -1,0 +1,115 @@
+import { sectionOf, serverName } from "./haproxy-access.ts";
+import { asRequested, asTime, quoted, quotedFormat } from "./haproxy-text.ts";
+import { weighed } from "./haproxy-weights.ts";
+import type { Site } from "./proxy.ts";
+import { isSecure, prefixOf } from "./routes.ts";
+
+/** As long as HAProxy can wait: 24 days. */
+const ever = asTime(Number.POSITIVE_INFINITY);
+
+/** The section that answers for a site. */
+export function siteSection(site: Site): string[] {
+  const lines = site.maintenance
+    ? [`http-request return ${page(503, site.maintenancePage, maintenanceText)} hdr Retry-After 30`]
+    : [...tooLarge(site), ...forwarding(site), ...errorPages(site), ...waiting(site), ...servers(site)];
+  return section(site, "serves", lines);
+}
+
+/** The section that sends a site's browsers to HTTPS: with 308 a form that is sent stays a form that is sent. */
+export function redirectSection(site: Site): string[] {
+  const port = site.httpsPort === 443 ? "" : `:${site.httpsPort}`;
+  const location = `https://%[var(txn.host)]${port}%[pathq]`;
+  return section(site, "sends", [`http-request redirect location ${location} code 308`]);
+}
+
+/** A short answer of the proxy's own, as the arguments of a rule. */
+export function plainAnswer(status: number, text: string): string {
+  return `status ${status} content-type 'text/plain; charset=utf-8' string ${quoted(`${text}\n`)}`;
+}
+
+const maintenanceText = "This site is down for maintenance and will be back soon.";
+
+function section(site: Site, kind: "serves" | "sends", lines: readonly string[]): string[] {
+  const quiet = site.accessLog ? [] : ["http-request set-log-level silent"];
+  return [`backend ${sectionOf(site, kind)}`, ...[...quiet, ...lines].map((line) => `  ${line}`)];
+}
+
+function page(status: number, html: string | undefined, otherwise: string): string {
+  const shown =
+    html === undefined
+      ? plainAnswer(status, otherwise)
+      : `status ${status} content-type 'text/html; charset=utf-8' string ${quoted(html)}`;
+  return `${shown} hdr Cache-Control no-store`;
+}
+
+/**
+ * HAProxy cannot count what is under way: who sends a body to a site with a limit says how long it is. In HTTP/2 there
+ * is no header that tells of a body without a length: its first byte does.
+ */
+function tooLarge({ maxBody }: Site): string[] {
+  if (maxBody === undefined) return [];
+  const limit = Math.max(0, Math.floor(maxBody));
+  const unknown = `http-request return ${plainAnswer(411, "411 Length Required")}`;
+  return [
+    "acl announced req.hdr(content-length) -m found",
+    "acl chunked req.hdr(transfer-encoding) -m found",
+    // What follows is no body.
+    "acl upgrades req.hdr(upgrade) -m found",
+    "http-request wait-for-body time 10s at-least 1 if !announced !upgrades",
+    `http-request return ${plainAnswer(413, "413 Request Entity Too Large")} if { req.body_size gt ${limit} }`,
+    `${unknown} if !announced !upgrades { req.body_size gt 0 }`,
+    `${unknown} if chunked upgrades`,
+  ];
+}
+
+function forwarding(site: Site): string[] {
+  const prefix = asRequested(prefixOf(site));
+  // What a client says of the way it came is no evidence.
+  const told = [
+    "http-request del-header X-Forwarded- -m beg",
+    "http-request del-header Forwarded",
+    "http-request del-header X-Real-IP",
+    "http-request set-header X-Forwarded-For %[src]",
+    `http-request set-header X-Forwarded-Proto ${isSecure(site) ? "https" : "http"}`,
+    "http-request set-header X-Forwarded-Host %[req.hdr(host)] if { req.hdr(host) -m found }",
+  ];
+  if (!site.stripPath || prefix === "") return told;
+  return [
+    ...told,
+    `http-request set-header X-Forwarded-Prefix ${quotedFormat(prefix)}`,
+    `http-request set-path /%[path,bytes(${prefix.length + 1})]`,
+  ];
+}
+
+/** The proxy's own errors. What the app answers never comes here, whatever its status. */
+function errorPages({ errorPage }: Site): string[] {
+  const errors = [
+    [502, "502 Bad Gateway"],
+    [503, "503 Service Unavailable"],
+    [504, "504 Gateway Timeout"],
+  ] as const;
+  return errors.map(([status, text]) => `http-error ${page(status, errorPage, text)}`);
+}
+
+/**
+ * HAProxy 2.6 has one time for an answer to begin and for each pause in it, and it runs while a client pauses in the
+ * middle of its upload, too. Whoever asks for events expects pauses, and an upload may have some. Since 2.9 an answer
+ * that has begun may pause as it likes.
+ */
+function waiting({ responseTimeout }: Site): string[] {
+  const upload = asTime(Math.max(responseTimeout, 120_000));
+  return [
+    `timeout server ${asTime(responseTimeout)}`,
+    `http-request set-timeout server ${upload} if { req.body_size gt 16384 }`,
+    `http-request set-timeout server ${ever} if { req.hdr(accept) -m sub -i -- text/event-stream }`,
+    ".if version_atleast(2.9)",
+    `http-response set-timeout server ${ever}`,
+    ".endif",
+  ];
+}
+
+function servers(site: Site): string[] {
+  return weighed(site).map(({ upstream: { name, port }, weight }, index) => {
+    return `server ${serverName(name, index)} ${quoted(`${name}:${port}`)} weight ${weight}`;
+  });
+}
