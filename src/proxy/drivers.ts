@@ -3,7 +3,7 @@ import type { ProxyDriver, ProxyDriverName } from "./proxy.ts";
 /** Loaded when they are asked for. A new driver is its files and a line here. */
 const drivers: Readonly<Record<ProxyDriverName, () => Promise<ProxyDriver>>> = {
   caddy: async () => (await import("./caddy.ts")).caddy,
-  haproxy: async () => (await import("./caddy.ts")).caddy,
+  haproxy: async () => (await import("./haproxy.ts")).haproxy,
 };
 
 export async function proxyDriver(name: ProxyDriverName): Promise<ProxyDriver> {
