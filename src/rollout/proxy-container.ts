@@ -26,7 +26,7 @@ export async function ensureProxyContainer(
   if (found && !how.replaces) {
     requireSame(found, proxy, engine.name);
     if (isRunning(found)) return;
-    return await startIt(engine, found.id, signal);
+    return await startIt(engine, proxy.name, signal);
   }
   if (found) {
     await engine.stopContainer(found.id, found.stopGrace, signal);
@@ -55,7 +55,7 @@ async function create(
         const none: Site[] = [];
         await engine.writeFiles(id, [{ path: driver.file, content: driver.render(none, firstRevision) }], signal);
       }
-      await startIt(engine, id, signal);
+      await startIt(engine, proxy.name, signal);
     } catch (error) {
       await engine.removeContainer(id, AbortSignal.timeout(30_000));
       throw error;
@@ -71,9 +71,9 @@ async function create(
   }
 }
 
-async function startIt(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
-  await engine.startContainer(id, signal);
-  await untilRevision(engine, id, undefined, signal);
+async function startIt(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
+  await engine.startContainer(name, signal);
+  await untilRevision(engine, name, undefined, signal);
 }
 
 function specificationOf(proxy: DesiredProxy, driver: ProxyDriver, image: string): ContainerSpec {

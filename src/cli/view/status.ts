@@ -33,7 +33,13 @@ function hostRows(stage: StageStatus, host: HostStatus, now: Date): Cell[][] {
   if (host.containers.length === 0) {
     return [[host.host, { text: stage.expected ? "nothing" : "nothing yet", style: "dim" }, "", "", "", ""]];
   }
-  return host.containers.map((container, index) => [index === 0 ? host.host : "", ...containerCells(container, now)]);
+  const shown = host.containers.filter((container) => !isQuietProxy(container));
+  return shown.map((container, index) => [index === 0 ? host.host : "", ...containerCells(container, now)]);
+}
+
+/** A proxy that does what it should is `envctl proxy status`'s to show: here it would double every host. */
+function isQuietProxy(container: ContainerStatus): boolean {
+  return container.role === "proxy" && container.drift.length === 0 && container.healthNote === undefined;
 }
 
 function containerCells(container: ContainerStatus, now: Date): Cell[] {
