@@ -59,7 +59,8 @@ describeLab("the main job", () => {
       "--filter",
       `label=envctl.environment=${project.name}`,
     );
-    expect(events).toBe("");
+    // The sites of a proxy are read as an archive, which engines tell as an event.
+    expect(events.split("\n").filter((line) => line !== "" && !line.includes(" container archive-path "))).toEqual([]);
     expect([await stateOf(lab.localSocket), registryFiles(project)]).toEqual(before);
   });
 
