@@ -144,7 +144,8 @@ async function story(place: Place): Promise<void> {
   say("A new release, all the way");
   const server = join(place.folder, "server.js");
   await writeFile(server, `${await readFile(server, "utf8")}\n// The second release.\n`);
-  await git(place.folder, "commit", "-qam", "The second release");
+  await git(place.folder, "add", "-A");
+  await git(place.folder, "commit", "-qm", "The second release");
   await envctl(place, "up", "dev");
   await envctl(place, "promote", "test");
   await envctl(place, "plan", "prod");
