@@ -1,12 +1,12 @@
 import type { Digest } from "../base/digest.ts";
-import type { PortMapping } from "../engine/engine.ts";
+import { Label, type ObservedContainer, type PortMapping } from "../engine/engine.ts";
 import type { Service, Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
 import type { DesiredContainer } from "./desired.ts";
 import type { DesiredIdentity } from "./drift.ts";
-import { networkName } from "./naming.ts";
+import { networkName, upstreamName } from "./naming.ts";
 import { generationOf, isRunning, type ObservedHost } from "./observed.ts";
-import { existing, type HostPlan, type PlannedImage, type Step, type StopStep } from "./plan.ts";
+import { existing, type HostPlan, type PlannedImage, type RouteStep, type Step, type StopStep } from "./plan.ts";
 import { ownProxies, planSites, type SitePlan } from "./plan-sites.ts";
 import { type Replacement, replace } from "./replace.ts";
 import { leftoverTaskSteps, tidySteps } from "./tidy.ts";
@@ -46,7 +46,7 @@ export function planHost(host: ObservedHost, wish: HostWish): HostPlan {
     host: host.name,
     prepare,
     start: turn.start,
-    trial: turn.start.length > 0 || sites.routes.length > 0 ? sites.trial : [],
+    trial: turn.trial,
     switch: turn.switch,
     retire: turn.retire,
     tidy: [
@@ -57,18 +57,28 @@ export function planHost(host: ObservedHost, wish: HostWish): HostPlan {
         kept: new Set([...app.kept, ...services.flatMap((service) => service.kept)]),
         stopped: new Set(stops.map((step) => step.container.id)),
         keep: wish.stage.rollout.keep,
+        release: wish.release.digest,
+        left: leftUpstreams(sites),
         services: wish.services.map(({ service }) => service.name),
       }),
       ...sites.removals,
     ],
     gap: turn.gap,
+    serving: app.serving.map((name) => ({ name, workload: wish.stage.app.name, health: wish.stage.app.health })),
+    supersedes: app.replaced.some((container) => isSuperseded(container, wish.app) || app.starts.length > 0),
   };
+}
+
+/** By its labels: another release, or the same one configured otherwise. */
+function isSuperseded(container: ObservedContainer, [wanted]: readonly DesiredContainer[]): boolean {
+  return container.labels[Label.digest] !== wanted?.digest || container.labels[Label.configHash] !== wanted?.configHash;
 }
 
 interface Turnover {
   /** Proxies that can be there before the switch: nothing that runs has their ports. */
   readonly proxiesFirst: readonly Step[];
   readonly start: readonly Step[];
+  readonly trial: readonly RouteStep[][];
   readonly switch: readonly Step[];
   readonly retire: readonly Step[];
   /** Stops releases that stood by, and that a newer one stands by for now. */
@@ -85,17 +95,19 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
   const direct = wish.app.flatMap((container) => container.spec.ports);
   // A port has one owner: where it passes from the app to the proxy, or back, the old must let go first.
   const toProxy = clash(published, proxyPorts);
-  const fromProxy = own.filter(({ container }) => clash(container.ports, direct));
-  const sideBySide = strategy !== "recreate" && direct.length === 0 && !toProxy;
-  if (sideBySide) {
+  const fromProxy = app.starts.length > 0 ? own.filter(({ container }) => clash(container.ports, direct)) : [];
+  // Where nothing new starts, nothing has to make room for it: then, too, proxies turn away before anything stops.
+  const roomForBoth = app.starts.length === 0 || (strategy !== "recreate" && direct.length === 0);
+  if (roomForBoth && !toProxy) {
     const standsBy = strategy === "blue-green";
     const stops = standsBy ? [] : app.stops;
     return {
       proxiesFirst: sites.prepare,
-      start: [...app.creates, ...app.starts],
+      start: [...app.creates, ...app.starts, ...waitsFor(app, sites, stops)],
+      trial: app.starts.length > 0 || sites.routes.length > 0 ? sites.trial : [],
       switch: sites.routes,
       retire: [...drainSteps(wish.stage, sites, stops), ...stops],
-      standDown: standsBy ? formerStandby(app) : [],
+      standDown: standsBy ? formerStandby(app, sites) : [],
       gap: false,
     };
   }
@@ -107,30 +119,52 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
       health: undefined,
     }),
   );
+  // A proxy that was stopped is told nothing more: nobody reaches it, and it goes at the end.
+  const routes = sites.routes.filter((step) => !fromProxy.some(({ container }) => container.name === step.proxy.name));
   return {
     proxiesFirst: toProxy ? [] : sites.prepare,
     start: [],
+    trial: [],
     switch: [
       ...app.creates,
-      ...(app.starts.length > 0 ? handsOver : []),
+      ...handsOver,
       ...app.stops,
       ...(toProxy ? sites.prepare : []),
       ...app.starts,
-      ...sites.routes,
+      ...waitsFor(app, { ...sites, routes }, []),
+      ...routes,
     ],
     retire: [],
     standDown: [],
-    gap: app.starts.length > 0 && (app.replaced.length > 0 || fromProxy.length > 0),
+    gap: (app.starts.length > 0 || toProxy) && (app.replaced.length > 0 || fromProxy.length > 0),
   };
 }
 
-/** What stood by already before this change: under `blue-green` only the newest of what is replaced keeps running. */
-function formerStandby(app: Replacement): StopStep[] {
-  const [newest] = app.replaced;
-  if (!newest) return [];
-  const staying = app.replaced.filter((container) => generationOf(container) === generationOf(newest));
+/** What runs already must be healthy, too, before clients are sent there, or what served them stops. */
+function waitsFor(app: Replacement, sites: SitePlan, stops: readonly StopStep[]): readonly Step[] {
+  const stopsSome = stops.some((step) => step.container.running);
+  const known = leftUpstreams(sites);
+  const routed = sites.routes.flatMap((step) => step.site?.upstreams.map(({ name }) => name) ?? []);
+  const fresh = new Set(routed.filter((name) => !known.has(name)));
+  return app.waits.filter((step) => stopsSome || fresh.has(upstreamName(step.container.name)));
+}
+
+/**
+ * What stood by already before this change: under `blue-green` only that keeps running which clients had until now, or,
+ * where that does not change, the newest.
+ */
+function formerStandby(app: Replacement, sites: SitePlan): StopStep[] {
+  const left = leftUpstreams(sites);
+  const standby = app.replaced.find(({ name }) => left.has(upstreamName(name))) ?? app.replaced[0];
+  if (!standby) return [];
+  const staying = app.replaced.filter((container) => generationOf(container) === generationOf(standby));
   const ids = new Set(staying.map(({ id }) => id));
   return app.stops.filter((step) => step.container.running && !ids.has(step.container.id));
+}
+
+/** What proxies led to before they are told anything new. */
+function leftUpstreams(sites: SitePlan): ReadonlySet<string> {
+  return new Set(sites.routes.flatMap((step) => step.before?.upstreams.map(({ name }) => name) ?? []));
 }
 
 function drainSteps(stage: Stage, sites: SitePlan, stops: readonly StopStep[]): Step[] {

@@ -39,7 +39,10 @@ export function planSites(host: ObservedHost, wish: SiteWish): SitePlan {
   const routes = wanted.flatMap(({ proxy, site }) => routeSteps(host, proxy, site));
   const stale = host.proxies.filter(
     ({ container, sites }) =>
-      sites.some((site) => site.id === id) && !wanted.some(({ proxy }) => proxy.name === container.name),
+      // One that does not run is told nothing, and serves nobody.
+      isRunning(container) &&
+      sites.some((site) => site.id === id) &&
+      !wanted.some(({ proxy }) => proxy.name === container.name),
   );
   const away = stale.map(
     (proxy): RouteStep => ({

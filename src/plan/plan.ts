@@ -22,7 +22,7 @@ export type Step =
   | { readonly kind: "volume"; readonly name: string; readonly mount: VolumeMount }
   | { readonly kind: "create"; readonly container: DesiredContainer; readonly image: PlannedImage }
   | { readonly kind: "start"; readonly container: ContainerTarget }
-  | { readonly kind: "wait-healthy"; readonly container: ContainerTarget; readonly health: Health | undefined }
+  | WaitStep
   | StopStep
   | { readonly kind: "remove"; readonly container: ExistingContainer; readonly why: string }
   /** Makes a proxy, or starts it again; `replaces` another of the same name that publishes other ports. */
@@ -39,6 +39,12 @@ export type Step =
       readonly limit: number;
     }
   | { readonly kind: "remove-proxy"; readonly container: ExistingContainer; readonly why: string };
+
+export interface WaitStep {
+  readonly kind: "wait-healthy";
+  readonly container: ContainerTarget;
+  readonly health: Health | undefined;
+}
 
 export interface StopStep {
   readonly kind: "stop";
@@ -61,6 +67,10 @@ export interface RouteStep {
 export interface ContainerTarget {
   readonly name: string;
   readonly workload: string;
+}
+
+export interface ServingContainer extends ContainerTarget {
+  readonly health: Health | undefined;
 }
 
 /** An image by digest: the release, or a service's. */
@@ -89,6 +99,10 @@ export interface HostPlan {
   readonly tidy: readonly Step[];
   /** True where the app is away between the stop of the old container and the start of the new. */
   readonly gap: boolean;
+  /** The containers that run the app once all is done. */
+  readonly serving: readonly ServingContainer[];
+  /** True where what runs gives way to another release or configuration: there is something to try, and to go back to. */
+  readonly supersedes: boolean;
 }
 
 /** A task that runs once a rollout, on one host. */

@@ -3,7 +3,7 @@ import type { Workload } from "../environment/model.ts";
 import type { DesiredContainer } from "./desired.ts";
 import { type DesiredIdentity, differences } from "./drift.ts";
 import { containersOf, generationOf, isRunning, type ObservedHost } from "./observed.ts";
-import { existing, type PlannedImage, type Step, type StopStep } from "./plan.ts";
+import { existing, type PlannedImage, type Step, type StopStep, type WaitStep } from "./plan.ts";
 
 export interface Matching {
   readonly identity: DesiredIdentity;
@@ -14,8 +14,10 @@ export interface Matching {
 /** How the containers of one workload on one host become what is wanted. In which order is for others to say. */
 export interface Replacement {
   readonly creates: readonly Step[];
-  /** Starts and waits; empty where all that is wanted runs. */
+  /** Starts and waits; empty where all that is wanted runs, and is past its start. */
   readonly starts: readonly Step[];
+  /** Waits for what runs already: whoever started it may have been killed before it was healthy. */
+  readonly waits: readonly WaitStep[];
   readonly stops: readonly StopStep[];
   /** Ids of containers that are what is wanted. */
   readonly kept: readonly string[];
@@ -32,16 +34,17 @@ export function replace(
   how: Matching & { readonly image: PlannedImage },
 ): Replacement {
   const first = desired[0];
-  if (!first) return { creates: [], starts: [], stops: [], kept: [], serving: [], replaced: [] };
+  if (!first) return { creates: [], starts: [], waits: [], stops: [], kept: [], serving: [], replaced: [] };
   const found = containersOf(host, first.role, first.workload.name);
   const matches = desired.map((container) => ({ container, match: findMatch(host, found, container, how) }));
   const matched = new Set(matches.flatMap(({ match }) => (match ? [match.id] : [])));
   const replaced = found.filter((container) => isRunning(container) && !matched.has(container.id));
   const creates: Step[] = [];
   const starts: Step[] = [];
+  const waits: WaitStep[] = [];
   for (const { container, match } of matches) {
     if (match && isRunning(match)) {
-      if (match.health === "starting") starts.push(waitStep(match.name, container.workload));
+      (match.health === "starting" ? starts : waits).push(waitStep(match.name, container.workload));
       continue;
     }
     if (!match) creates.push({ kind: "create", container, image: how.image });
@@ -53,6 +56,7 @@ export function replace(
   return {
     creates,
     starts,
+    waits,
     stops: stopped.map((container) => stopStep(container, first.workload)),
     kept: [...matched],
     serving: matches.map(({ container, match }) => match?.name ?? container.spec.name),
@@ -101,7 +105,7 @@ function isRelabelled(what: string): boolean {
   return what === "env ENVCTL_RELEASE";
 }
 
-function waitStep(name: string, workload: Workload): Step {
+function waitStep(name: string, workload: Workload): WaitStep {
   return { kind: "wait-healthy", container: { name, workload: workload.name }, health: workload.health };
 }
 

@@ -1,5 +1,14 @@
 import type { ObservedContainer } from "../engine/engine.ts";
-import { byGeneration, generationOf, isRunning, type ObservedHost, roleOf, workloadOf } from "./observed.ts";
+import { upstreamName } from "./naming.ts";
+import {
+  byGeneration,
+  generationOf,
+  isRunning,
+  labelledDigest,
+  type ObservedHost,
+  roleOf,
+  workloadOf,
+} from "./observed.ts";
 import { existing, type Step } from "./plan.ts";
 
 /**
@@ -20,21 +29,24 @@ function removeSteps(container: ObservedContainer, why: string): Step[] {
   ];
 }
 
+interface TidyWish {
+  /** Ids of the containers that are what is wanted. */
+  readonly kept: ReadonlySet<string>;
+  /** Ids of those that the plan has stopped by then. */
+  readonly stopped: ReadonlySet<string>;
+  readonly keep: number;
+  /** Digest of the release that is wanted. */
+  readonly release: string;
+  /** Upstreams that proxies had until now: they served, whatever else runs. */
+  readonly left: ReadonlySet<string>;
+  readonly services: readonly string[];
+}
+
 /**
  * What is left over on a host: services that the file no longer names, containers that never started, and stopped releases
  * beyond those kept for rollback.
  */
-export function tidySteps(
-  host: ObservedHost,
-  wish: {
-    /** Ids of the containers that are what is wanted. */
-    readonly kept: ReadonlySet<string>;
-    /** Ids of those that the plan has stopped by then. */
-    readonly stopped: ReadonlySet<string>;
-    readonly keep: number;
-    readonly services: readonly string[];
-  },
-): Step[] {
+export function tidySteps(host: ObservedHost, wish: TidyWish): Step[] {
   const steps: Step[] = [];
   const remove = (container: ObservedContainer, why: string) => {
     const stopped = wish.stopped.has(container.id);
@@ -52,14 +64,42 @@ export function tidySteps(
   );
   for (const container of stopped.filter((candidate) => candidate.startedAt === undefined))
     remove(container, "never started");
-  // Those that run now and are about to be replaced count among the kept: they are the next to roll back to.
-  const generations = new Set(
-    rest.filter((container) => roleOf(container) === "app" && container.startedAt !== undefined).map(generationOf),
-  );
-  const keep = new Set([...generations].slice(0, wish.keep));
+  const kept = keptForRollback(rest, wish);
   for (const container of stopped) {
-    if (container.startedAt !== undefined && !keep.has(generationOf(container)))
-      remove(container, "older than the releases kept for rollback");
+    if (container.startedAt !== undefined && !kept.has(container.id))
+      remove(container, "not among the releases kept for rollback");
   }
   return steps;
+}
+
+/**
+ * Ids of the newest containers of each of the last releases besides the one that is wanted, those that served last first:
+ * what runs now and is about to be replaced is the next to roll back to.
+ */
+function keptForRollback(
+  containers: readonly ObservedContainer[],
+  wish: Pick<TidyWish, "keep" | "release" | "left" | "stopped">,
+): ReadonlySet<string> {
+  const served = containers.filter(
+    (container) =>
+      roleOf(container) === "app" &&
+      container.startedAt !== undefined &&
+      labelledDigest(container) !== undefined &&
+      labelledDigest(container) !== wish.release,
+  );
+  const rank = (container: ObservedContainer) => {
+    if (isRunning(container) && !wish.stopped.has(container.id)) return 3;
+    return wish.left.has(upstreamName(container.name)) ? 2 : Number(isRunning(container));
+  };
+  const lastFirst = [...served].sort(
+    (left, right) => rank(right) - rank(left) || (right.startedAt?.getTime() ?? 0) - (left.startedAt?.getTime() ?? 0),
+  );
+  const releases = [...new Set(lastFirst.map(labelledDigest))].slice(0, wish.keep);
+  return new Set(
+    releases.flatMap((digest) => {
+      const own = served.filter((container) => labelledDigest(container) === digest);
+      const newest = Math.max(...own.map(generationOf));
+      return own.filter((container) => generationOf(container) === newest).map(({ id }) => id);
+    }),
+  );
 }

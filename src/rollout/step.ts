@@ -83,12 +83,20 @@ export async function undo(step: Step, worker: HostWorker, progress: Progress, s
     case "volume":
     case "wait-healthy":
     case "remove":
-    case "proxy":
     case "join":
     case "drain":
     case "remove-proxy":
       return;
+    case "proxy":
+      await takeAway(step.proxy.name, worker, signal);
+      return;
   }
+}
+
+/** A proxy that was made in the midst of a switch took a port of the app's, which that needs again. */
+async function takeAway(proxy: string, worker: HostWorker, signal: AbortSignal): Promise<void> {
+  const container = await worker.engine.container(proxy, signal);
+  if (container) await worker.proxies.remove(container, { certificates: false }, signal);
 }
 
 /** Starts what was stopped, and waits until it serves: only then may a proxy be led back to it. */

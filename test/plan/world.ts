@@ -1,12 +1,21 @@
 import { digestOf } from "../../src/base/digest.ts";
 import type { Duration } from "../../src/base/duration.ts";
 import type { Labels, ObservedContainer } from "../../src/engine/engine.ts";
-import type { Environment, PortBinding, Rollout, Service, Stage, Workload } from "../../src/environment/model.ts";
+import type {
+  Environment,
+  PortBinding,
+  Rollout,
+  Service,
+  Stage,
+  StageProxy,
+  Workload,
+} from "../../src/environment/model.ts";
 import type { DesiredContainer } from "../../src/plan/desired.ts";
 import type { ObservedHost, ObservedProxy } from "../../src/plan/observed.ts";
 import type { HostPlan, StagePlan, Step } from "../../src/plan/plan.ts";
 import { stepsOf } from "../../src/plan/plan.ts";
 import type { DesiredProxy } from "../../src/plan/proxies.ts";
+import type { Site } from "../../src/proxy/proxy.ts";
 import type { Release } from "../../src/release/release.ts";
 
 /** A small pure model of hosts: plans are applied to it, to see where they lead without any engine. */
@@ -76,6 +85,28 @@ export function rollout(overrides: Partial<Rollout> = {}): Rollout {
   };
 }
 
+export function stageProxy(overrides: Partial<StageProxy> = {}): StageProxy {
+  return {
+    driver: "caddy",
+    imageText: undefined,
+    domains: [],
+    httpPort: 80,
+    httpsPort: 443,
+    ports: [],
+    appPort: 8080,
+    path: "/",
+    stripPath: false,
+    tls: { kind: "internal" },
+    maxBody: undefined,
+    responseTimeout: 60_000 as Duration,
+    drain: 30_000 as Duration,
+    accessLog: true,
+    errorPage: undefined,
+    maintenancePage: undefined,
+    ...overrides,
+  };
+}
+
 export function environment(stages: readonly Stage[], overrides: Partial<Environment> = {}): Environment {
   return {
     name: "shop",
@@ -124,70 +155,126 @@ export function applied(host: ObservedHost, plan: HostPlan, steps = Number.POSIT
   return stepsOf(plan).slice(0, steps).reduce(apply, host);
 }
 
-let created = 0;
+let clock = 0;
 
+/** What an engine would do, and refuse: a port that is taken, a network that is missing, a container that runs. */
 export function apply(host: ObservedHost, step: Step): ObservedHost {
   switch (step.kind) {
     case "pull":
     case "wait-healthy":
+    case "drain":
       return host;
     case "network":
       return { ...host, networks: [...host.networks, step.name] };
     case "volume":
       return { ...host, volumes: [...host.volumes, step.name] };
     case "create":
+      if (!host.networks.includes(step.container.spec.network)) throw new Error("the network is not there");
       return { ...host, containers: [...host.containers, containerOf(step.container)] };
     case "start":
-      return change(host, (container) => container.name === step.container.name, {
-        state: "running",
-        startedAt: new Date(1),
-      });
+      return started(host, step.container.name);
     case "stop":
-      return change(host, (container) => container.id === step.container.id, { state: "exited" });
+      return changeAny(host, step.container.id, { state: "exited" });
     case "remove":
+      if (running(host).some(({ id }) => id === step.container.id)) throw new Error(`${step.container.name} runs`);
       return { ...host, containers: host.containers.filter((container) => container.id !== step.container.id) };
     case "proxy":
-      return changeProxy(host, step.proxy.name, (found) => ({
-        driver: step.proxy.driver,
-        sites: found?.sites ?? [],
-        container: proxyContainer(step.proxy, found?.container.networks ?? {}),
-      }));
+      return withProxy(host, step);
     case "join":
       return changeProxy(host, step.proxy, (found) => {
-        if (!found) throw new Error(`${step.proxy} is not there`);
         const networks = { ...found.container.networks, [step.network]: { address: "", aliases: [] } };
         return { ...found, container: { ...found.container, networks } };
       });
     case "route":
-      return changeProxy(host, step.proxy.name, (found) => {
-        if (!found) throw new Error(`${step.proxy.name} is not there`);
-        const others = found.sites.filter((site) => site.id !== step.id);
-        return { ...found, sites: step.site ? [...others, step.site] : others };
-      });
-    case "drain":
-      return host;
+      return routed(host, step.proxy.name, step.id, step.site);
     case "remove-proxy":
       return { ...host, proxies: host.proxies.filter(({ container }) => container.id !== step.container.id) };
   }
 }
 
-function changeProxy(
-  host: ObservedHost,
-  name: string,
-  to: (found: ObservedProxy | undefined) => ObservedProxy,
-): ObservedHost {
+/** What `undo` of the rollout does. */
+export function undone(host: ObservedHost, step: Step): ObservedHost {
+  switch (step.kind) {
+    case "create":
+      return { ...host, containers: host.containers.filter(({ name }) => name !== step.container.spec.name) };
+    case "start":
+      return change(host, ({ name }) => name === step.container.name, { state: "exited" });
+    case "stop": {
+      const found = [...host.containers, ...host.proxies.map(({ container }) => container)];
+      return started(host, found.find(({ id }) => id === step.container.id)?.name ?? "");
+    }
+    case "route":
+      return routed(host, step.proxy.name, step.id, step.before);
+    case "proxy":
+      return { ...host, proxies: host.proxies.filter(({ container }) => container.name !== step.proxy.name) };
+    default:
+      return host;
+  }
+}
+
+function started(host: ObservedHost, name: string): ObservedHost {
+  const found = [...host.containers, ...host.proxies.map(({ container }) => container)].find(
+    (container) => container.name === name,
+  );
+  if (!found) throw new Error(`${name} is not there`);
+  requireFree(host, found);
+  clock += 1;
+  return changeAny(host, found.id, { state: "running", startedAt: new Date(clock) });
+}
+
+function requireFree(host: ObservedHost, wanting: Pick<ObservedContainer, "name" | "ports">): void {
+  const others = [...host.containers, ...host.proxies.map(({ container }) => container)].filter(
+    ({ name, state }) => state === "running" && name !== wanting.name,
+  );
+  const taken = others.flatMap((other) => other.ports.map(({ hostPort }) => ({ hostPort, by: other.name })));
+  const rival = taken.find(({ hostPort }) => wanting.ports.some((mine) => mine.hostPort === hostPort));
+  if (rival) throw new Error(`${wanting.name} cannot have port ${rival.hostPort}: ${rival.by} has it`);
+}
+
+function withProxy(host: ObservedHost, { proxy, replaces }: Extract<Step, { kind: "proxy" }>): ObservedHost {
+  const found = host.proxies.find(({ container }) => container.name === proxy.name);
+  if (found && !replaces) return started(host, proxy.name);
+  requireFree(host, proxy);
+  const container = proxyContainer(proxy, found?.container.networks ?? {});
+  const next = { driver: proxy.driver, sites: found?.sites ?? [], container };
+  return { ...host, proxies: [...host.proxies.filter((other) => other !== found), next] };
+}
+
+function routed(host: ObservedHost, proxy: string, id: string, site: Site | undefined): ObservedHost {
+  return changeProxy(host, proxy, (found) => {
+    if (found.container.state !== "running") throw new Error(`${proxy} does not run`);
+    if (site && !(`${site.environment}-${site.stage}` in found.container.networks))
+      throw new Error(`${proxy} cannot reach ${site.id}`);
+    const others = found.sites.filter((other) => other.id !== id);
+    return { ...found, sites: site ? [...others, site] : others };
+  });
+}
+
+function changeProxy(host: ObservedHost, name: string, to: (found: ObservedProxy) => ObservedProxy): ObservedHost {
   const found = host.proxies.find(({ container }) => container.name === name);
+  if (!found) throw new Error(`${name} is not there`);
   return { ...host, proxies: [...host.proxies.filter((proxy) => proxy !== found), to(found)] };
 }
 
+/** A container of the stage's, or a proxy. */
+function changeAny(host: ObservedHost, id: string, to: Partial<ObservedContainer>): ObservedHost {
+  const found = change(host, (container) => container.id === id, to);
+  return {
+    ...found,
+    proxies: found.proxies.map((proxy) =>
+      proxy.container.id === id ? { ...proxy, container: { ...proxy.container, ...to } } : proxy,
+    ),
+  };
+}
+
 function proxyContainer(proxy: DesiredProxy, networks: ObservedContainer["networks"]): ObservedContainer {
-  created += 1;
+  clock += 1;
   const owner: Labels = proxy.owner
     ? { "envctl.environment": proxy.owner.environment, "envctl.stage": proxy.owner.stage }
     : {};
   return {
     name: proxy.name,
-    id: `id-${created}`,
+    id: `id-${clock}`,
     imageId: digestOf(proxy.driver),
     imageReference: proxy.driver,
     command: undefined,
@@ -210,8 +297,8 @@ function proxyContainer(proxy: DesiredProxy, networks: ObservedContainer["networ
     error: undefined,
     outOfMemory: false,
     restartCount: 0,
-    createdAt: new Date(created),
-    startedAt: new Date(1),
+    createdAt: new Date(clock),
+    startedAt: new Date(clock),
     networks,
   };
 }
@@ -228,11 +315,11 @@ function change(
 }
 
 function containerOf(desired: DesiredContainer): ObservedContainer {
-  created += 1;
+  clock += 1;
   const { network, aliases, ...spec } = desired.spec;
   return {
     ...spec,
-    id: `id-${created}`,
+    id: `id-${clock}`,
     imageId: desired.digest,
     imageReference: desired.digest,
     state: "created",
@@ -242,7 +329,7 @@ function containerOf(desired: DesiredContainer): ObservedContainer {
     error: undefined,
     outOfMemory: false,
     restartCount: 0,
-    createdAt: new Date(created),
+    createdAt: new Date(clock),
     startedAt: undefined,
     networks: { [network]: { address: "", aliases } },
   };

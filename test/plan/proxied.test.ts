@@ -1,0 +1,225 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Duration } from "../../src/base/duration.ts";
+import type { Stage } from "../../src/environment/model.ts";
+import { upstreamName } from "../../src/plan/naming.ts";
+import type { ObservedHost } from "../../src/plan/observed.ts";
+import { type HostPlan, isEmpty, type StagePlan, type Step, stepsOf } from "../../src/plan/plan.ts";
+import { planStage } from "../../src/plan/plan-stage.ts";
+import type { Site } from "../../src/proxy/proxy.ts";
+import {
+  applied,
+  apply,
+  digestsRunning,
+  emptyHost,
+  environment,
+  port,
+  release,
+  rollout,
+  running,
+  stage,
+  stageProxy,
+  undone,
+  workload,
+} from "./world.ts";
+
+const numRuns = 100;
+const metrics = { ...port, hostPort: 9090, containerPort: 9090 };
+
+/** One version of an environment file, and how far carrying it out comes. */
+const configuration = fc.record({
+  release: fc.constantFrom(...["one", "two", "three", "four"].map(release)),
+  strategy: fc.constantFrom("rolling" as const, "blue-green" as const, "recreate" as const, "canary" as const),
+  weights: fc.constantFrom([10], [5, 50], []),
+  /** Who publishes port 8080: nobody, the app itself, or a proxy. */
+  published: fc.constantFrom("nobody", "app", "proxy"),
+  domains: fc.constantFrom([], ["shop.test"], ["shop.test", "www.shop.test"]),
+  httpPort: fc.constantFrom(80, 8000),
+  /** One more port, which the app publishes itself in any case. */
+  metrics: fc.boolean(),
+  replicas: fc.integer({ min: 1, max: 3 }),
+  level: fc.constantFrom("a", "b"),
+  keep: fc.integer({ min: 0, max: 3 }),
+  rollback: fc.boolean(),
+  interruptedAfter: fc.nat(24),
+});
+type Configuration = typeof configuration extends fc.Arbitrary<infer Value> ? Value : never;
+
+const histories = (minLength = 1) => fc.array(configuration, { minLength, maxLength: 6 });
+
+function stageOf(entry: Configuration): Stage {
+  const proxied = entry.published === "proxy" || entry.domains.length > 0;
+  const direct = [...(entry.published === "app" ? [port] : []), ...(entry.metrics ? [metrics] : [])];
+  const { strategy, keep, weights } = entry;
+  return stage({
+    app: workload({ ports: direct, env: { LEVEL: entry.level }, replicas: direct.length > 0 ? 1 : entry.replicas }),
+    proxy: proxied
+      ? stageProxy({
+          domains: entry.domains,
+          httpPort: entry.httpPort,
+          httpsPort: entry.httpPort === 80 ? 443 : 8443,
+          ports: entry.published === "proxy" ? [port] : [],
+        })
+      : undefined,
+    rollout: rollout({
+      strategy,
+      keep,
+      canary: { weights, hosts: 1, bake: 1 as Duration, maxErrorRate: 1, minRequests: 1 },
+    }),
+  });
+}
+
+function planOf(entry: Configuration, host: ObservedHost): StagePlan {
+  const place = stageOf(entry);
+  return planStage(
+    {
+      environment: environment([place]),
+      stage: place,
+      release: entry.release,
+      pins: {},
+      secrets: {},
+      asItRanThen: entry.rollback,
+    },
+    [host],
+  );
+}
+
+function firstHost(plan: StagePlan): HostPlan {
+  return plan.hosts[0]!;
+}
+
+/** The host after a history of rollouts, each of which was killed after some of its steps. */
+function survivor(history: readonly Configuration[]): ObservedHost {
+  return history.reduce(
+    (host, entry) => applied(host, firstHost(planOf(entry, host)), entry.interruptedAfter),
+    emptyHost("a"),
+  );
+}
+
+function upstreamsOf(site: Site): string[] {
+  return [...site.upstreams, ...(site.canary?.upstreams ?? [])].map(({ name }) => name);
+}
+
+/** Proxies of whose clients some would reach nobody. */
+function broken(host: ObservedHost): string[] {
+  const alive = new Set(running(host).map(({ name }) => upstreamName(name)));
+  return host.proxies
+    .filter(
+      ({ container, sites }) =>
+        sites.length > 0 &&
+        (container.state !== "running" || sites.some((site) => upstreamsOf(site).some((name) => !alive.has(name)))),
+    )
+    .map(({ container }) => container.name);
+}
+
+describe("a stage with a proxy", () => {
+  it("converges from every interruption, and leaves nothing behind", () => {
+    fc.assert(
+      fc.property(histories(), configuration, (history, last) => {
+        const left = survivor(history);
+        const host = applied(left, firstHost(planOf(last, left)));
+        const place = stageOf(last);
+        expect(isEmpty(planOf(last, host))).toBe(true);
+        const serving = running(host).filter((app) => app.labels["envctl.digest"] === last.release.digest);
+        const others = running(host).filter((app) => !serving.includes(app));
+        if (place.rollout.strategy !== "blue-green") expect(others).toEqual([]);
+        expect(new Set(others.map((app) => app.labels["envctl.generation"])).size).toBeLessThanOrEqual(1);
+        expect(serving.length).toBeGreaterThanOrEqual(place.app.replicas);
+        expect(broken(host)).toEqual([]);
+        const proxies = host.proxies.map(({ container, sites }) => [container.name, sites.length] as const);
+        const shared =
+          last.domains.length > 0 ? [last.httpPort === 80 ? "envctl-proxy" : "envctl-proxy-8000-8443"] : [];
+        const own = last.published === "proxy" ? ["shop-test-proxy"] : [];
+        // Others may be served by shared proxies: those stay, and serve nothing of this stage.
+        expect(
+          proxies
+            .filter(([, sites]) => sites > 0)
+            .map(([name]) => name)
+            .sort(),
+        ).toEqual([...shared, ...own].sort());
+        expect(proxies.filter(([name]) => name.startsWith("shop-")).map(([name]) => name)).toEqual(own);
+        for (const { sites } of host.proxies) for (const site of sites) expect(site.canary).toBeUndefined();
+        expect(host.containers.filter((container) => container.startedAt === undefined)).toEqual([]);
+        const earlier = new Set(host.containers.map((container) => container.labels["envctl.digest"]));
+        earlier.delete(last.release.digest);
+        expect(earlier.size).toBeLessThanOrEqual(last.keep + (others.length > 0 ? 1 : 0));
+      }),
+      { numRuns },
+    );
+  });
+
+  it("never leaves clients to a container that does not run, unless it says so", () => {
+    fc.assert(
+      fc.property(histories(), configuration, (history, last) => {
+        let host = survivor(history);
+        const plan = firstHost(planOf(last, host));
+        if (plan.gap) return;
+        for (const step of stepsOf(plan)) {
+          const before = broken(host);
+          host = apply(host, step);
+          expect(broken(host).filter((proxy) => !before.includes(proxy))).toEqual([]);
+        }
+      }),
+      { numRuns },
+    );
+  });
+
+  it("sends no client to a container before it was healthy", () => {
+    fc.assert(
+      fc.property(histories(), configuration, (history, last) => {
+        const host = survivor(history);
+        const trusted = new Set(host.proxies.flatMap(({ sites }) => sites.flatMap((site) => upstreamsOf(site))));
+        for (const step of stepsOf(firstHost(planOf(last, host)))) {
+          if (step.kind === "wait-healthy") trusted.add(upstreamName(step.container.name));
+          if (step.kind !== "route" || !step.site) continue;
+          for (const name of upstreamsOf(step.site)) expect([...trusted]).toContain(name);
+        }
+      }),
+      { numRuns },
+    );
+  });
+
+  it("goes back, from wherever a switch failed, to what ran and was served before", () => {
+    fc.assert(
+      fc.property(configuration, configuration, fc.nat(24), (first, next, failedAt) => {
+        const before = survivor([{ ...first, interruptedAfter: Number.POSITIVE_INFINITY }]);
+        const plan = firstHost(planOf(next, before));
+        const prepared = plan.prepare.reduce(apply, before);
+        const begun: Step[] = [...plan.start, ...plan.trial.flat(), ...plan.switch, ...plan.retire].slice(0, failedAt);
+        const back = [...begun].reverse().reduce(undone, begun.reduce(apply, prepared));
+        const names = (host: ObservedHost) => running(host).map(({ name }) => name);
+        expect(names(back)).toEqual(names(before));
+        const served = (host: ObservedHost) =>
+          host.proxies.flatMap(({ container, sites }) => (sites.length > 0 ? [[container.name, sites]] : [])).sort();
+        // Before it was served at all, there is nothing to go back to.
+        expect(served(back)).toEqual(served(before));
+        const again = applied(back, firstHost(planOf(next, back)));
+        expect(isEmpty(planOf(next, again))).toBe(true);
+      }),
+      { numRuns },
+    );
+  });
+
+  it("keeps exactly as many earlier releases as it is told", () => {
+    fc.assert(
+      fc.property(histories(), (history) => {
+        const last = history.at(-1)!;
+        const whole = history.map((entry) => ({
+          ...entry,
+          strategy: "rolling" as const,
+          keep: last.keep,
+          interruptedAfter: Number.POSITIVE_INFINITY,
+        }));
+        const host = survivor(whole);
+        const ran = new Set(whole.map((entry) => entry.release.digest));
+        const latest = [...new Set(whole.map((entry) => entry.release.digest).reverse())].slice(1, 1 + last.keep);
+        const kept = new Set(host.containers.map((container) => container.labels["envctl.digest"]));
+        kept.delete(last.release.digest);
+        expect([...kept].sort()).toEqual(latest.sort());
+        expect(kept.size).toBe(Math.min(last.keep, ran.size - 1));
+        expect(digestsRunning(host)).toEqual(running(host).map(() => last.release.digest));
+      }),
+      { numRuns },
+    );
+  });
+});
