@@ -4,8 +4,9 @@ import { proxyNetwork, proxyVolume } from "../plan/naming.ts";
 import { isRunning } from "../plan/observed.ts";
 import type { DesiredProxy } from "../plan/proxies.ts";
 import { proxyDriver } from "../proxy/drivers.ts";
-import { type ProxyDriver, proxyFolder, type Site } from "../proxy/proxy.ts";
+import { type ProxyDriver, proxyFolder } from "../proxy/proxy.ts";
 import { untilRevision } from "./proxy-revision.ts";
+import { readSites } from "./proxy-state.ts";
 
 /** Bytes of the access log that a host keeps. */
 const logLimit = 64 * 1024 * 1024;
@@ -26,6 +27,8 @@ export async function ensureProxyContainer(
   if (found && !how.replaces) {
     requireSame(found, proxy, engine.name);
     if (isRunning(found)) return;
+    // Whoever made it may have been killed before it was told anything.
+    if (found.startedAt === undefined) await configure(engine, found.id, driver, signal);
     return await startIt(engine, found.id, signal);
   }
   if (found) {
@@ -50,11 +53,7 @@ async function create(
   const attempt = async (spec: ContainerSpec) => {
     const id = await engine.createContainer(spec, signal);
     try {
-      // The volume may be older than the container: then what it served goes on.
-      if ((await engine.readFile(id, driver.file, signal)) === undefined) {
-        const none: Site[] = [];
-        await engine.writeFiles(id, [{ path: driver.file, content: driver.render(none, firstRevision) }], signal);
-      }
+      await configure(engine, id, driver, signal);
       await startIt(engine, id, signal);
     } catch (error) {
       await engine.removeContainer(id, AbortSignal.timeout(30_000));
@@ -69,6 +68,16 @@ async function create(
     const { sysctls, ...without } = specification;
     await attempt(without);
   }
+}
+
+/**
+ * Writes what a proxy starts with. Its volume may be older than the container: then what it served goes on. The list of
+ * sites is always whole, and the configuration is made of it anew: the one that is there may be half a file, where the
+ * disk was full when it was written.
+ */
+async function configure(engine: Engine, id: string, driver: ProxyDriver, signal: AbortSignal): Promise<void> {
+  const sites = await readSites(engine, id, signal);
+  await engine.writeFiles(id, [{ path: driver.file, content: driver.render(sites, firstRevision) }], signal);
 }
 
 async function startIt(engine: Engine, id: string, signal: AbortSignal): Promise<void> {

@@ -12,6 +12,10 @@ const inTheMidst: Partial<Record<StepName, number>> = { route: 150, proxy: 250, 
 export function allCells(): Cell[] {
   return [
     ...everyStep("kill"),
+    ...everyStep("ctrl-c"),
+    ...(["pull", "before-switch", "route", "stop", "tidy"] as const).map((step) => cell(step, "sigterm")),
+    ...(["before-switch", "wait-healthy", "route", "stop"] as const).map((step) => cell(step, "ctrl-c-twice")),
+    cell("wait-healthy", "ctrl-c-twice", 1),
     ...everyStep("cut"),
     ...everyStep("engine-crash"),
     ...steps.map((step) => cell(step, "registry-down")),
@@ -39,6 +43,9 @@ export function reducedCells(): Cell[] {
     cell("join", "registry-down"),
     { ...cell("route", "kill"), late: 150 },
     cell("drain", "cut"),
+    cell("route", "ctrl-c", 1),
+    cell("pull", "sigterm"),
+    cell("wait-healthy", "ctrl-c-twice"),
     cell("start", "engine-crash", 1),
     cell("wait-healthy", "unhealthy", 1),
     cell("wait-healthy", "exits"),
@@ -61,6 +68,11 @@ export const excluded: readonly { readonly fault: string; readonly steps: string
     fault: "kill, cut, engine-crash",
     steps: "network, volume, proxy, join on the second host",
     why: "hosts are prepared at the same time: the first host's cells are the second's",
+  },
+  {
+    fault: "sigterm, ctrl-c-twice",
+    steps: "most",
+    why: "SIGTERM does what SIGINT does, and the second Ctrl-C the same wherever it comes: a few steps show it",
   },
   {
     fault: "unhealthy, exits, slow-start",

@@ -1,13 +1,15 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Ended } from "./command.ts";
 import { differencesOf } from "./end-state.ts";
-import { type Cell, type CellResult, cellName } from "./model.ts";
+import { type Cell, type CellResult, cellName, type StepName } from "./model.ts";
 import type { Behaviour, Release, Stand } from "./stand.ts";
 import { behaviourOf, clockOf, momentOf, strikeOf } from "./strike.ts";
 import { type Answer, ask, stretches, Traffic } from "./traffic.ts";
 
 /** How long a host may take to serve again after its engine was started, or its cable mended. Milliseconds. */
 const recovery = 20_000;
+/** Steps at which every client has the new release. */
+const afterAll: readonly StepName[] = ["tidy", "record"];
 const good: readonly Behaviour[] = ["good-1", "good-2", "good-3"];
 
 /** Runs cells one after the other; each begins with what the one before has left, which is checked to be in order. */
@@ -53,15 +55,15 @@ export class Matrix {
       first = await stand.run(args, { clock: clockOf(cell), moment, late: cell.late, strike: strike.begin });
       const ended = performance.now();
       await strike.end();
+      const left = isUndone(cell, first) ? await stand.states(parts) : undefined;
       healed = performance.now();
       after.push(...(await this.#whoServes(cell, before !== undefined)));
       again = await stand.run(args);
       problems.push(...judge(cell, first, again, wrong));
+      if (left && !cell.fresh) problems.push(...this.#compare(left, states, "it went back, and"));
+      if (left && cell.fresh) problems.push(...locksIn(left));
       const wanted = wrong ? states : cell.fresh ? undisturbed.fresh : undisturbed.over;
-      const found = await stand.states(parts);
-      for (const [at, lines] of found.entries())
-        for (const difference of differencesOf(lines, wanted[at] ?? []))
-          problems.push(`after the second run, on ${stand.hosts[at]?.name}: ${difference}`);
+      problems.push(...this.#compare(await stand.states(parts), wanted, "it was run again, and"));
       const verdict = await this.#verdict();
       if (verdict !== "ok") problems.push(`status says ${verdict}`);
       await traffic.stop();
@@ -107,6 +109,12 @@ export class Matrix {
           if (release !== undefined || performance.now() > end) return release ?? "nothing";
         }
       }),
+    );
+  }
+
+  #compare(found: readonly string[][], wanted: readonly string[][], when: string): string[] {
+    return found.flatMap((lines, at) =>
+      differencesOf(lines, wanted[at] ?? []).map((text) => `${when} on ${this.#stand.hosts[at]?.name} ${text}`),
     );
   }
 
@@ -181,16 +189,30 @@ function judge(cell: Cell, first: Ended, again: Ended, wrong: boolean): string[]
   const { error, state, next } = said(first);
   if (first.struck === undefined) problems.push(`the step never came:\n${first.stderr}`);
   if (cell.fault === "kill" && first.exitCode !== null) problems.push("it was not killed");
+  const interrupts = ["ctrl-c", "sigterm", "ctrl-c-twice"].includes(cell.fault);
+  if (interrupts && first.exitCode !== 130) problems.push(`exit code ${first.exitCode} after an interruption`);
   if (cell.fault !== "kill" && first.exitCode === null) problems.push("it did not end");
   if (/defect in envctl/.test(first.stderr)) problems.push(`a defect: ${error}`);
-  if (first.exitCode !== 0 && first.exitCode !== null && error === undefined) problems.push("it failed without a word");
-  if (first.exitCode !== 0 && first.exitCode !== null && state === undefined && next === undefined)
-    problems.push(`nobody is told how things stand: ${error}`);
+  const saidTwice = /left at once[\s\S]*next: /.test(first.stderr);
+  const failed = first.exitCode !== 0 && first.exitCode !== null && !saidTwice;
+  if (failed && error === undefined) problems.push("it failed without a word");
+  if (failed && state === undefined && next === undefined) problems.push(`nobody is told how things stand: ${error}`);
+  if (cell.fault === "ctrl-c-twice" && !saidTwice) problems.push(`last words are missing: ${first.stderr}`);
   if (wrong && first.exitCode !== 1) problems.push(`exit code ${first.exitCode}, where the release was bad`);
   if (wrong && again.exitCode !== 1) problems.push(`exit code ${again.exitCode} when a bad release was promoted again`);
   if (!wrong && again.exitCode !== 0)
     problems.push(`the same command again ended with ${again.exitCode}: ${said(again).error}`);
   return problems;
+}
+
+/** A command that says so has left everything as it was: it failed with 1, or was interrupted before all was done. */
+function isUndone({ step, fault }: Cell, { exitCode }: Ended): boolean {
+  const interrupted = exitCode === 130 && fault !== "ctrl-c-twice" && !afterAll.includes(step);
+  return exitCode === 1 || interrupted;
+}
+
+function locksIn(states: readonly string[][]): string[] {
+  return states.flat().flatMap((line) => (/^volume .*-lock-\d+$/.test(line) ? [`a lock is left: ${line}`] : []));
 }
 
 /** Exit code 0 means the new release everywhere, 1 the old one everywhere. */
@@ -199,7 +221,7 @@ function judgeServing(cell: Cell, first: Ended, serves: readonly string[], serve
   const problems = serves.flatMap((release, at) =>
     release === "old" || release === "new" ? [] : [`host ${at + 1} serves ${release}`],
   );
-  const promised = first.exitCode === 0 ? "new" : first.exitCode === 1 ? "old" : undefined;
+  const promised = first.exitCode === 0 ? "new" : isUndone(cell, first) ? "old" : undefined;
   if (promised !== undefined && serves.some((release) => release !== promised))
     problems.push(`exit code ${first.exitCode}, and ${serves.join(" and ")} serve: ${cellName(cell)}`);
   return problems;

@@ -22,6 +22,9 @@ export type StepName = (typeof steps)[number];
 /** What goes wrong, and how that is made. */
 export const faults = {
   kill: "SIGKILL of envctl",
+  "ctrl-c": "SIGINT to envctl",
+  sigterm: "SIGTERM to envctl",
+  "ctrl-c-twice": "SIGINT to envctl, and another one 50 ms later: it leaves at once",
   cut: "the host's cable is down: no packet to or from it, until the command has ended",
   "engine-crash": "SIGKILL of the host's dockerd and containerd; started again half a second later",
   "registry-down": "the registry refuses connections, until the command has ended",

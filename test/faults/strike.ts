@@ -64,6 +64,17 @@ export function strikeOf(cell: Cell, stand: Stand): Strike {
   switch (cell.fault) {
     case "kill":
       return { begin: async (kill) => kill("SIGKILL"), end };
+    case "ctrl-c":
+      return { begin: async (kill) => kill("SIGINT"), end };
+    case "sigterm":
+      return { begin: async (kill) => kill("SIGTERM"), end };
+    case "ctrl-c-twice": {
+      const begin = async (kill: (signal: NodeJS.Signals) => void) => {
+        kill("SIGINT");
+        setTimeout(() => kill("SIGINT"), 50);
+      };
+      return { begin, end };
+    }
     case "cut":
       undo = () => stand.lab.heal(host.name);
       return { begin: () => stand.lab.cut(host.name), end };
