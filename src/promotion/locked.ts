@@ -39,7 +39,7 @@ async function release(workspace: Workspace, stage: Stage, held: HeldLock): Prom
     workspace.situation.set(`the lock of ${stage.name}`, undefined);
   } catch (error) {
     workspace.progress.warn(
-      `the lock of ${stage.name} could not be released (envctl unlock ${stage.name}): ${messageOf(error)}`,
+      `the lock of ${stage.name} could not be released; the next command on this machine takes it over, from elsewhere after ${formatDuration(lockLifetime)} or envctl unlock ${stage.name}: ${messageOf(error)}`,
     );
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
 import type { Task } from "../environment/model.ts";
 import type { HostPlan, Step } from "../plan/plan.ts";
@@ -13,8 +14,12 @@ import { runTask } from "./task.ts";
  */
 export async function carryOut(execution: Execution): Promise<void> {
   const { plan, progress } = execution;
-  await progress.step("prepare", (at) => prepare(execution, at));
-  await runTasks(execution, "before-switch");
+  try {
+    await progress.step("prepare", (at) => onHosts(execution, plan.hosts, at, (host) => host.prepare));
+    await runTasks(execution, "before-switch");
+  } catch (error) {
+    throw explain(error, "nothing was switched: what ran before still runs on every host");
+  }
   const hosts = plan.hosts.map((host) => new HostProgress(host));
   await progress.step("switch", async (at) => {
     try {
@@ -24,14 +29,17 @@ export async function carryOut(execution: Execution): Promise<void> {
       throw await goBack(execution, hosts, error, at);
     }
   });
-  await progress.step("tidy up", (at) => onHosts(execution, plan.hosts, at, (host) => host.tidy));
+  await tidyUp(execution);
 }
 
-async function prepare(execution: Execution, progress: Progress): Promise<void> {
+/** Clients have the new release by now, everywhere: what could not be removed is no reason to say that it failed. */
+async function tidyUp(execution: Execution): Promise<void> {
+  const { plan, progress, signal } = execution;
   try {
-    await onHosts(execution, execution.plan.hosts, progress, (host) => host.prepare);
+    await progress.step("tidy up", (at) => onHosts(execution, plan.hosts, at, (host) => host.tidy));
   } catch (error) {
-    throw explain(error, "nothing was switched: what ran before still runs on every host");
+    if (signal.aborted) throw explain(error, `every host runs ${plan.release.name}; some leftovers are still there`);
+    progress.warn(`some leftovers are still there, and go with the next command: ${messageOf(error)}`);
   }
 }
 

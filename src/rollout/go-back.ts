@@ -1,13 +1,25 @@
+import { formatDuration } from "../base/duration.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
 import { describeStep } from "../plan/words.ts";
-import type { Execution } from "./execution.ts";
+import { type Execution, workerOf } from "./execution.ts";
 import type { HostProgress } from "./host-progress.ts";
-import type { HostWorker } from "./host-worker.ts";
+import { isOutOfReach, untilInReach } from "./in-reach.ts";
 import { undo } from "./step.ts";
 
 /** How long putting things back may take besides what the stage allows for health and draining. Milliseconds. */
 const undoTimeout = 120_000;
+/** How long a host is waited for that does not answer: an engine that crashed is back after some seconds. Milliseconds. */
+const hostPatience = 30_000;
+
+/** What became of a host that was to go back. */
+interface Undone {
+  readonly host: HostProgress;
+  /** What could not be undone, a line each. */
+  readonly broken: readonly string[];
+  /** True where the host did not answer, and more may be left to undo than was tried. */
+  readonly away: boolean;
+}
 
 /** Undoes, newest first, what was switched; returns the error to throw, which says in what state that left things. */
 export async function goBack(
@@ -21,73 +33,89 @@ export async function goBack(
   const stay = begun.filter((host) => !back.includes(host));
   if (begun.length === 0) return explain(reason, "nothing was switched: what ran before still runs on every host");
   const signal = AbortSignal.timeout(undoTimeout + execution.rollout.timeout);
-  const broken: string[] = [];
+  const undone: Undone[] = [];
   await progress.step("go back", async (at) => {
     await Promise.all(
       back.map((host) =>
         at.step(host.name, async (onHost) => {
-          const worker = execution.workers.get(host.name);
-          if (!worker) return;
-          broken.push(...(await undoAll(host, worker, onHost, signal)));
+          const result = await undoAll(execution, host, onHost, signal);
+          undone.push(result);
+          execution.situation.set(host.name, outcome(result));
         }),
       ),
     );
   });
-  for (const host of back) execution.situation.set(host.name, "went back to what ran before");
-  const state = stateText(execution, back, stay, broken);
+  const state = [
+    ...back
+      .map((host) => undone.find((result) => result.host === host))
+      .flatMap((result) => (result ? [`${result.host.name} ${outcome(result)}`] : [])),
+    ...stay.map((host) => `${host.name} stays on ${execution.plan.release.name}`),
+  ].join("; ");
+  const broken = undone.filter((result) => result.broken.length > 0);
   if (broken.length === 0) return explain(reason, state);
+  return unfinished(execution, reason, state, broken);
+}
+
+/** One step that fails does not keep the others from being undone; a host that does not answer does. */
+async function undoAll(
+  execution: Execution,
+  host: HostProgress,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Undone> {
+  const worker = workerOf(execution, host.name);
+  const broken: string[] = [];
+  let end: number | undefined;
+  const tell = (error: unknown) => {
+    if (end === undefined) {
+      const limit = formatDuration(hostPatience);
+      progress.warn(`${host.name} does not answer, and is asked again for ${limit}: ${messageOf(error)}`);
+    }
+    end ??= performance.now() + hostPatience;
+    progress.update("it does not answer");
+    return end;
+  };
+  for (const step of [...host.begun].reverse()) {
+    const text = describeStep(step);
+    execution.situation.set(host.name, `was about to undo: ${text}`);
+    try {
+      await untilInReach(() => undo(step, worker, progress, signal), { tell, clock: execution.clock, signal });
+    } catch (error) {
+      const away = isOutOfReach(error);
+      const why = away
+        ? `it does not answer, and was left at "${text}"`
+        : `could not undo "${text}": ${messageOf(error)}`;
+      broken.push(why);
+      progress.warn(`${host.name}: ${why}`);
+      if (away) return { host, broken, away };
+    }
+  }
+  return { host, broken, away: false };
+}
+
+function outcome({ host, broken }: Undone): string {
+  if (broken.length > 0) return broken.join("; ");
+  // Clients have noticed a host only once it was routed to the new, or its old container stopped.
+  const noticed = host.begun.some((step) => step.kind === "stop" || step.kind === "route");
+  return noticed
+    ? "went back to what ran before"
+    : "runs what it ran: nothing was stopped, and what was started is gone again";
+}
+
+/** Where hosts merely do not answer, the same command goes on once they do; what else cannot be undone needs a person. */
+function unfinished(execution: Execution, reason: unknown, state: string, broken: readonly Undone[]): EnvctlError {
+  const away = broken.filter((result) => result.away).map(({ host }) => host.name);
+  const { stage } = execution.plan;
   return new EnvctlError({
     code: "rollback-failed",
-    exitCode: ExitCode.needsPerson,
+    exitCode: away.length === broken.length ? ExitCode.unreachable : ExitCode.needsPerson,
     what: messageOf(reason),
     where: reason instanceof EnvctlError ? reason.where : undefined,
     evidence: reason instanceof EnvctlError ? reason.evidence : [],
     state,
-    next: `envctl status ${execution.plan.stage}, and when the host answers again: envctl up ${execution.plan.stage}`,
+    next: `envctl status ${stage}${away.length > 0 ? `; once ${away.join(" and ")} ${away.length === 1 ? "answers" : "answer"}, ` : ", and "}the same command again: it goes on from what is there`,
     cause: reason,
   });
-}
-
-/** Returns what could not be undone. One step that fails does not keep the others from being undone. */
-async function undoAll(
-  host: HostProgress,
-  worker: HostWorker,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<string[]> {
-  const broken: string[] = [];
-  for (const step of [...host.begun].reverse()) {
-    try {
-      await undo(step, worker, progress, signal);
-    } catch (error) {
-      const text = `${host.name}: could not undo "${describeStep(step)}": ${messageOf(error)}`;
-      broken.push(text);
-      progress.warn(text);
-    }
-  }
-  return broken;
-}
-
-function stateText(
-  execution: Execution,
-  back: readonly HostProgress[],
-  stay: readonly HostProgress[],
-  broken: readonly string[],
-): string {
-  const names = (hosts: readonly HostProgress[]) => hosts.map((host) => host.name).join(", ");
-  // Clients have noticed a host only once it was routed to the new, or its old container stopped.
-  const noticed = back.filter((host) => host.begun.some((step) => step.kind === "stop" || step.kind === "route"));
-  const unnoticed = back.filter((host) => !noticed.includes(host));
-  return [
-    noticed.length > 0 && broken.length === 0 ? `${names(noticed)} went back to what ran before` : "",
-    unnoticed.length > 0 && broken.length === 0
-      ? `${names(unnoticed)}: nothing was stopped, and what was started is gone again`
-      : "",
-    stay.length > 0 ? `${names(stay)} stays on ${execution.plan.release.name}` : "",
-    ...broken,
-  ]
-    .filter((part) => part !== "")
-    .join("; ");
 }
 
 export function explain(error: unknown, state: string): unknown {

@@ -1,6 +1,7 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Engine, Labels } from "../engine/engine.ts";
 import { type LockHolder, type LockRequest, lockLabels, newestOfEach, numberOf } from "./lock-holder.ts";
+import { ownLocks } from "./own-locks.ts";
 
 /** How long one look at the lock, or one change of it, may take. Milliseconds. */
 const patience = 30_000;
@@ -74,6 +75,7 @@ export class HeldLock {
   /** Renews no more, and removes what is ours. */
   async release(): Promise<void> {
     clearTimeout(this.#timer);
+    ownLocks.delete(this.#settings.nonce);
     await this.#inTurn(async () => {
       this.#lost = true;
       clearTimeout(this.#timer);

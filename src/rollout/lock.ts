@@ -16,7 +16,8 @@ import {
 } from "./lock-holder.ts";
 import { isGone } from "./lock-owner.ts";
 import { stageLabels } from "./observe.ts";
-import { isRunning } from "./process-identity.ts";
+import { ownLocks } from "./own-locks.ts";
+import { isOwn, isRunning } from "./process-identity.ts";
 
 interface Place {
   readonly environment: string;
@@ -96,6 +97,7 @@ export class StageLock {
     const name = `${this.#prefix}${1 + Math.max(0, ...before.map(numberOf))}`;
     const nonce = randomBytes(12).toString("hex");
     const since = this.#clock.now();
+    ownLocks.add(nonce);
     try {
       const labels = await this.#engine.ensureVolume(
         name,
@@ -103,7 +105,10 @@ export class StageLock {
         signal,
       );
       const first = readHolder({ name, labels, createdAt: undefined });
-      if (first && first.nonce !== nonce) return first;
+      if (first && first.nonce !== nonce) {
+        ownLocks.delete(nonce);
+        return first;
+      }
       const others = (await this.#volumes(signal)).filter((holder) => holder.nonce !== nonce);
       const rival = await this.#living(others, watch, signal);
       if (rival) {
@@ -135,7 +140,7 @@ export class StageLock {
 
   async #allLiving(holders: readonly LockHolder[], watch: Watch, signal?: AbortSignal): Promise<LockHolder[]> {
     if (holders.length === 0) return [];
-    const running = new Map(holders.map((holder) => [holder, holder.held ? undefined : isRunning(holder.process)]));
+    const running = new Map(holders.map((holder) => [holder, holder.held ? undefined : isHeldByRunning(holder)]));
     const unseen = holders.some((holder) => running.get(holder) === undefined);
     const engineTime = unseen ? await this.#engine.now(signal) : undefined;
     const now = performance.now();
@@ -154,6 +159,7 @@ export class StageLock {
   }
 
   async #removeOwn(nonce: string): Promise<void> {
+    ownLocks.delete(nonce);
     const signal = AbortSignal.timeout(30_000);
     const own = (await this.#volumes(signal)).filter((holder) => holder.nonce === nonce);
     for (const holder of own) await this.#engine.removeVolume(holder.name, signal);
@@ -178,4 +184,8 @@ export class StageLock {
       next: `wait until it is done (--wait), or break the lock: envctl unlock ${stage}`,
     });
   }
+}
+
+function isHeldByRunning({ process, nonce }: LockHolder): boolean | undefined {
+  return isOwn(process) ? ownLocks.has(nonce) : isRunning(process);
 }

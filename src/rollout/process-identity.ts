@@ -14,6 +14,12 @@ export function ownIdentity(): ProcessIdentity {
   return { id: process.pid, start: startOf(process.pid), space: ownSpace() };
 }
 
+/** Whether it is this very process. */
+export function isOwn(identity: ProcessIdentity): boolean {
+  const own = ownIdentity();
+  return identity.space === own.space && identity.id === own.id && identity.start === own.start;
+}
+
 /** Whether it still runs; undefined for a process that cannot be seen from here. */
 export function isRunning(identity: ProcessIdentity): boolean | undefined {
   if (identity.space !== ownSpace()) return undefined;

@@ -4,8 +4,9 @@ import { proxyNetwork, proxyVolume } from "../plan/naming.ts";
 import { isRunning } from "../plan/observed.ts";
 import type { DesiredProxy } from "../plan/proxies.ts";
 import { proxyDriver } from "../proxy/drivers.ts";
-import { type ProxyDriver, proxyFolder, type Site } from "../proxy/proxy.ts";
+import { type ProxyDriver, proxyFolder } from "../proxy/proxy.ts";
 import { untilRevision } from "./proxy-revision.ts";
+import { readSites } from "./proxy-state.ts";
 
 /** Bytes of the access log that a host keeps. */
 const logLimit = 64 * 1024 * 1024;
@@ -22,39 +23,36 @@ export async function ensureProxyContainer(
 ): Promise<void> {
   const driver = await proxyDriver(proxy.driver);
   const found = await engine.container(proxy.name, signal);
-  const networks = found ? Object.keys(found.networks) : [];
   if (found && !how.replaces) {
     requireSame(found, proxy, engine.name);
     if (isRunning(found)) return;
+    // Whoever made it may have been killed before it was told anything.
+    if (found.startedAt === undefined) await configure(engine, found.id, driver, signal);
     return await startIt(engine, proxy.name, signal);
   }
   if (found) {
     await engine.stopContainer(found.id, found.stopGrace, signal);
     await engine.removeContainer(found.id, signal);
   }
-  await create(engine, proxy, driver, how.image, signal);
-  for (const network of networks) {
-    if (network !== proxyNetwork) await engine.connectNetwork(network, proxy.name, signal);
-  }
+  const networks = Object.keys(found?.networks ?? {}).filter((network) => network !== proxyNetwork);
+  await create(engine, proxy, driver, { image: how.image, networks }, signal);
 }
 
 async function create(
   engine: Engine,
   proxy: DesiredProxy,
   driver: ProxyDriver,
-  image: string,
+  how: { readonly image: string; readonly networks: readonly string[] },
   signal: AbortSignal,
 ): Promise<void> {
   for (const mount of mountsOf(proxy, driver)) await engine.ensureVolume(mount.source, labelsOf(proxy), signal);
-  const specification = specificationOf(proxy, driver, image);
+  const specification = specificationOf(proxy, driver, how.image);
   const attempt = async (spec: ContainerSpec) => {
     const id = await engine.createContainer(spec, signal);
     try {
-      // The volume may be older than the container: then what it served goes on.
-      if ((await engine.readFile(id, driver.file, signal)) === undefined) {
-        const none: Site[] = [];
-        await engine.writeFiles(id, [{ path: driver.file, content: driver.render(none, firstRevision) }], signal);
-      }
+      await configure(engine, id, driver, signal);
+      // Before it starts: what it served is reached from its first moment on.
+      for (const network of how.networks) await engine.connectNetwork(network, id, signal);
       await startIt(engine, proxy.name, signal);
     } catch (error) {
       await engine.removeContainer(id, AbortSignal.timeout(30_000));
@@ -71,9 +69,19 @@ async function create(
   }
 }
 
-async function startIt(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
-  await engine.startContainer(name, signal);
-  await untilRevision(engine, name, undefined, signal);
+/**
+ * Writes what a proxy starts with. Its volume may be older than the container: then what it served goes on. The list of
+ * sites is always whole, and the configuration is made of it anew: the one that is there may be half a file, where the
+ * disk was full when it was written.
+ */
+async function configure(engine: Engine, id: string, driver: ProxyDriver, signal: AbortSignal): Promise<void> {
+  const sites = await readSites(engine, id, signal);
+  await engine.writeFiles(id, [{ path: driver.file, content: driver.render(sites, firstRevision) }], signal);
+}
+
+async function startIt(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
+  await engine.startContainer(id, signal);
+  await untilRevision(engine, id, undefined, signal);
 }
 
 function specificationOf(proxy: DesiredProxy, driver: ProxyDriver, image: string): ContainerSpec {

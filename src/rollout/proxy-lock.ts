@@ -21,6 +21,7 @@ export async function whileProxyLocked<Result>(
   try {
     return await work();
   } finally {
-    await held.release();
+    // Where it cannot be released it ends by itself, and soon; what `work` has to say must not be hidden by that.
+    await held.release().catch(() => {});
   }
 }

@@ -1,5 +1,5 @@
 import { formatDuration } from "../base/duration.ts";
-import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
 import { Label } from "../engine/engine.ts";
 import type { Task } from "../environment/model.ts";
@@ -60,7 +60,10 @@ export async function runTask(run: TaskRun): Promise<void> {
       throw failed(run, `was not done within ${formatDuration(run.task.timeout)}`, []);
     throw error;
   } finally {
-    await engine.removeContainer(id, AbortSignal.timeout(30_000));
+    // Why the task failed must not be hidden by a host that does not answer any more; the next run removes what is left.
+    await engine.removeContainer(id, AbortSignal.timeout(30_000)).catch((error: unknown) => {
+      run.progress.warn(`the container of task ${run.task.name} is left on ${engine.name}: ${messageOf(error)}`);
+    });
   }
 }
 
@@ -70,7 +73,6 @@ function failed(run: TaskRun, how: string, lines: readonly string[]): EnvctlErro
     exitCode: ExitCode.failed,
     what: `task ${run.task.name} ${how}`,
     where: run.worker.engine.name,
-    state: "nothing was switched: what ran before still runs on every host",
     evidence: lines.length > 0 ? ["its last output:", ...lines.map((line) => `  ${line}`)] : ["it printed nothing"],
   });
 }

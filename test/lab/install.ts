@@ -38,15 +38,24 @@ export function whyNoLab(): string | undefined {
   return undefined;
 }
 
-function missingPackages(): string[] {
-  return [...new Set(programs.filter(([program]) => !findProgram(program)).map(([, name]) => name))];
+function missingPackages(wanted = programs): string[] {
+  return [...new Set(wanted.filter(([program]) => !findProgram(program)).map(([, name]) => name))];
 }
 
 /** Installs what is missing, and lets no installed service start. */
 export async function installPackages(tell: Tell): Promise<void> {
-  if (missingPackages().length === 0) return;
+  await installMissing(programs, tell);
+}
+
+/** faketime(1), by which a program sees another time than the machine's. */
+export async function installTimeFaker(tell: Tell): Promise<void> {
+  await installMissing([["faketime", "faketime"]], tell);
+}
+
+async function installMissing(wanted: typeof programs, tell: Tell): Promise<void> {
+  if (missingPackages(wanted).length === 0) return;
   await exclusively(`${cacheFolder}/install.lock`, async () => {
-    const missing = missingPackages();
+    const missing = missingPackages(wanted);
     if (missing.length === 0) return;
     await timed(tell, `installing ${missing.join(", ")}`, () => withoutServices(() => install(missing)));
   });

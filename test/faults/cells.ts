@@ -1,0 +1,120 @@
+import type { Cell, FaultName, StepName } from "./model.ts";
+import { steps } from "./model.ts";
+
+/** Steps of a first rollout alone. */
+const freshSteps: readonly StepName[] = ["network", "volume", "proxy", "join"];
+/** Steps that come on one host after the other: on the second, the first runs the new release already. */
+const hostByHost: readonly StepName[] = ["create", "start", "wait-healthy", "route", "drain", "stop"];
+/** Steps of several requests, and how long after their beginning there is one in their midst. */
+const inTheMidst: Partial<Record<StepName, number>> = { route: 150, proxy: 250, "wait-healthy": 100 };
+
+/** All that may go wrong at a step of either host. */
+export function allCells(): Cell[] {
+  return [
+    ...everyStep("kill"),
+    ...everyStep("ctrl-c"),
+    ...(["pull", "before-switch", "route", "stop", "tidy"] as const).map((step) => cell(step, "sigterm")),
+    ...(["before-switch", "wait-healthy", "route", "stop"] as const).map((step) => cell(step, "ctrl-c-twice")),
+    cell("wait-healthy", "ctrl-c-twice", 1),
+    ...everyStep("cut"),
+    ...everyStep("engine-crash"),
+    ...steps.map((step) => cell(step, "registry-down")),
+    ...bothHosts("wait-healthy", "unhealthy"),
+    ...bothHosts("wait-healthy", "exits"),
+    ...bothHosts("wait-healthy", "slow-start"),
+    ...bothHosts("stop", "hangs-on-term"),
+    cell("before-switch", "failing-migration"),
+    cell("after-switch", "failing-migration"),
+    ...steps.filter((step) => step !== "record").map((step) => cell(step, "disk-full")),
+    ...(["create", "start", "route"] as const).map((step) => cell(step, "disk-full", 1)),
+    ...bothHosts("proxy", "port-taken"),
+    cell("connect", "clock-ahead"),
+    cell("connect", "clock-behind"),
+    cell("proxy", "clock-ahead"),
+    cell("proxy", "clock-behind"),
+  ];
+}
+
+/** Chosen so that each fault, and each kind of step, comes once. */
+export function reducedCells(): Cell[] {
+  return [
+    cell("volume", "kill"),
+    cell("proxy", "port-taken"),
+    cell("join", "registry-down"),
+    { ...cell("route", "kill"), late: 150 },
+    cell("drain", "cut"),
+    cell("route", "ctrl-c", 1),
+    cell("pull", "sigterm"),
+    cell("wait-healthy", "ctrl-c-twice"),
+    cell("start", "engine-crash", 1),
+    cell("wait-healthy", "unhealthy", 1),
+    cell("wait-healthy", "exits"),
+    cell("wait-healthy", "slow-start"),
+    cell("stop", "hangs-on-term"),
+    cell("before-switch", "failing-migration"),
+    cell("after-switch", "failing-migration"),
+    cell("pull", "disk-full"),
+    cell("create", "kill", 1),
+    cell("network", "kill"),
+    cell("connect", "clock-ahead"),
+    cell("tidy", "engine-crash"),
+    cell("record", "registry-down"),
+  ];
+}
+
+/** Cells that make no sense, and why. */
+export const excluded: readonly { readonly fault: string; readonly steps: string; readonly why: string }[] = [
+  {
+    fault: "kill, cut, engine-crash",
+    steps: "network, volume, proxy, join on the second host",
+    why: "hosts are prepared at the same time: the first host's cells are the second's",
+  },
+  {
+    fault: "sigterm, ctrl-c-twice",
+    steps: "most",
+    why: "SIGTERM does what SIGINT does, and the second Ctrl-C the same wherever it comes: a few steps show it",
+  },
+  {
+    fault: "unhealthy, exits, slow-start",
+    steps: "all but wait-healthy",
+    why: "a release shows how it starts only where it is waited for",
+  },
+  { fault: "hangs-on-term", steps: "all but stop", why: "SIGTERM is sent by stop alone" },
+  { fault: "failing-migration", steps: "all but the tasks", why: "a task is all that migrates" },
+  {
+    fault: "port-taken",
+    steps: "all but proxy",
+    why: "the port is the proxy's: containers of the app publish none, and their start takes none",
+  },
+  {
+    fault: "clock-ahead, clock-behind",
+    steps: "all but connect and proxy",
+    why: "a clock is wrong from beginning to end: one run, over a release and on an empty stage, goes through all steps",
+  },
+  { fault: "disk-full", steps: "record", why: "the record is written to the registry, not to a host" },
+  {
+    fault: "disk-full",
+    steps: "most on the second host",
+    why: "the same as on the first; create, start, route show it",
+  },
+];
+
+function everyStep(fault: FaultName): Cell[] {
+  return steps.flatMap((step) => {
+    const first = cell(step, fault);
+    const late = inTheMidst[step];
+    return [
+      first,
+      ...(late === undefined ? [] : [{ ...first, late }]),
+      ...(hostByHost.includes(step) ? [cell(step, fault, 1)] : []),
+    ];
+  });
+}
+
+function bothHosts(step: StepName, fault: FaultName): Cell[] {
+  return [cell(step, fault, 0), cell(step, fault, 1)];
+}
+
+function cell(step: StepName, fault: FaultName, host: 0 | 1 = 0): Cell {
+  return { step, fault, host, late: 0, fresh: freshSteps.includes(step) };
+}

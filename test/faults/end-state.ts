@@ -1,0 +1,63 @@
+import { unpackTar } from "modern-tar";
+import { askEngine, readEngine } from "./engine.ts";
+
+interface Container {
+  readonly Id: string;
+  readonly Names: readonly string[];
+  readonly State: string;
+  readonly Labels: Readonly<Record<string, string>>;
+}
+interface Sites {
+  readonly id: string;
+  readonly release: string;
+  readonly upstreams: readonly { readonly name: string }[];
+}
+
+/**
+ * Everything that there is on a host's engine, a line each, in terms that two runs have in common: releases by the part
+ * they play, names without the generation.
+ */
+export async function stateOf(socket: string, parts: ReadonlyMap<string, string>): Promise<string[]> {
+  const containers = await readEngine<Container[]>(socket, "/containers/json?all=1");
+  const networks = await readEngine<{ Name: string }[]>(socket, "/networks");
+  const volumes = await readEngine<{ Volumes: { Name: string }[] | null }>(socket, "/volumes");
+  const part = (release = "none") => parts.get(release) ?? release;
+  const releaseOf = (container: string) => {
+    const found = containers.find(({ Names }) => Names.includes(`/${container}`));
+    return found ? part(found.Labels["envctl.release"]) : `${container}, which is not there`;
+  };
+  const lines = containers.map(({ Names, State, Labels }) => {
+    const role = Labels["envctl.role"] ?? "foreign";
+    const name = role === "app" ? part(Labels["envctl.release"]) : (Names[0] ?? "");
+    return `${role} ${name} ${State === "created" ? "never started" : State}`;
+  });
+  for (const { Name } of networks) {
+    if (!["bridge", "host", "none"].includes(Name)) lines.push(`network ${Name}`);
+  }
+  for (const { Name } of volumes.Volumes ?? [])
+    lines.push(`volume ${/^[0-9a-f]{64}$/.test(Name) ? "anonymous" : Name}`);
+  for (const proxy of containers.filter(({ Labels }) => Labels["envctl.role"] === "proxy")) {
+    const archive = await askEngine(socket, "GET", `/containers/${proxy.Id}/archive?path=/envctl`);
+    for (const { header, data } of await unpackTar(archive)) {
+      if (header.type !== "file") continue;
+      lines.push(`file ${header.name}`);
+      if (!header.name.endsWith("sites.json")) continue;
+      for (const site of JSON.parse(Buffer.from(data ?? []).toString("utf8")) as Sites[]) {
+        const upstreams = site.upstreams.map(({ name }) => releaseOf(name)).join(", ");
+        lines.push(`site ${site.id} of ${part(site.release)} served by ${upstreams}`);
+      }
+    }
+  }
+  return lines.sort();
+}
+
+/** What one state has and the other has not. */
+export function differencesOf(found: readonly string[], wanted: readonly string[]): string[] {
+  const left = [...wanted];
+  const more = found.filter((line) => {
+    const at = left.indexOf(line);
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
+  return [...more.map((line) => `there is ${line}`), ...left.map((line) => `there is no ${line}`)];
+}
