@@ -114,6 +114,8 @@ export interface Access {
   readonly status: number;
   /** Milliseconds. */
   readonly duration: number;
+  /** `GET shop.example.com/cart`: what the client asked for, and in its words. Not every driver logs it. */
+  readonly request?: string;
 }
 
 /** Inside the proxy's container; read-only, and tells nothing but the revision. */

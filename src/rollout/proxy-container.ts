@@ -1,17 +1,16 @@
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import { type ContainerSpec, type Engine, Label, type Labels, type ObservedContainer } from "../engine/engine.ts";
-import { proxyNetwork, proxyVolume } from "../plan/naming.ts";
+import { networkName, proxyNetwork, proxyVolume } from "../plan/naming.ts";
 import { isRunning } from "../plan/observed.ts";
 import type { DesiredProxy } from "../plan/proxies.ts";
 import { proxyDriver } from "../proxy/drivers.ts";
 import { type ProxyDriver, proxyFolder, type Site } from "../proxy/proxy.ts";
 import { untilRevision } from "./proxy-revision.ts";
+import { readSites, revisionOf } from "./proxy-state.ts";
 
 /** Bytes of the access log that a host keeps. */
 const logLimit = 64 * 1024 * 1024;
 const stopGrace = 10_000;
-/** The revision of a proxy that serves nothing yet. */
-const firstRevision = "0";
 
 /** Makes a proxy's container unless it is there, starts it, and waits until it answers. To be called while it is locked. */
 export async function ensureProxyContainer(
@@ -28,14 +27,24 @@ export async function ensureProxyContainer(
     if (isRunning(found)) return;
     return await startIt(engine, proxy.name, signal);
   }
-  if (found) {
-    await engine.stopContainer(found.id, found.stopGrace, signal);
-    await engine.removeContainer(found.id, signal);
+  const attempt = (image: string) => create(engine, proxy, driver, image, networks, signal);
+  if (!found) return await attempt(how.image);
+  requireOurs(found, proxy.name, engine.name);
+  await engine.stopContainer(found.id, found.stopGrace, signal);
+  await engine.removeContainer(found.id, signal);
+  try {
+    await attempt(how.image);
+  } catch (error) {
+    // Better the one that did than none.
+    if (found.labels[Label.proxyDriver] !== proxy.driver) throw error;
+    await create(engine, { ...proxy, ports: found.ports }, driver, found.imageReference, networks, comingBack());
+    throw error instanceof EnvctlError ? error.with({ state: "the proxy that was there before serves again" }) : error;
   }
-  await create(engine, proxy, driver, how.image, signal);
-  for (const network of networks) {
-    if (network !== proxyNetwork) await engine.connectNetwork(network, proxy.name, signal);
-  }
+}
+
+/** An interruption must not leave the host without its proxy. */
+function comingBack(): AbortSignal {
+  return AbortSignal.timeout(60_000);
 }
 
 async function create(
@@ -43,6 +52,7 @@ async function create(
   proxy: DesiredProxy,
   driver: ProxyDriver,
   image: string,
+  networks: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
   for (const mount of mountsOf(proxy, driver)) await engine.ensureVolume(mount.source, labelsOf(proxy), signal);
@@ -50,10 +60,12 @@ async function create(
   const attempt = async (spec: ContainerSpec) => {
     const id = await engine.createContainer(spec, signal);
     try {
-      // The volume may be older than the container: then what it served goes on.
-      if ((await engine.readFile(id, driver.file, signal)) === undefined) {
-        const none: Site[] = [];
-        await engine.writeFiles(id, [{ path: driver.file, content: driver.render(none, firstRevision) }], signal);
+      // The volume may be older than the container: then what it served goes on, whichever program served it.
+      const sites = await readSites(engine, id, signal);
+      const content = driver.render(sites, revisionOf(sites));
+      await engine.writeFiles(id, [{ path: driver.file, content, mode: 0o600 }], signal);
+      for (const network of await networksOf(engine, sites, networks, signal)) {
+        await engine.connectNetwork(network, id, signal);
       }
       await startIt(engine, proxy.name, signal);
     } catch (error) {
@@ -69,6 +81,18 @@ async function create(
     const { sysctls, ...without } = specification;
     await attempt(without);
   }
+}
+
+/** Those of the container before, and, where somebody removed that one, those of the stages that it served. */
+async function networksOf(
+  engine: Engine,
+  sites: readonly Site[],
+  before: readonly string[],
+  signal: AbortSignal,
+): Promise<string[]> {
+  const present = await engine.networks({ [Label.role]: "network" }, signal);
+  const wanted = new Set([...before, ...sites.map(networkName)]);
+  return present.map(({ name }) => name).filter((name) => wanted.has(name) && name !== proxyNetwork);
 }
 
 async function startIt(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
@@ -119,21 +143,29 @@ function labelsOf({ driver, owner }: Pick<DesiredProxy, "driver" | "owner">): La
   };
 }
 
+/** A container of the user's that happens to have the name is left alone. */
+function requireOurs(found: ObservedContainer, name: string, host: string): void {
+  if (found.labels[Label.role] === "proxy") return;
+  throw new EnvctlError({
+    code: "proxy-name-taken",
+    exitCode: ExitCode.failed,
+    what: `the name ${name} is taken by a container that is no proxy of envctl's`,
+    where: host,
+    state: "nothing was switched",
+    next: `rename that container: docker rename ${name} another-name`,
+  });
+}
+
 function requireSame(found: ObservedContainer, proxy: DesiredProxy, host: string): void {
+  requireOurs(found, proxy.name, host);
   const driver = found.labels[Label.proxyDriver];
-  if (found.labels[Label.role] === "proxy" && driver === proxy.driver) return;
+  if (driver === proxy.driver) return;
   throw new EnvctlError({
     code: "proxy-differs",
     exitCode: ExitCode.failed,
-    what:
-      driver === undefined
-        ? `the name ${proxy.name} is taken by a container that is no proxy of envctl's`
-        : `the proxy ${proxy.name} is ${driver}, and this stage asks for ${proxy.driver}`,
+    what: `the proxy ${proxy.name} is ${driver}, and this stage asks for ${proxy.driver}`,
     where: host,
     state: "nothing was switched",
-    next:
-      driver === undefined
-        ? `rename that container: docker rename ${proxy.name} another-name`
-        : `set \`proxy.driver: ${driver}\`, give this stage other ports (\`proxy.http_port\`, \`proxy.https_port\`), or remove the proxy: envctl proxy remove`,
+    next: `set \`proxy.driver: ${driver}\`, or give this stage other ports (\`proxy.http_port\`, \`proxy.https_port\`)`,
   });
 }

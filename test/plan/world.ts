@@ -149,6 +149,7 @@ export function apply(host: ObservedHost, step: Step): ObservedHost {
     case "proxy":
       return changeProxy(host, step.proxy.name, (found) => ({
         driver: step.proxy.driver,
+        // Its volumes outlive it.
         sites: found?.sites ?? [],
         container: proxyContainer(step.proxy, found?.container.networks ?? {}),
       }));
@@ -164,6 +165,15 @@ export function apply(host: ObservedHost, step: Step): ObservedHost {
         const others = found.sites.filter((site) => site.id !== step.id);
         return { ...found, sites: step.site ? [...others, step.site] : others };
       });
+    case "leave":
+      return {
+        ...host,
+        proxies: host.proxies.map((proxy) => {
+          if (proxy.container.name !== step.proxy) return proxy;
+          const { [step.network]: _left, ...networks } = proxy.container.networks;
+          return { ...proxy, container: { ...proxy.container, networks } };
+        }),
+      };
     case "drain":
       return host;
     case "remove-proxy":
