@@ -61,8 +61,8 @@ export function planSites(host: ObservedHost, wish: SiteWish): SitePlan {
     serving: host.proxies
       .filter(({ container, sites }) => isRunning(container) && sites.some((site) => site.id === id))
       .map(({ container }) => container.name),
-    removals: [...ownProxies(host, wish.place), ...stale.filter(({ container }) => isShared(container))].flatMap((proxy) =>
-      wanted.some((one) => one.proxy.name === proxy.container.name) ? [] : removeSteps(proxy, id, network),
+    removals: [...ownProxies(host, wish.place), ...stale.filter(({ container }) => isShared(container))].flatMap(
+      (proxy) => (wanted.some((one) => one.proxy.name === proxy.container.name) ? [] : removeSteps(proxy, id, network)),
     ),
   };
 }
@@ -89,7 +89,10 @@ export function ownProxies(host: ObservedHost, place: { readonly environment: st
 
 function proxySteps(host: ObservedHost, proxy: DesiredProxy, network: string): Step[] {
   const found = host.proxies.find(({ container }) => container.name === proxy.name);
-  const replaces = found !== undefined && proxy.owner !== undefined && (found.driver !== proxy.driver || publishesOther(found, proxy.ports));
+  const replaces =
+    found !== undefined &&
+    proxy.owner !== undefined &&
+    (found.driver !== proxy.driver || publishesOther(found, proxy.ports));
   const steps: Step[] = [];
   if (!found || replaces || !isRunning(found.container)) steps.push({ kind: "proxy", proxy, replaces });
   if (!found || replaces || !(network in found.container.networks)) {

@@ -52,7 +52,9 @@ export function isMaintained(
   place: { readonly environment: string; readonly stage: string },
 ): boolean {
   const id = siteId(place);
-  return hosts.some(({ proxies }) => proxies.some(({ sites }) => sites.some((site) => site.id === id && site.maintenance)));
+  return hosts.some(({ proxies }) =>
+    proxies.some(({ sites }) => sites.some((site) => site.id === id && site.maintenance)),
+  );
 }
 
 /** True for a proxy that stages share: it belongs to none of them. */

@@ -48,7 +48,9 @@ export async function takeDown(
     proxies: sharedProxies(observed, id).map(({ container }) => container.name),
   }));
   const [first] = engines;
-  const nothing = result.every((host) => host.containers.length + host.networks.length + host.volumes.length + host.proxies.length === 0);
+  const nothing = result.every(
+    (host) => host.containers.length + host.networks.length + host.volumes.length + host.proxies.length === 0,
+  );
   if (options.dryRun || nothing || !first) return result;
   await whileLocked(workspace, stage, first, `envctl down ${stage.name}`, async () => {
     await progress.step("take down", async (at) => {

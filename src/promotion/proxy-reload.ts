@@ -78,8 +78,9 @@ async function onEach(
   await whileLocked(workspace, stage, home, `envctl ${verb} ${stage.name}`, async () => {
     for (const proxy of proxies) {
       workspace.signal.throwIfAborted();
-      await workspace.progress.step(`${verb.replace("proxy ", "")} ${proxy.container.name} on ${proxy.engine.name}`, (at) =>
-        work(proxy, at),
+      await workspace.progress.step(
+        `${verb.replace("proxy ", "")} ${proxy.container.name} on ${proxy.engine.name}`,
+        (at) => work(proxy, at),
       );
     }
   });

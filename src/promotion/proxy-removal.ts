@@ -59,7 +59,9 @@ export async function removableProxies(
         // One that serves others alone is theirs, and a container of the user's is no proxy.
         if (found) return [];
         const volumes = await volumesOf(engine, name);
-        return volumes.length === 0 ? [] : [{ engine, id: name, name, stopGrace: 0, volumes, others: [], problem: undefined }];
+        return volumes.length === 0
+          ? []
+          : [{ engine, id: name, name, stopGrace: 0, volumes, others: [], problem: undefined }];
       }),
   );
   return [...standing, ...(await Promise.all(left)).flat()];

@@ -129,5 +129,7 @@ function expiryWarning({ site, certificateExpires }: SiteStatus, now: Date): str
   const left = certificateExpires.getTime() - now.getTime();
   if (left > soon) return [];
   const when = left > 0 ? `ends in ${formatDuration(left)}` : `ended ${formatDuration(-left)} ago`;
-  return [`the certificate of ${site.id} (${site.domains.join(", ")}) ${when}; bring a new one: envctl up ${site.stage}`];
+  return [
+    `the certificate of ${site.id} (${site.domains.join(", ")}) ${when}; bring a new one: envctl up ${site.stage}`,
+  ];
 }

@@ -2,12 +2,12 @@ import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { type Engine, Label } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
 import { siteId } from "../plan/naming.ts";
-import { type FoundProxy, findProxies } from "../rollout/proxy-state.ts";
+import type { Certificate } from "../rollout/certificate.ts";
 import { ProxyHost } from "../rollout/proxy-host.ts";
+import { type FoundProxy, findProxies } from "../rollout/proxy-state.ts";
 import type { Workspace } from "../rollout/workspace.ts";
-import { type Certificate } from "../rollout/certificate.ts";
-import { bringProxyImage, type ProxyImages } from "./proxy-images.ts";
 import { openHosts } from "./deploy.ts";
+import { bringProxyImage, type ProxyImages } from "./proxy-images.ts";
 
 /** A proxy that serves a stage on one of its hosts, or was made for it. */
 export interface StageProxyOnHost extends FoundProxy {
@@ -80,7 +80,6 @@ export function proxyHostOf(
     clock: workspace.clock,
     certificate: more.certificate,
     why: `envctl ${more.verb} ${stage.name} of ${workspace.environment.name}`,
-    bringImage:
-      images && ((driver, progress, signal) => bringProxyImage(engine, images, driver, progress, signal)),
+    bringImage: images && ((driver, progress, signal) => bringProxyImage(engine, images, driver, progress, signal)),
   });
 }
