@@ -35,6 +35,10 @@ function takesStage(verb: Verb): boolean {
   return verb.arguments.some(([syntax]) => /stage|other/.test(syntax));
 }
 
+function actionNames({ actions = [] }: Verb): string {
+  return actions.map(({ name }) => name).join(" ");
+}
+
 function bash(verbs: readonly Verb[]): string {
   const names = [...verbs.map((verb) => verb.name), "help"].join(" ");
   const cases = verbs.map((verb) => {
@@ -44,6 +48,9 @@ function bash(verbs: readonly Verb[]): string {
   // With these, `-f` is no file.
   const otherwise = verbs.filter((verb) => !optionsOf(verb).some(({ flags }) => flags.startsWith("-f, --file")));
   const staged = verbs.filter(takesStage).map((verb) => verb.name);
+  const acting = verbs.flatMap(({ name, actions = [] }) =>
+    actions.length > 0 ? [`      ${name}) words="${actions.map((action) => action.name).join(" ")}" ;;`] : [],
+  );
   return `_envctl_stages() {
   local index file=""
   for ((index = 2; index < COMP_CWORD; index++)); do
@@ -65,6 +72,11 @@ ${cases.join("\n")}
       ${staged.join(" | ")}) words="$(_envctl_stages)" ;;
     esac
   fi
+  if [[ "$current" != -* && "$COMP_CWORD" -eq 2 ]]; then
+    case "\${COMP_WORDS[1]}" in
+${acting.join("\n")}
+    esac
+  fi
   case "\${COMP_WORDS[1]} $before" in
     ${otherwise.map((verb) => `"${verb.name} -f"`).join(" | ")}) ;;
     *" -f" | *" --file") words="" ;;
@@ -84,9 +96,13 @@ function fish(verbs: readonly Verb[]): string {
       (option) =>
         `complete -c envctl -n '__fish_seen_subcommand_from ${verb.name}' -l ${option.slice(2)}${option === "--file" ? " -r -F" : ""}`,
     ),
+    ...(verb.actions ?? []).map(
+      (action) =>
+        `complete -c envctl -f -n '__fish_seen_subcommand_from ${verb.name}; and not __fish_seen_subcommand_from ${actionNames(verb)}' -a ${action.name} -d ${quoted(action.summary)}`,
+    ),
     ...(takesStage(verb)
       ? [
-          `complete -c envctl -f -n '__fish_seen_subcommand_from ${verb.name}' -a '(envctl completion --stages 2>/dev/null)'`,
+          `complete -c envctl -f -n '__fish_seen_subcommand_from ${verb.name}${verb.actions ? `; and __fish_seen_subcommand_from ${actionNames(verb)}` : ""}' -a '(envctl completion --stages 2>/dev/null)'`,
         ]
       : []),
     ...(verb.name === "completion"

@@ -56,7 +56,12 @@ export function waitWithValue(words: readonly string[]): string[] {
 /** `--file`, `--json` and so on: all that may be typed after the verb (or, without one, before it). */
 export function optionNames(verb: Verb | undefined): string[] {
   const all = verb ? optionsOf(verb) : globalOptions;
-  return [...all.flatMap(({ flags }) => /--[a-z-]+/.exec(flags) ?? []), "--help"];
+  return [...all.map(({ flags }) => longName(flags)), "--help"];
+}
+
+/** `--file` of `-f, --file <path>`. */
+export function longName(flags: string): string {
+  return /--[a-z-]+/.exec(flags)?.[0] ?? flags;
 }
 
 /**
@@ -71,7 +76,7 @@ export function globalOptionsLast(words: readonly string[]): string[] {
     const option = globalOptions.find(({ flags }) => flags.split(/,? /).includes(name));
     if (!option) break;
     const next = end + (option.flags.includes("<") && value === undefined ? 2 : 1);
-    const long = /--[a-z-]+/.exec(option.flags)?.[0] ?? name;
+    const long = longName(option.flags);
     before.push(value === undefined ? long : `${long}=${value}`, ...words.slice(end + 1, next));
     end = next;
   }

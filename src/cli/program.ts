@@ -3,6 +3,7 @@ import { systemClock } from "../base/clock.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { Progress } from "../base/progress.ts";
 import { Situation } from "../rollout/situation.ts";
+import { actionHelp, requireAction, usageOf } from "./actions.ts";
 import { globalOptions, optionsOf } from "./global-options.ts";
 import { Interruption } from "./interruption.ts";
 import type { Output } from "./output.ts";
@@ -45,10 +46,11 @@ export function createProgram(version: string, output: Output, literal: readonly
 function createCommand(verb: Verb, output: Output, literal: readonly string[]): Command {
   const command = new Command(verb.name).summary(verb.summary).description(verb.summary).exitOverride();
   for (const [syntax, description] of verb.arguments) command.argument(syntax, description);
+  if (verb.actions) command.usage(`${usageOf(verb).slice(verb.name.length + 1)} [options]`);
   for (const option of optionsOf(verb)) command.option(option.flags, option.description, option.default);
   command
     .configureOutput({ writeOut: (help) => output.write(help), writeErr: () => {} })
-    .addHelpText("after", () => examples(verb));
+    .addHelpText("after", () => `${actionHelp(verb)}${examples(verb)}`);
   command.action(async () => {
     await runVerb(verb, { args: command.args, literal }, command.opts<OptionValues>(), output);
   });
@@ -66,6 +68,7 @@ interface Words {
 }
 
 async function runVerb(verb: Verb, { args, literal }: Words, options: OptionValues, output: Output): Promise<void> {
+  requireAction(verb, args, options);
   const variables = process.env;
   const timeout = readDuration("--timeout", text(options, "timeout"));
   const endless = verb.endless?.(options) ?? false;

@@ -61,6 +61,15 @@ export interface VerbOption {
   readonly flags: string;
   readonly description: string;
   readonly default?: string | boolean;
+  /** Of a verb with actions: those that know the option; without, all do. */
+  readonly actions?: readonly string[];
+}
+
+/** One of several things that a verb does, by its first argument. */
+interface VerbAction {
+  readonly name: string;
+  readonly summary: string;
+  readonly needsStage: boolean;
 }
 
 export type OptionValues = Readonly<Record<string, string | boolean | undefined>>;
@@ -73,6 +82,8 @@ export interface Verb {
   readonly summary: string;
   /** `<stage>`, `[release]`, `[command...]`, each with a description. */
   readonly arguments: readonly (readonly [syntax: string, description: string])[];
+  /** What the first argument, `<action>`, may be. */
+  readonly actions?: readonly VerbAction[];
   readonly options: readonly VerbOption[];
   /** Adds `--dry-run` and `--yes`. */
   readonly changes: boolean;

@@ -10,8 +10,10 @@ import { history } from "./verbs/history.ts";
 import { init } from "./verbs/init.ts";
 import { lock } from "./verbs/lock.ts";
 import { logs } from "./verbs/logs.ts";
+import { maintenance } from "./verbs/maintenance.ts";
 import { plan } from "./verbs/plan.ts";
 import { promote } from "./verbs/promote.ts";
+import { proxy } from "./verbs/proxy.ts";
 import { prune } from "./verbs/prune.ts";
 import { releases } from "./verbs/releases.ts";
 import { rollback } from "./verbs/rollback.ts";
@@ -39,6 +41,8 @@ export const verbs: readonly Verb[] = [
   logs,
   exec,
   run,
+  proxy,
+  maintenance,
   lock,
   unlock,
   prune,

@@ -77,6 +77,7 @@ export interface ProxyDocument {
   readonly max_body?: string | number;
   readonly response_timeout?: string;
   readonly drain?: string;
+  readonly trusted_proxies?: readonly string[];
   readonly access_log?: boolean;
   readonly error_page?: string;
   readonly maintenance_page?: string;

@@ -68,6 +68,8 @@ export interface StageProxy {
   readonly maxBody: number | undefined;
   readonly responseTimeout: Duration;
   readonly drain: Duration;
+  /** Networks (CIDR) and addresses whose word about the way a request came is believed. */
+  readonly trustedProxies: readonly string[];
   readonly accessLog: boolean;
   /** HTML. */
   readonly errorPage: string | undefined;

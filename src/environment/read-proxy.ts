@@ -1,4 +1,5 @@
 import { accessSync, constants, readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { parseBytes } from "../base/bytes.ts";
 import { parseImageReference } from "../base/reference.ts";
@@ -100,6 +101,7 @@ function readSettings(
     maxBody: readSize(reading, at("max_body"), settings.max_body),
     responseTimeout: readDuration(reading, at("response_timeout"), settings.response_timeout, 60_000),
     drain: readDuration(reading, at("drain"), settings.drain, 30_000),
+    trustedProxies: readNetworks(reading, at("trusted_proxies"), settings.trusted_proxies ?? []),
     accessLog: settings.access_log ?? true,
     errorPage: readPage(reading, at("error_page"), settings.error_page),
     maintenancePage: readPage(reading, at("maintenance_page"), settings.maintenance_page),
@@ -140,6 +142,19 @@ function readTls(reading: Reading, path: Path, value: ProxyDocument["tls"]): Pro
     return absolute;
   };
   return { kind: "own", certificate: file("certificate", certificate), key: file("key", key) };
+}
+
+function readNetworks(reading: Reading, path: Path, list: readonly string[]): readonly string[] {
+  for (const [index, text] of list.entries()) {
+    const [address = "", bits, more] = text.split("/");
+    const version = isIP(address);
+    const size = version === 4 ? 32 : 128;
+    const right =
+      version !== 0 && more === undefined && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= size));
+    if (right) continue;
+    reading.problems.error([...path, index], `"${text}" is no address or network`, "such as 192.0.2.7 or 10.0.0.0/8");
+  }
+  return list;
 }
 
 function readSize(reading: Reading, path: Path, value: string | number | undefined): number | undefined {

@@ -86,6 +86,7 @@ function proxyDocument(proxy: StageProxy) {
     max_body: proxy.maxBody,
     response_timeout: formatDuration(proxy.responseTimeout),
     drain: formatDuration(proxy.drain),
+    trusted_proxies: proxy.trustedProxies.length > 0 ? proxy.trustedProxies : undefined,
     access_log: proxy.accessLog,
     error_page: proxy.errorPage === undefined ? undefined : "<a page>",
     maintenance_page: proxy.maintenancePage === undefined ? undefined : "<a page>",

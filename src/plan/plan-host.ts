@@ -20,6 +20,7 @@ export interface HostWish {
   readonly release: Release;
   readonly asItRanThen: boolean;
   readonly certificate: string | undefined;
+  readonly maintained: boolean;
 }
 
 /** Decides the least that turns one host into what is wanted. */

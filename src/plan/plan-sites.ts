@@ -7,6 +7,7 @@ import { networkName, siteId, upstreamName } from "./naming.ts";
 import { isRunning, type ObservedHost, type ObservedProxy } from "./observed.ts";
 import { existing, type RouteStep, type Step } from "./plan.ts";
 import { type DesiredProxy, type DesiredSite, desiredSites } from "./proxies.ts";
+import { isShared } from "./site-conflicts.ts";
 
 export interface SiteWish {
   readonly place: { readonly environment: string; readonly stage: string };
@@ -16,6 +17,8 @@ export interface SiteWish {
   readonly certificate: string | undefined;
   /** Names of the containers that run the app once it is switched. */
   readonly serving: readonly string[];
+  /** True where the stage is under maintenance: what is new of it is, too. */
+  readonly maintained: boolean;
 }
 
 /** What becomes of the proxies of one host. */
@@ -35,8 +38,9 @@ export function planSites(host: ObservedHost, wish: SiteWish): SitePlan {
   const running = { release: wish.release, upstreams: wish.serving.map(upstreamName) };
   const wanted = desiredSites(wish.place, wish.stage, running, wish.certificate);
   const id = siteId(wish.place);
-  const prepare = wanted.flatMap(({ proxy }) => proxySteps(host, proxy, networkName(wish.place)));
-  const routes = wanted.flatMap(({ proxy, site }) => routeSteps(host, proxy, site));
+  const network = networkName(wish.place);
+  const prepare = wanted.flatMap(({ proxy }) => proxySteps(host, proxy, network));
+  const routes = wanted.flatMap(({ proxy, site }) => routeSteps(host, proxy, site, wish.maintained));
   const stale = host.proxies.filter(
     ({ container, sites }) =>
       // One that does not run is told nothing, and serves nobody.
@@ -60,10 +64,22 @@ export function planSites(host: ObservedHost, wish: SiteWish): SitePlan {
     serving: host.proxies
       .filter(({ container, sites }) => isRunning(container) && sites.some((site) => site.id === id))
       .map(({ container }) => container.name),
-    removals: ownProxies(host, wish.place)
-      .filter(({ container }) => !wanted.some(({ proxy }) => proxy.name === container.name))
-      .map(({ container }) => ({ kind: "remove-proxy", container: existing(container), why: "no longer needed" })),
+    removals: [...ownProxies(host, wish.place), ...stale.filter(({ container }) => isShared(container))].flatMap(
+      (proxy) => (wanted.some((one) => one.proxy.name === proxy.container.name) ? [] : removeSteps(proxy, id, network)),
+    ),
   };
+}
+
+/** One that others are served by loses the stage's network alone. */
+function removeSteps({ container, sites }: ObservedProxy, id: string, network: string): Step[] {
+  const shared = isShared(container);
+  const leave: Step[] =
+    shared && network in container.networks ? [{ kind: "leave", proxy: container.name, network }] : [];
+  if (shared && sites.some((site) => site.id !== id)) return leave;
+  return [
+    ...leave,
+    { kind: "remove-proxy", container: existing(container), certificates: !shared, why: "no longer needed" },
+  ];
 }
 
 /** The proxies that are a stage's own. */
@@ -76,7 +92,10 @@ export function ownProxies(host: ObservedHost, place: { readonly environment: st
 
 function proxySteps(host: ObservedHost, proxy: DesiredProxy, network: string): Step[] {
   const found = host.proxies.find(({ container }) => container.name === proxy.name);
-  const replaces = found !== undefined && proxy.owner !== undefined && publishesOther(found, proxy.ports);
+  const replaces =
+    found !== undefined &&
+    proxy.owner !== undefined &&
+    (found.driver !== proxy.driver || publishesOther(found, proxy.ports));
   const steps: Step[] = [];
   if (!found || replaces || !isRunning(found.container)) steps.push({ kind: "proxy", proxy, replaces });
   if (!found || replaces || !(network in found.container.networks)) {
@@ -91,11 +110,11 @@ function publishesOther({ container }: ObservedProxy, ports: readonly PortMappin
   return canonicalJson(texts(container.ports)) !== canonicalJson(texts(ports));
 }
 
-function routeSteps(host: ObservedHost, proxy: DesiredProxy, desired: Site): RouteStep[] {
+function routeSteps(host: ObservedHost, proxy: DesiredProxy, desired: Site, maintained: boolean): RouteStep[] {
   const found = host.proxies.find(({ container }) => container.name === proxy.name);
   const before = found && siteOf(found, desired.id);
   // Maintenance is switched by hand, and a release does not end it.
-  const site = { ...desired, maintenance: before?.maintenance ?? false };
+  const site = { ...desired, maintenance: before?.maintenance ?? maintained };
   if (canonicalJson(before ?? null) === canonicalJson(site)) return [];
   return [{ kind: "route", proxy, id: site.id, site, before: before && settled(before) }];
 }

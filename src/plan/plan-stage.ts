@@ -8,6 +8,7 @@ import { siteId } from "./naming.ts";
 import { containersOf, generationOf, isRunning, type ObservedHost } from "./observed.ts";
 import type { HostPlan, PlannedTask, StagePlan } from "./plan.ts";
 import { planHost } from "./plan-host.ts";
+import { isMaintained } from "./site-conflicts.ts";
 
 /** What a stage should run, with all that is decided outside: the release, the pinned services, the secrets' values. */
 export interface Wanted {
@@ -43,6 +44,7 @@ export function planStage(wanted: Wanted, observed: readonly ObservedHost[]): St
       release,
       asItRanThen: wanted.asItRanThen ?? false,
       certificate: wanted.certificate,
+      maintained: isMaintained(observed, placement),
     }),
   );
   return {
@@ -115,7 +117,7 @@ function notesOf(
     ),
   );
   if (replaced.length > 0) {
-    notes.push(`other ports are published, which takes the proxy away for a moment: ${replaced.join(", ")}`);
+    notes.push(`other ports or another program take the proxy away for a moment: ${replaced.join(", ")}`);
   }
   const id = siteId({ environment: environment.name, stage: stage.name });
   const maintained = observed.filter((host) =>

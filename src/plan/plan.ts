@@ -25,7 +25,7 @@ export type Step =
   | WaitStep
   | StopStep
   | { readonly kind: "remove"; readonly container: ExistingContainer; readonly why: string }
-  /** Makes a proxy, or starts it again; `replaces` another of the same name that publishes other ports. */
+  /** Makes a proxy, or starts it again; `replaces` another of the same name, with other ports or of another program. */
   | { readonly kind: "proxy"; readonly proxy: DesiredProxy; readonly replaces: boolean }
   /** Lets a proxy reach the containers of a network. */
   | { readonly kind: "join"; readonly proxy: string; readonly network: string }
@@ -38,7 +38,15 @@ export type Step =
       readonly port: number;
       readonly limit: number;
     }
-  | { readonly kind: "remove-proxy"; readonly container: ExistingContainer; readonly why: string };
+  /** Takes a proxy off a network whose containers it no longer routes to. */
+  | { readonly kind: "leave"; readonly proxy: string; readonly network: string }
+  /** Removes a proxy that serves nobody any more; certificates that it obtained stay for the next one unless told. */
+  | {
+      readonly kind: "remove-proxy";
+      readonly container: ExistingContainer;
+      readonly certificates: boolean;
+      readonly why: string;
+    };
 
 export interface WaitStep {
   readonly kind: "wait-healthy";

@@ -84,6 +84,7 @@ export function desiredSites(
       responseTimeout: settings.responseTimeout,
       drain: settings.drain,
       accessLog: settings.accessLog,
+      ...(settings.trustedProxies.length > 0 ? { trustedProxies: settings.trustedProxies } : {}),
     };
     return { proxy, site };
   });

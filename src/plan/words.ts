@@ -25,10 +25,12 @@ export function describeStep(step: Step): string {
       return `remove ${step.container.name} (${step.why})`;
     case "proxy":
       return step.replaces
-        ? `replace proxy ${step.proxy.name}, which publishes other ports`
+        ? `replace proxy ${step.proxy.name} (${step.proxy.driver}), which is another program, or publishes other ports`
         : `start proxy ${step.proxy.name} (${step.proxy.driver})`;
     case "join":
       return `let ${step.proxy} reach ${step.network}`;
+    case "leave":
+      return `take ${step.proxy} off ${step.network}`;
     case "route":
       return `let ${step.proxy.name} ${describeRoute(step)}`;
     case "drain":

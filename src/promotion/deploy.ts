@@ -25,7 +25,7 @@ import { whileLocked } from "./locked.ts";
 import { pinServices } from "./pins.ts";
 import { bringProxyImage, type ProxyImages, pinProxyImages } from "./proxy-images.ts";
 import type { StageRecord } from "./record.ts";
-import { requireServable } from "./servable.ts";
+import { requireFree, requireServable } from "./servable.ts";
 import { stageSecrets } from "./stage-secrets.ts";
 
 export interface Deployment {
@@ -119,6 +119,7 @@ async function decide(
   wish: Pick<Wanted, "pins" | "secrets" | "certificate" | "unrecorded">,
 ): Promise<StagePlan> {
   const { workspace, stage, release } = deployment;
+  requireFree(workspace, stage, observed);
   const asItRanThen = deployment.kind === "rollback";
   const wanted = { environment: workspace.environment, stage, release, asItRanThen, ...wish };
   const plan = planStage(wanted, observed);

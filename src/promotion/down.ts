@@ -48,7 +48,9 @@ export async function takeDown(
     proxies: sharedProxies(observed, id).map(({ container }) => container.name),
   }));
   const [first] = engines;
-  const nothing = result.every((host) => host.containers.length + host.networks.length + host.volumes.length === 0);
+  const nothing = result.every(
+    (host) => host.containers.length + host.networks.length + host.volumes.length + host.proxies.length === 0,
+  );
   if (options.dryRun || nothing || !first) return result;
   await whileLocked(workspace, stage, first, `envctl down ${stage.name}`, async () => {
     await progress.step("take down", async (at) => {
@@ -91,11 +93,16 @@ async function leaveProxies(
   const id = siteId(place);
   const why = `envctl down ${place.stage} of ${environment.name}`;
   const proxies = new ProxyHost({ engine, clock, certificate: undefined, why, bringImage: undefined });
-  for (const { container, sites } of sharedProxies(observed, id)) {
+  for (const { container } of sharedProxies(observed, id)) {
     await proxies.forget(container.name, id, signal);
-    if (sites.length > 1) {
-      for (const network of observed.networks) await engine.disconnectNetwork(network, container.name, signal);
-    } else await proxies.remove(container, { certificates }, signal);
+    // It stays where it serves others, also those that came meanwhile.
+    await proxies.remove(container, { certificates }, signal);
+  }
+  // One that served the stage once may still be on its network, and no engine removes a network that is in use.
+  for (const { container } of observed.proxies) {
+    for (const network of observed.networks) {
+      if (network in container.networks) await engine.disconnectNetwork(network, container.name, signal);
+    }
   }
   for (const { container } of ownProxies(observed, place))
     await proxies.remove(container, { certificates: true }, signal);

@@ -2,7 +2,7 @@ import type { Digest } from "../base/digest.ts";
 import type { Progress } from "../base/progress.ts";
 import { parseImageReference } from "../base/reference.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Stage } from "../environment/model.ts";
+import type { Stage, StageProxy } from "../environment/model.ts";
 import { type StagePlan, stepsOf } from "../plan/plan.ts";
 import { proxyDriver } from "../proxy/drivers.ts";
 import type { ProxyDriverName } from "../proxy/proxy.ts";
@@ -17,8 +17,13 @@ export type ProxyImages = ReadonlyMap<string, ForeignImage & { readonly digest: 
 export async function pinProxyImages(workspace: Workspace, stage: Stage, plan: StagePlan): Promise<ProxyImages> {
   const made = plan.hosts.some((host) => stepsOf(host).some((step) => step.kind === "proxy"));
   if (!stage.proxy || !made) return new Map();
-  const { name, image: standard } = await proxyDriver(stage.proxy.driver);
-  const imageText = stage.proxy.imageText ?? standard;
+  return await pinProxyImage(workspace, stage, stage.proxy);
+}
+
+/** The image that the stage's file names for its proxies, pinned: anew where it names another than it did. */
+export async function pinProxyImage(workspace: Workspace, stage: Stage, proxy: StageProxy): Promise<ProxyImages> {
+  const { name, image: standard } = await proxyDriver(proxy.driver);
+  const imageText = proxy.imageText ?? standard;
   const image = parseImageReference(imageText);
   if (!image) throw new RangeError(`${imageText} is no image reference`);
   const pins = await pinImages(workspace, stage, "proxies", [{ name, image, imageText }], true);

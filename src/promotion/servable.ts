@@ -1,6 +1,8 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Stage } from "../environment/model.ts";
-import { desiredSites } from "../plan/proxies.ts";
+import type { ObservedHost } from "../plan/observed.ts";
+import { type DesiredSite, desiredSites } from "../plan/proxies.ts";
+import { siteConflicts } from "../plan/site-conflicts.ts";
 import { proxyDriver } from "../proxy/drivers.ts";
 import type { Certificate } from "../rollout/certificate.ts";
 import type { Workspace } from "../rollout/workspace.ts";
@@ -13,9 +15,7 @@ export async function requireServable(
 ): Promise<void> {
   if (!stage.proxy) return;
   const driver = await proxyDriver(stage.proxy.driver);
-  const place = { environment: workspace.environment.name, stage: stage.name };
-  const running = { release: { name: "" }, upstreams: ["app"] };
-  for (const { site } of desiredSites(place, stage, running, certificate?.fingerprint)) {
+  for (const { site } of wantedSites(workspace, stage, certificate)) {
     const why = driver.refuses(site);
     if (why === undefined) continue;
     throw new EnvctlError({
@@ -27,4 +27,33 @@ export async function requireServable(
       next: "change `domain` or `proxy` of the stage; the README tells what each driver can do",
     });
   }
+}
+
+/**
+ * Before anything is switched: what proxies that are there would refuse in the midst of it. Throws `domain-taken` or
+ * `proxy-differs` (exit 2).
+ */
+export function requireFree(workspace: Workspace, stage: Stage, observed: readonly ObservedHost[]): void {
+  const wanted = wantedSites(workspace, stage, undefined);
+  const conflicts = observed.flatMap((host) => siteConflicts(host, wanted));
+  const [first] = conflicts;
+  if (!first) return;
+  throw new EnvctlError({
+    code: first.kind === "taken" ? "domain-taken" : "proxy-differs",
+    exitCode: ExitCode.usage,
+    what: first.what,
+    where: [...new Set(conflicts.map(({ host }) => host))].join(", "),
+    state: "nothing was switched: the proxy serves what it served",
+    evidence: conflicts.slice(1).map(({ host, what }) => `${host}: ${what}`),
+    next:
+      first.kind === "taken"
+        ? `give one of them another \`domain\` or \`proxy.path\`; if the name moved, first: envctl up ${first.rival.stage} (of ${first.rival.environment}), or envctl down ${first.rival.stage}`
+        : `set \`proxy.driver: ${first.driver}\`, or give this stage other ports (\`proxy.http_port\`, \`proxy.https_port\`)`,
+  });
+}
+
+function wantedSites(workspace: Workspace, stage: Stage, certificate: Certificate | undefined): DesiredSite[] {
+  const place = { environment: workspace.environment.name, stage: stage.name };
+  const running = { release: { name: "" }, upstreams: ["app"] };
+  return desiredSites(place, stage, running, certificate?.fingerprint);
 }

@@ -1,5 +1,4 @@
 import { isDigest } from "../base/digest.ts";
-import { EnvctlError, messageOf } from "../base/errors.ts";
 import type { HostAddress } from "../base/host.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
@@ -16,6 +15,7 @@ import type { Release } from "../release/release.ts";
 import { observeHost } from "../rollout/observe.ts";
 import { probeStage } from "../rollout/probe-stage.ts";
 import type { Workspace } from "../rollout/workspace.ts";
+import { askHost, whyNot, within } from "./ask-host.ts";
 import { Ledger } from "./ledger.ts";
 import { readPins } from "./pins.ts";
 import { loadRelease } from "./releases.ts";
@@ -54,7 +54,7 @@ async function readStage(workspace: Workspace, stage: Stage, hostTimeout: number
   const hosts = await Promise.all(
     looked.map(async ({ address, result }, index): Promise<HostStatus> => {
       if ("unreachable" in result) return { host: address.name, unreachable: result.unreachable, containers: [] };
-      const signal = limit(workspace, hostTimeout);
+      const signal = within(workspace, hostTimeout);
       return hostStatus(
         facts,
         result.observed,
@@ -67,35 +67,12 @@ async function readStage(workspace: Workspace, stage: Stage, hostTimeout: number
 }
 
 async function look(workspace: Workspace, stage: Stage, address: HostAddress, hostTimeout: number): Promise<Looked> {
-  const signal = limit(workspace, hostTimeout);
-  try {
-    const engine = await abortable(workspace.connections.engine(address, workspace.signal), signal);
-    const place = { environment: workspace.environment.name, stage: stage.name };
-    return {
-      address,
-      result: { engine, observed: await abortable(observeHost(engine, place, undefined, signal), signal) },
-    };
-  } catch (error) {
-    workspace.signal.throwIfAborted();
-    return { address, result: { unreachable: why(error, signal, hostTimeout) } };
-  }
-}
-
-function why(error: unknown, signal: AbortSignal, hostTimeout: number): string {
-  const late = signal.aborted && !(error instanceof EnvctlError);
-  return late ? `no answer within ${hostTimeout / 1000}s` : messageOf(error);
-}
-
-function limit(workspace: Workspace, timeout: number): AbortSignal {
-  return AbortSignal.any([workspace.signal, AbortSignal.timeout(timeout)]);
-}
-
-/** Stops waiting at the signal; the work itself ends when its connection is closed. */
-async function abortable<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  return await new Promise((resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    work.then(resolve, reject);
-  });
+  const place = { environment: workspace.environment.name, stage: stage.name };
+  const answer = await askHost(workspace, address, hostTimeout, async (engine, signal) => ({
+    engine,
+    observed: await observeHost(engine, place, undefined, signal),
+  }));
+  return { address, result: "answer" in answer ? answer.answer : answer };
 }
 
 interface Expectation {
@@ -105,7 +82,7 @@ interface Expectation {
 }
 
 async function expectedRelease(workspace: Workspace, stage: Stage, hostTimeout: number): Promise<Expectation> {
-  const signal = limit(workspace, hostTimeout);
+  const signal = within(workspace, hostTimeout);
   try {
     const repository = await workspace.connections.repository(stage.repository);
     const ledger = new Ledger(repository, workspace.environment.name, stage.name);
@@ -117,7 +94,7 @@ async function expectedRelease(workspace: Workspace, stage: Stage, hostTimeout: 
     }
   } catch (error) {
     workspace.signal.throwIfAborted();
-    workspace.progress.warn(`the history of ${stage.name} cannot be read: ${why(error, signal, hostTimeout)}`);
+    workspace.progress.warn(`the history of ${stage.name} cannot be read: ${whyNot(error, signal, hostTimeout)}`);
     return { expectation: undefined, silent: true };
   }
   return { expectation: undefined, silent: false };
@@ -144,7 +121,7 @@ async function releaseOf(
 ): Promise<Release> {
   try {
     const repository = await workspace.connections.repository(stage.repository);
-    return await loadRelease(repository, expected.digest, limit(workspace, hostTimeout));
+    return await loadRelease(repository, expected.digest, within(workspace, hostTimeout));
   } catch {
     workspace.signal.throwIfAborted();
     return unknownBut(expected);

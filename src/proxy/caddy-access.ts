@@ -54,7 +54,14 @@ export function readCaddyAccess(line: string): Access | undefined {
   // 2.6 knows no status of a connection that it handed over to the app, as for WebSockets.
   const status = entry.status === 0 && upstream !== undefined ? 101 : entry.status;
   if (!Number.isInteger(status) || status < 100 || status > 599) return undefined;
-  return { site: id, upstream, status, duration: entry.duration * 1000 };
+  return { site: id, upstream, status, duration: entry.duration * 1000, ...requestOf(entry.request) };
+}
+
+function requestOf(value: unknown): Pick<Access, "request"> {
+  if (typeof value !== "object" || value === null) return {};
+  const { method, host, uri } = value as Readonly<Record<string, unknown>>;
+  if (typeof method !== "string" || typeof host !== "string" || typeof uri !== "string") return {};
+  return { request: `${method} ${host}${uri}` };
 }
 
 function parsed(line: string): Record<string, unknown> | undefined {

@@ -43,12 +43,15 @@ function proxying(site: Site): object[] {
   const prefix = prefixOf(site);
   const strip = site.stripPath && prefix !== "";
   // What a client says of the way it came is no evidence; Caddy adds For, Proto and Host of its own.
-  const headers = {
+  const distrusted = {
     handler: "headers",
     request: {
       delete: ["X-Forwarded-*", "Forwarded", "X-Real-Ip"],
     },
   };
+  const ranges = site.trustedProxies ?? [];
+  const byStrangers = [{ match: [{ not: [{ remote_ip: { ranges } }] }], handle: [distrusted] }];
+  const headers = ranges.length === 0 ? distrusted : { handler: "subroute", routes: byStrangers };
   const told = strip ? [{ handler: "headers", request: { set: { "X-Forwarded-Prefix": [literally(prefix)] } } }] : [];
   return [
     // For bodies that do not say how long they are. Caddy takes zero for no limit.
@@ -66,6 +69,7 @@ function reverseProxy(site: Site): object {
     handler: "reverse_proxy",
     // Names, not addresses: they are looked up whenever a connection is made.
     upstreams: ring.map(({ name, port }) => ({ dial: literally(`${name}:${port}`) })),
+    ...(site.trustedProxies ? { trusted_proxies: site.trustedProxies } : {}),
     load_balancing: {
       selection_policy: { policy: "round_robin" },
       // Only what could not be sent, and a GET, is tried again. No passive health checks: they would take an upstream

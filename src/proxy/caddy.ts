@@ -8,12 +8,13 @@ const nextFile = `${proxyFolder}/next.json`;
 
 /**
  * Clients are asked to close their connections for a moment before the reload closes idle ones. The new file takes the
- * old one's place once it is live: a restart never meets one that Caddy would not load.
+ * old one's place once it is live: a restart never meets one that Caddy would not load. Forced, so that certificates are
+ * read again where nothing else is new.
  */
 const activation = [
   `: >${closingFile}`,
   "sleep 0.1",
-  `caddy reload --config ${nextFile} --address unix/${adminSocket} && mv -f ${nextFile} ${file}`,
+  `caddy reload --force --config ${nextFile} --address unix/${adminSocket} && mv -f ${nextFile} ${file}`,
   "code=$?",
   `rm -f ${closingFile}`,
   "exit $code",

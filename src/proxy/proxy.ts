@@ -56,6 +56,8 @@ export interface Site {
   /** Milliseconds that requests and connections of a replaced configuration may go on. */
   readonly drain: number;
   readonly accessLog: boolean;
+  /** Networks (CIDR) and addresses of other proxies in front, whose X-Forwarded headers are passed on; nobody's without. */
+  readonly trustedProxies?: readonly string[];
 }
 
 /** Folder in the proxy's container, on a volume, that holds all that envctl writes. */
@@ -114,6 +116,8 @@ export interface Access {
   readonly status: number;
   /** Milliseconds. */
   readonly duration: number;
+  /** `GET shop.example.com/cart`: what the client asked for, and in its words. Not every driver logs it. */
+  readonly request?: string;
 }
 
 /** Inside the proxy's container; read-only, and tells nothing but the revision. */

@@ -1,18 +1,16 @@
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import { type ContainerSpec, type Engine, Label, type Labels, type ObservedContainer } from "../engine/engine.ts";
-import { proxyNetwork, proxyVolume } from "../plan/naming.ts";
+import { networkName, proxyNetwork, proxyVolume } from "../plan/naming.ts";
 import { isRunning } from "../plan/observed.ts";
 import type { DesiredProxy } from "../plan/proxies.ts";
 import { proxyDriver } from "../proxy/drivers.ts";
-import { type ProxyDriver, proxyFolder } from "../proxy/proxy.ts";
+import { type ProxyDriver, proxyFolder, type Site } from "../proxy/proxy.ts";
 import { untilRevision } from "./proxy-revision.ts";
-import { readSites } from "./proxy-state.ts";
+import { readSites, revisionOf } from "./proxy-state.ts";
 
 /** Bytes of the access log that a host keeps. */
 const logLimit = 64 * 1024 * 1024;
 const stopGrace = 10_000;
-/** The revision of a proxy that serves nothing yet. */
-const firstRevision = "0";
 
 /** Makes a proxy's container unless it is there, starts it, and waits until it answers. To be called while it is locked. */
 export async function ensureProxyContainer(
@@ -30,29 +28,45 @@ export async function ensureProxyContainer(
     if (found.startedAt === undefined) await configure(engine, found.id, driver, signal);
     return await startIt(engine, proxy.name, signal);
   }
-  if (found) {
-    await engine.stopContainer(found.id, found.stopGrace, signal);
-    await engine.removeContainer(found.id, signal);
+  const networks = Object.keys(found?.networks ?? {});
+  const attempt = (image: string) => create(engine, proxy, driver, image, networks, signal);
+  if (!found) return await attempt(how.image);
+  requireOurs(found, proxy.name, engine.name);
+  await engine.stopContainer(found.id, found.stopGrace, signal);
+  await engine.removeContainer(found.id, signal);
+  try {
+    await attempt(how.image);
+  } catch (error) {
+    // Better the one that did than none.
+    if (found.labels[Label.proxyDriver] !== proxy.driver) throw error;
+    await create(engine, { ...proxy, ports: found.ports }, driver, found.imageReference, networks, comingBack());
+    throw error instanceof EnvctlError ? error.with({ state: "the proxy that was there before serves again" }) : error;
   }
-  const networks = Object.keys(found?.networks ?? {}).filter((network) => network !== proxyNetwork);
-  await create(engine, proxy, driver, { image: how.image, networks }, signal);
+}
+
+/** An interruption must not leave the host without its proxy. */
+function comingBack(): AbortSignal {
+  return AbortSignal.timeout(60_000);
 }
 
 async function create(
   engine: Engine,
   proxy: DesiredProxy,
   driver: ProxyDriver,
-  how: { readonly image: string; readonly networks: readonly string[] },
+  image: string,
+  networks: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
   for (const mount of mountsOf(proxy, driver)) await engine.ensureVolume(mount.source, labelsOf(proxy), signal);
-  const specification = specificationOf(proxy, driver, how.image);
+  const specification = specificationOf(proxy, driver, image);
   const attempt = async (spec: ContainerSpec) => {
     const id = await engine.createContainer(spec, signal);
     try {
-      await configure(engine, id, driver, signal);
+      const sites = await configure(engine, id, driver, signal);
       // Before it starts: what it served is reached from its first moment on.
-      for (const network of how.networks) await engine.connectNetwork(network, id, signal);
+      for (const network of await networksOf(engine, sites, networks, signal)) {
+        await engine.connectNetwork(network, id, signal);
+      }
       await startIt(engine, proxy.name, signal);
     } catch (error) {
       await engine.removeContainer(id, AbortSignal.timeout(30_000));
@@ -70,18 +84,37 @@ async function create(
 }
 
 /**
- * Writes what a proxy starts with. Its volume may be older than the container: then what it served goes on. The list of
- * sites is always whole, and the configuration is made of it anew: the one that is there may be half a file, where the
- * disk was full when it was written.
+ * Writes what a proxy starts with, and returns what it serves. Its volume may be older than the container: then what it
+ * served goes on, whichever program served it. The list of sites is always whole, and the configuration is made of it
+ * anew: the one that is there may be half a file, where the disk was full when it was written.
  */
-async function configure(engine: Engine, id: string, driver: ProxyDriver, signal: AbortSignal): Promise<void> {
+async function configure(
+  engine: Engine,
+  id: string,
+  driver: ProxyDriver,
+  signal: AbortSignal,
+): Promise<readonly Site[]> {
   const sites = await readSites(engine, id, signal);
-  await engine.writeFiles(id, [{ path: driver.file, content: driver.render(sites, firstRevision) }], signal);
+  const content = driver.render(sites, revisionOf(sites));
+  await engine.writeFiles(id, [{ path: driver.file, content, mode: 0o600 }], signal);
+  return sites;
 }
 
-async function startIt(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
-  await engine.startContainer(id, signal);
-  await untilRevision(engine, id, undefined, signal);
+/** Those of the container before, and, where somebody removed that one, those of the stages that it served. */
+async function networksOf(
+  engine: Engine,
+  sites: readonly Site[],
+  before: readonly string[],
+  signal: AbortSignal,
+): Promise<string[]> {
+  const present = await engine.networks({ [Label.role]: "network" }, signal);
+  const wanted = new Set([...before, ...sites.map(networkName)]);
+  return present.map(({ name }) => name).filter((name) => wanted.has(name) && name !== proxyNetwork);
+}
+
+async function startIt(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
+  await engine.startContainer(name, signal);
+  await untilRevision(engine, name, undefined, signal);
 }
 
 function specificationOf(proxy: DesiredProxy, driver: ProxyDriver, image: string): ContainerSpec {
@@ -127,21 +160,29 @@ function labelsOf({ driver, owner }: Pick<DesiredProxy, "driver" | "owner">): La
   };
 }
 
+/** A container of the user's that happens to have the name is left alone. */
+function requireOurs(found: ObservedContainer, name: string, host: string): void {
+  if (found.labels[Label.role] === "proxy") return;
+  throw new EnvctlError({
+    code: "proxy-name-taken",
+    exitCode: ExitCode.failed,
+    what: `the name ${name} is taken by a container that is no proxy of envctl's`,
+    where: host,
+    state: "nothing was switched",
+    next: `rename that container: docker rename ${name} another-name`,
+  });
+}
+
 function requireSame(found: ObservedContainer, proxy: DesiredProxy, host: string): void {
+  requireOurs(found, proxy.name, host);
   const driver = found.labels[Label.proxyDriver];
-  if (found.labels[Label.role] === "proxy" && driver === proxy.driver) return;
+  if (driver === proxy.driver) return;
   throw new EnvctlError({
     code: "proxy-differs",
     exitCode: ExitCode.failed,
-    what:
-      driver === undefined
-        ? `the name ${proxy.name} is taken by a container that is no proxy of envctl's`
-        : `the proxy ${proxy.name} is ${driver}, and this stage asks for ${proxy.driver}`,
+    what: `the proxy ${proxy.name} is ${driver}, and this stage asks for ${proxy.driver}`,
     where: host,
     state: "nothing was switched",
-    next:
-      driver === undefined
-        ? `rename that container: docker rename ${proxy.name} another-name`
-        : `set \`proxy.driver: ${driver}\`, give this stage other ports (\`proxy.http_port\`, \`proxy.https_port\`), or remove the proxy: envctl proxy remove`,
+    next: `set \`proxy.driver: ${driver}\`, or give this stage other ports (\`proxy.http_port\`, \`proxy.https_port\`)`,
   });
 }

@@ -1,20 +1,19 @@
 import type { Clock } from "../base/clock.ts";
-import { digestOf } from "../base/digest.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
 import { capture } from "../engine/capture.ts";
 import { type ContainerFile, type Engine, Label, type ObservedContainer } from "../engine/engine.ts";
-import { canonicalJson } from "../plan/desired.ts";
 import { proxyNetwork } from "../plan/naming.ts";
 import { isRunning } from "../plan/observed.ts";
 import type { DesiredProxy } from "../plan/proxies.ts";
+import { clashOf } from "../plan/site-conflicts.ts";
 import { isProxyDriver, proxyDriver } from "../proxy/drivers.ts";
 import { certificateFile, keyFile, type ProxyDriver, type ProxyDriverName, type Site } from "../proxy/proxy.ts";
 import type { Certificate } from "./certificate.ts";
 import { ensureProxyContainer } from "./proxy-container.ts";
 import { whileProxyLocked } from "./proxy-lock.ts";
 import { untilRevision } from "./proxy-revision.ts";
-import { nextSitesFile, readSites, sitesFile } from "./proxy-state.ts";
+import { nextSitesFile, readSites, revisionOf, sitesFile } from "./proxy-state.ts";
 import { removeProxy } from "./remove-proxy.ts";
 
 export interface ProxyHostOptions {
@@ -68,26 +67,52 @@ export class ProxyHost {
       const others = sites.filter((other) => other.id !== id);
       const next = site ? [...others, site].sort((left, right) => (left.id < right.id ? -1 : 1)) : others;
       await this.#serve(container, next, site, signal);
+      if (!site) await this.#dropCertificates(container, id, signal);
+    });
+  }
+
+  /**
+   * Renders what the proxy was told anew, and makes it live: after an upgrade of envctl, or what somebody changed by hand.
+   * `id` is the site whose certificate is written anew, too, if it is the one that the proxy was told of.
+   */
+  async reload(proxy: string, id: string, signal: AbortSignal): Promise<void> {
+    await this.#locked(proxy, signal, async () => {
+      const container = await this.#running(proxy, signal);
+      const sites = await readSites(this.#options.engine, container.id, signal);
+      const own = sites.find((site) => site.id === id);
+      await this.#serve(container, sites, own, signal);
     });
   }
 
   /** Takes the site of a stage out of a proxy that may be gone or stopped. */
   async forget(proxy: string, id: string, signal: AbortSignal): Promise<void> {
-    const container = await this.#options.engine.container(proxy, signal);
-    if (container && isRunning(container)) await this.route(proxy, id, undefined, signal);
+    const { engine } = this.#options;
+    const container = await engine.container(proxy, signal);
+    if (!container) return;
+    if (isRunning(container)) return await this.route(proxy, id, undefined, signal);
+    await this.#locked(proxy, signal, async () => {
+      const driver = await driverOf(container, engine.name);
+      const sites = (await readSites(engine, container.id, signal)).filter((site) => site.id !== id);
+      // What it will start with.
+      const files = [
+        { path: driver.file, content: driver.render(sites, revisionOf(sites)), mode: 0o600 },
+        { path: sitesFile, content: JSON.stringify(sites), mode: 0o600 },
+      ];
+      await engine.writeFiles(container.id, files, signal);
+    });
   }
 
-  /** Removes a proxy that serves nobody any more; one that serves somebody by now stays. */
+  /** Removes a proxy that serves nobody any more; one that serves somebody by now stays, unless `inUse` is set. */
   async remove(
     proxy: { readonly id: string; readonly name: string; readonly stopGrace: number },
-    options: { readonly certificates: boolean },
+    options: { readonly certificates: boolean; readonly inUse?: boolean },
     signal: AbortSignal,
   ): Promise<void> {
     const { engine } = this.#options;
     await this.#locked(proxy.name, signal, async () => {
       const found = await engine.container(proxy.id, signal);
       const shared = found && found.labels[Label.stage] === undefined;
-      if (shared && (await readSites(engine, proxy.id, signal)).length > 0) return;
+      if (shared && !options.inUse && (await readSites(engine, proxy.id, signal)).length > 0) return;
       await removeProxy(engine, proxy, signal, options);
     });
   }
@@ -101,7 +126,7 @@ export class ProxyHost {
     const { engine } = this.#options;
     const driver = await driverOf(container, engine.name);
     for (const site of sites) this.#requireServable(driver, site, sites, container);
-    const revision = digestOf(canonicalJson(sites)).slice("sha256:".length, "sha256:".length + 16);
+    const revision = revisionOf(sites);
     await engine.writeFiles(
       container.id,
       [
@@ -128,16 +153,17 @@ export class ProxyHost {
     ];
   }
 
+  /** The key of a site that is gone has no business on the host any more. */
+  async #dropCertificates(container: ObservedContainer, id: string, signal: AbortSignal): Promise<void> {
+    const files = [certificateFile({ id }), keyFile({ id })];
+    await capture(this.#options.engine, container.id, ["rm", "-f", ...files], signal);
+  }
+
   #requireServable(driver: ProxyDriver, site: Site, all: readonly Site[], container: ObservedContainer): void {
     const why = driver.refuses(site);
     if (why !== undefined) throw this.#refused(container, `${driver.name} cannot serve ${site.id}: ${why}`, []);
-    const rival = all.find(
-      (other) =>
-        other.id < site.id && other.path === site.path && other.domains.some((domain) => site.domains.includes(domain)),
-    );
-    if (!rival) return;
-    const shared = rival.domains.filter((domain) => site.domains.includes(domain)).join(", ");
-    throw this.#refused(container, `${site.id} and ${rival.id} both want to be served at ${shared}${site.path}`, []);
+    const clash = all.flatMap((other) => (other.id < site.id ? (clashOf(site, other) ?? []) : []))[0];
+    if (clash !== undefined) throw this.#refused(container, clash, []);
   }
 
   #refused(container: ObservedContainer, what: string, evidence: readonly string[]): EnvctlError {
@@ -159,7 +185,7 @@ export class ProxyHost {
       exitCode: ExitCode.failed,
       what: `the proxy ${proxy} ${container ? `is ${container.state}` : "is not there"}`,
       where: this.#options.engine.name,
-      next: "run the same command again: it starts the proxy",
+      next: "envctl up for the stage starts the proxy",
     });
   }
 

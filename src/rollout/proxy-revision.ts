@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import type { Duplex } from "node:stream";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Engine, ObservedContainer } from "../engine/engine.ts";
 import { proxyNetwork } from "../plan/naming.ts";
 import { revisionPort } from "../proxy/proxy.ts";
 import { lastLines } from "./last-lines.ts";
@@ -47,6 +47,19 @@ export async function untilRevision(
     where: `${engine.name}, container ${id}`,
     evidence: ["its last output:", ...(await lastLines(engine, id, 20)).map((line) => `  ${line}`)],
   });
+}
+
+/**
+ * The revision that a proxy serves now; undefined where the transport has no way to it. Rejects where it does not answer.
+ */
+export async function liveRevision(
+  engine: Engine,
+  container: ObservedContainer,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const address = container.networks[proxyNetwork]?.address;
+  if (!address) throw new Error(`it is not on the network ${proxyNetwork}`);
+  return await askRevision(engine, address, signal);
 }
 
 async function askRevision(engine: Engine, address: string, signal: AbortSignal): Promise<string | undefined> {

@@ -1,5 +1,7 @@
+import { digestOf } from "../base/digest.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
-import { type Engine, Label } from "../engine/engine.ts";
+import { type Engine, Label, type ObservedContainer } from "../engine/engine.ts";
+import { canonicalJson } from "../plan/desired.ts";
 import type { ObservedProxy } from "../plan/observed.ts";
 import { proxyFolder, type Site } from "../proxy/proxy.ts";
 
@@ -11,6 +13,34 @@ export const nextSitesFile = `${proxyFolder}/sites.next.json`;
 
 /** Labels of every proxy, whichever stages it serves. */
 export const proxyLabels = { [Label.role]: "proxy" } as const;
+
+/** By which a proxy says that it serves these sites. */
+export function revisionOf(sites: readonly Site[]): string {
+  return digestOf(canonicalJson(sites)).slice("sha256:".length, "sha256:".length + 16);
+}
+
+/** A proxy as it is found, whatever state its files are in. */
+export interface FoundProxy {
+  readonly container: ObservedContainer;
+  readonly sites: readonly Site[];
+  /** Why the sites cannot be told; then there are none. */
+  readonly problem: string | undefined;
+}
+
+/** All proxies of a host; one whose state cannot be read keeps nobody from seeing the others. */
+export async function findProxies(engine: Engine, signal?: AbortSignal): Promise<FoundProxy[]> {
+  const containers = await engine.containers(proxyLabels, signal);
+  return await Promise.all(
+    containers.map(async (container): Promise<FoundProxy> => {
+      try {
+        return { container, sites: await readSites(engine, container.id, signal), problem: undefined };
+      } catch (error) {
+        if (!(error instanceof EnvctlError) || error.code !== "proxy-state-invalid") throw error;
+        return { container, sites: [], problem: error.message };
+      }
+    }),
+  );
+}
 
 /** All proxies of a host, with their sites. */
 export async function observeProxies(engine: Engine, signal?: AbortSignal): Promise<ObservedProxy[]> {

@@ -50,6 +50,9 @@ export async function perform(step: Step, worker: HostWorker, progress: Progress
     case "join":
       await worker.proxies.join(step.proxy, step.network, signal);
       return;
+    case "leave":
+      await engine.disconnectNetwork(step.network, step.proxy, signal);
+      return;
     case "route":
       if (step.site) await worker.proxies.route(step.proxy.name, step.id, step.site, signal);
       else await worker.proxies.forget(step.proxy.name, step.id, signal);
@@ -58,7 +61,7 @@ export async function perform(step: Step, worker: HostWorker, progress: Progress
       await drain(engine, step, signal);
       return;
     case "remove-proxy":
-      await worker.proxies.remove(step.container, { certificates: true }, signal);
+      await worker.proxies.remove(step.container, { certificates: step.certificates }, signal);
       return;
   }
 }
@@ -84,6 +87,7 @@ export async function undo(step: Step, worker: HostWorker, progress: Progress, s
     case "wait-healthy":
     case "remove":
     case "join":
+    case "leave":
     case "drain":
     case "remove-proxy":
       return;

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { usageOf } from "../../src/cli/actions.ts";
 import type { Verb } from "../../src/cli/verb.ts";
 import { verbs } from "../../src/cli/verbs.ts";
 
@@ -75,9 +76,10 @@ function kindOf(node: Schema, resolve: (node: Schema) => Schema): string {
 
 function verbTable(list: readonly Verb[]): string {
   const rows = list.map((verb) => {
-    const usage = [verb.name, ...verb.arguments.map(([syntax]) => syntax)].join(" ");
+    const usage = usageOf(verb);
+    const summary = [verb.summary, ...(verb.actions ?? []).map((action) => `\`${action.name}\` ${action.summary}`)];
     const options = verb.options.map((option) => `\`${option.flags}\` ${option.description}`).join("; ");
-    return `| \`${escapeCell(usage)}\` | ${escapeCell(verb.summary)} | ${escapeCell(options)} |`;
+    return `| \`${escapeCell(usage)}\` | ${escapeCell(summary.join("; "))} | ${escapeCell(options)} |`;
   });
   return ["| verb | what it does | options of its own |", "| --- | --- | --- |", ...rows].join("\n");
 }

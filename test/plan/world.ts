@@ -94,6 +94,7 @@ export function stageProxy(overrides: Partial<StageProxy> = {}): StageProxy {
     httpsPort: 443,
     ports: [],
     appPort: 8080,
+    trustedProxies: [],
     path: "/",
     stripPath: false,
     tls: { kind: "internal" },
@@ -187,6 +188,15 @@ export function apply(host: ObservedHost, step: Step): ObservedHost {
       });
     case "route":
       return routed(host, step.proxy.name, step.id, step.site);
+    case "leave":
+      return {
+        ...host,
+        proxies: host.proxies.map((proxy) => {
+          if (proxy.container.name !== step.proxy) return proxy;
+          const { [step.network]: _left, ...networks } = proxy.container.networks;
+          return { ...proxy, container: { ...proxy.container, networks } };
+        }),
+      };
     case "remove-proxy":
       return { ...host, proxies: host.proxies.filter(({ container }) => container.id !== step.container.id) };
   }
