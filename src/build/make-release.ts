@@ -1,6 +1,7 @@
 import type { Digest } from "../base/digest.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { formatRepository } from "../base/reference.ts";
+import type { Engine } from "../engine/engine.ts";
 import { copyImage } from "../registry/copy.ts";
 import { credentialsFor } from "../registry/credentials.ts";
 import { describeImage } from "../registry/image.ts";
@@ -10,9 +11,11 @@ import { releaseName } from "../release/name.ts";
 import type { Release } from "../release/release.ts";
 import { fingerprintTag } from "../release/tags.ts";
 import type { OpenRepository } from "../rollout/connections.ts";
+import { bringRelease } from "../rollout/image.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { resolveSecrets } from "../secrets/resolve.ts";
 import { buildImage } from "./build.ts";
+import { BuildTasks } from "./build-tasks.ts";
 import { findBuilder } from "./builder.ts";
 import { listContext } from "./context.ts";
 import { fingerprintBuild } from "./fingerprint.ts";
@@ -98,32 +101,50 @@ async function buildRelease(
   intent: BuildIntent,
   options: MakeOptions,
 ): Promise<MadeRelease> {
-  const { signal } = workspace;
-  const digest = await buildAndPush(workspace, repository, intent, options);
+  const { signal, connections } = workspace;
+  const engine = await connections.engine({ kind: "local", name: "local" }, signal);
+  const tasks = new BuildTasks(workspace, engine);
+  await tasks.before(repository);
+  const { digest, proven } = await buildAndPush(workspace, { repository, intent, options, engine, tasks });
   const image = await describeImage(repository.registry, repository.path, digest, signal);
   const release = image && releaseFromLabels(image);
   if (release?.fingerprint !== intent.fingerprint) throw notWhatWasBuilt(repository, digest);
-  await copyImage({ source: repository, target: repository, digest, tags: [release.name], signal });
+  if (!proven) {
+    const found = await bringRelease(engine, repository, release, workspace.progress, signal);
+    await tasks.run("after-build", found, release.name);
+  }
+  // From now on it counts as built.
+  const tags = [release.name, fingerprintTag(intent.fingerprint)];
+  await copyImage({ source: repository, target: repository, digest, tags, signal });
   return { release, built: true };
 }
 
+interface BuildParts {
+  readonly repository: OpenRepository;
+  readonly intent: BuildIntent;
+  readonly options: MakeOptions;
+  readonly engine: Engine;
+  readonly tasks: BuildTasks;
+}
+
+/** `proven` is false where the image went straight to the registry, and the tasks that come after a build are still to be run. */
 async function buildAndPush(
   workspace: Workspace,
-  repository: OpenRepository,
-  intent: BuildIntent,
-  options: MakeOptions,
-): Promise<Digest> {
-  const { environment, connections, progress, signal, variables } = workspace;
+  { repository, intent, options, engine, tasks }: BuildParts,
+): Promise<{ readonly digest: Digest; readonly proven: boolean }> {
+  const { environment, progress, signal, variables } = workspace;
   const { image } = environment;
   const builder = await findBuilder({ variables, signal });
   if (builder.warning !== undefined) progress.warn(builder.warning);
-  const engine = await connections.engine({ kind: "local", name: "local" }, signal);
   const port =
     repository.embeddedPort === undefined ? undefined : await engine.forwardToLoopback(repository.embeddedPort, signal);
   if (repository.embeddedPort !== undefined && port === undefined) throw builderTooFar(engine.name);
   const registry = port === undefined ? repository.registry.host : `127.0.0.1:${port}`;
-  const reference = `${formatRepository({ registry, path: repository.path })}:${fingerprintTag(intent.fingerprint)}`;
   const severalPlatforms = image.platforms.length > 1;
+  const unproven = severalPlatforms && tasks.of("after-build").length > 0;
+  // A name by which nobody finds it: what fails its tasks must not be taken for built.
+  const tag = `${unproven ? "unproven-" : ""}${fingerprintTag(intent.fingerprint)}`;
+  const reference = `${formatRepository({ registry, path: repository.path })}:${tag}`;
   const secrets = await resolveSecrets(image.secrets, {
     stage: undefined,
     directory: environment.directory,
@@ -151,8 +172,9 @@ async function buildAndPush(
       signal,
     }),
   );
-  if (result.kind === "pushed") return result.digest;
-  return await progress.step(
+  if (result.kind === "pushed") return { digest: result.digest, proven: !unproven };
+  await tasks.run("after-build", result.id, intent.name);
+  const digest = await progress.step(
     `push to ${repository.embeddedPort === undefined ? registry : "the embedded registry"}`,
     async (at) => {
       const found = repository.embeddedPort === undefined ? await credentialsFor(registry, variables) : undefined;
@@ -160,6 +182,7 @@ async function buildAndPush(
       return await engine.pushImage(reference, credentials, at, signal);
     },
   );
+  return { digest, proven: true };
 }
 
 function notWhatWasBuilt(repository: OpenRepository, digest: Digest): EnvctlError {

@@ -13,6 +13,8 @@ export interface Environment {
   /** In the order of promotion: a stage stands behind all stages it comes after. */
   readonly stages: readonly Stage[];
   readonly tasks: readonly Task[];
+  /** The app as no stage changes it: what the tasks of a build are run like. */
+  readonly app: Workload;
 }
 
 /** What to build. Not one field of it can differ between stages. */

@@ -31,6 +31,16 @@ export function resolveEnvironment(reading: Reading, file: string, document: Env
     file,
     directory: reading.directory,
     image,
+    app: readWorkload(reading, ["app"], document.app ?? {}, {
+      name: "app",
+      ports: [],
+      env: {},
+      secrets: [],
+      volumes: [],
+      resources: undefined,
+      resourcesPath: ["app", "resources"],
+      replicas: 1,
+    }),
     stages: order.map(({ name, after }) => readStage(reading, document, image, name, after)),
     tasks: Object.entries(document.tasks ?? {}).map(([name, task]): Task => {
       const path = ["tasks", name];

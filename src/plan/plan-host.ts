@@ -66,6 +66,7 @@ export function planHost(host: ObservedHost, wish: HostWish): HostPlan {
     ],
     gap: turn.gap,
     serving: app.serving.map((name) => ({ name, workload: wish.stage.app.name, health: wish.stage.app.health })),
+    proxies: sites.wanted,
     supersedes: app.replaced.some((container) => isSuperseded(container, wish.app) || app.starts.length > 0),
   };
 }

@@ -28,6 +28,8 @@ export interface SitePlan {
   /** By share of the requests, for a canary. */
   readonly trial: readonly RouteStep[][];
   readonly routes: readonly RouteStep[];
+  /** Names of the proxies that serve the stage once all is done. */
+  readonly wanted: readonly string[];
   /** Names of proxies that have sent requests to what is replaced. */
   readonly serving: readonly string[];
   readonly removals: readonly Step[];
@@ -61,6 +63,7 @@ export function planSites(host: ObservedHost, wish: SiteWish): SitePlan {
     prepare,
     trial: trialSteps(host, wish.stage, wanted),
     routes: [...routes, ...away],
+    wanted: wanted.map(({ proxy }) => proxy.name),
     serving: host.proxies
       .filter(({ container, sites }) => isRunning(container) && sites.some((site) => site.id === id))
       .map(({ container }) => container.name),

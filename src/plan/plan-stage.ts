@@ -119,6 +119,11 @@ function notesOf(
   if (replaced.length > 0) {
     notes.push(`other ports or another program take the proxy away for a moment: ${replaced.join(", ")}`);
   }
+  const { strategy, canary } = stage.rollout;
+  const logs = stage.proxy?.accessLog ?? false;
+  if (strategy === "canary" && canary.weights.length === 0 && !logs && hosts.some((host) => host.supersedes)) {
+    notes.push("the canary is judged by its health alone: no proxy logs the answers of these hosts");
+  }
   const id = siteId({ environment: environment.name, stage: stage.name });
   const maintained = observed.filter((host) =>
     host.proxies.some(({ sites }) => sites.some((site) => site.id === id && site.maintenance)),

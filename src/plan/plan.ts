@@ -72,7 +72,7 @@ export interface RouteStep {
 }
 
 /** By name: a container that a step before creates has no id yet. */
-export interface ContainerTarget {
+interface ContainerTarget {
   readonly name: string;
   readonly workload: string;
 }
@@ -109,6 +109,8 @@ export interface HostPlan {
   readonly gap: boolean;
   /** The containers that run the app once all is done. */
   readonly serving: readonly ServingContainer[];
+  /** Names of the proxies that serve the stage then: their access logs tell how it goes. */
+  readonly proxies: readonly string[];
   /** True where what runs gives way to another release or configuration: there is something to try, and to go back to. */
   readonly supersedes: boolean;
 }

@@ -51,6 +51,7 @@ export async function runNamedTask(
         bring: (_, at, signal) => bringRelease(engine, repository, release, at, signal),
       },
       release: { ...place, release },
+      state: "the stage runs what it ran before",
       progress,
       signal: workspace.signal,
     }),

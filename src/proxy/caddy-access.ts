@@ -50,11 +50,13 @@ export function readCaddyAccess(line: string): Access | undefined {
   const [, site = "", address = "", latency = ""] = marker.exec(entry.user_id) ?? [];
   const id = decoded(site);
   if (id === undefined || id === "") return undefined;
-  const upstream = latency === "" ? undefined : /^(.+):\d+$/.exec(address)?.[1];
+  const asked = /^(.+):\d+$/.exec(address)?.[1];
+  const upstream = latency === "" ? undefined : asked;
   // 2.6 knows no status of a connection that it handed over to the app, as for WebSockets.
   const status = entry.status === 0 && upstream !== undefined ? 101 : entry.status;
   if (!Number.isInteger(status) || status < 100 || status > 599) return undefined;
-  return { site: id, upstream, status, duration: entry.duration * 1000, ...requestOf(entry.request) };
+  const tried = upstream === undefined && asked !== undefined ? { tried: asked } : {};
+  return { site: id, upstream, ...tried, status, duration: entry.duration * 1000, ...requestOf(entry.request) };
 }
 
 function requestOf(value: unknown): Pick<Access, "request"> {

@@ -112,6 +112,8 @@ export interface Access {
   readonly site: string;
   /** `name` of the upstream that answered; undefined where none did. */
   readonly upstream: string | undefined;
+  /** Where none answered: `name` of the one that was asked last, and failed to. */
+  readonly tried?: string | undefined;
   /** HTTP status that the client got. */
   readonly status: number;
   /** Milliseconds. */

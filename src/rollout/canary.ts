@@ -1,24 +1,21 @@
-import { formatDuration, milliseconds } from "../base/duration.ts";
+import { setMaxListeners } from "node:events";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
-import type { Engine } from "../engine/engine.ts";
 import { siteId, upstreamName } from "../plan/naming.ts";
-import type { ContainerTarget, HostPlan } from "../plan/plan.ts";
+import type { HostPlan } from "../plan/plan.ts";
 import type { Access } from "../proxy/proxy.ts";
+import { reportBake } from "./bake-report.ts";
 import { type Execution, workerOf } from "./execution.ts";
 import type { HostProgress } from "./host-progress.ts";
 import type { HostWorker } from "./host-worker.ts";
 import { lastLines } from "./last-lines.ts";
-import { probe } from "./probe.ts";
 import { driverOf } from "./proxy-host.ts";
 import { Tally } from "./tally.ts";
-
-/** Checks of a container that may fail one after the other before it counts as unhealthy. */
-const toleratedFailures = 3;
+import { untilUnhealthy } from "./watch-health.ts";
 
 /**
- * Watches the new release for the canary's bake time, by health and by what the proxies log. Rejects as soon as it is
- * worse than it may be: `canary-failed`.
+ * Watches the new release for the canary's bake time on the hosts that try it, by health and by what the proxies of all
+ * compared hosts log. Rejects as soon as it is worse than it may be: `canary-failed`.
  */
 export async function bake(
   execution: Execution,
@@ -28,44 +25,43 @@ export async function bake(
 ): Promise<void> {
   const { rollout, plan, clock } = execution;
   const { canary } = rollout;
-  const targets = tried.map((host) => ({ worker: workerOf(execution, host.name), containers: targetsOf(host.plan) }));
-  const names = new Set(targets.flatMap(({ containers }) => containers.map(({ name }) => upstreamName(name))));
-  const tally = new Tally(names, canary);
+  const targets = tried.flatMap((host) =>
+    host.plan.serving.map((container) => ({ worker: workerOf(execution, host.name), container })),
+  );
+  const tally = new Tally(new Set(targets.map(({ container }) => upstreamName(container.name))), canary);
   const id = siteId(plan);
   const stop = new AbortController();
   const signal = AbortSignal.any([execution.signal, stop.signal]);
-  const fail = (why: string, evidence: readonly string[], where: string) =>
+  // One listener for each log, check and wait.
+  setMaxListeners(0, signal);
+  const fail = async (why: string, target: (typeof targets)[number]) =>
     new EnvctlError({
       code: "canary-failed",
       exitCode: ExitCode.failed,
       what: `${plan.release.name} failed as a canary: ${why}`,
-      where,
-      evidence,
+      where: `${target.worker.engine.name}, container ${target.container.name}`,
+      evidence: [tally.text, ...(await evidenceOf(target.worker, target.container.name))],
     });
   const logs = compared.map((host) =>
     readAccesses(workerOf(execution, host.host), host, signal, (access) => {
-      if (access.site !== id) return;
-      tally.add(access);
-      progress.update(tally.text);
+      if (access.site === id) tally.add(access);
     }),
   );
-  const checks = targets.flatMap(({ worker, containers }) =>
-    containers.map(async (container) => {
-      const why = await untilUnhealthy(worker, container, clock, signal);
-      if (why === undefined) return;
-      const evidence = await evidenceOf(worker.engine, container.name);
-      throw fail(`${container.name} is unhealthy: ${why}`, evidence, worker.engine.name);
-    }),
-  );
+  const checks = targets.map(async (target) => {
+    const why = await untilUnhealthy(target.worker.engine, target.container, clock, signal);
+    if (why !== undefined) throw await fail(`${target.container.name} is unhealthy: ${why}`, target);
+  });
   const worse = tally.untilWorse(signal).then(async (why) => {
     const [first] = targets;
-    if (why === undefined || !first) return;
-    const evidence = await evidenceOf(first.worker.engine, first.containers[0]?.name ?? "");
-    throw fail(why, evidence, targets.map(({ worker }) => worker.engine.name).join(", "));
+    // All containers run the same release: the last words of one of them tell what is wrong.
+    if (why !== undefined && first) throw await fail(why, first);
   });
   try {
-    await Promise.race([clock.wait(canary.bake, signal), never(worse), ...checks.map(never)]);
-    progress.note(`${tally.text} in ${formatDuration(milliseconds(canary.bake))}`);
+    await Promise.race([
+      reportBake({ duration: canary.bake, tally, clock, progress, signal }),
+      never(worse),
+      ...checks.map(never),
+    ]);
   } finally {
     stop.abort();
     await Promise.allSettled([...logs, ...checks, worse]);
@@ -79,50 +75,15 @@ function never(work: Promise<void>): Promise<never> {
   });
 }
 
-function targetsOf(
-  plan: HostPlan,
-): readonly (ContainerTarget & { readonly health: Parameters<typeof probe>[2] | undefined })[] {
-  const waits = [...plan.start, ...plan.switch].flatMap((step) => (step.kind === "wait-healthy" ? [step] : []));
-  return waits.map(({ container, health }) => ({
-    ...container,
-    health: health?.kind === "http" || health?.kind === "tcp" ? health : undefined,
-  }));
-}
-
-async function untilUnhealthy(
-  worker: HostWorker,
-  target: ReturnType<typeof targetsOf>[number],
-  clock: Execution["clock"],
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const { engine } = worker;
-  for (let failures = 0; !signal.aborted; ) {
-    const container = await engine.container(target.name, signal).catch(() => undefined);
-    if (signal.aborted) break;
-    if (container?.state !== "running") return `it is ${container?.state ?? "gone"}`;
-    if (container.restartCount > 0) return `it was restarted ${container.restartCount} times`;
-    const wrong =
-      container.health === "unhealthy"
-        ? (container.healthOutput?.trim() ?? "its health check fails")
-        : target.health && (await probe(engine, container, target.health, signal).catch(() => undefined));
-    failures = wrong === undefined ? 0 : failures + 1;
-    if (wrong !== undefined && failures >= toleratedFailures) return wrong;
-    await clock.wait(target.health?.interval ?? 1000, signal).catch(() => {});
-  }
-  return undefined;
-}
-
-/** Follows the access logs of the proxies that the plan routes by. */
+/** Follows the access logs of the proxies that serve the stage. */
 async function readAccesses(
   worker: HostWorker,
   plan: HostPlan,
   signal: AbortSignal,
   tell: (access: Access) => void,
 ): Promise<void> {
-  const routes = [...plan.trial.flat(), ...plan.switch].flatMap((step) => (step.kind === "route" ? [step] : []));
-  const proxies = new Set(routes.map((step) => step.proxy.name));
   await Promise.allSettled(
-    [...proxies].map(async (proxy) => {
+    plan.proxies.map(async (proxy) => {
       const container = await worker.engine.container(proxy, signal);
       if (!container) return;
       const driver = await driverOf(container, worker.engine.name);
@@ -135,7 +96,8 @@ async function readAccesses(
   );
 }
 
-async function evidenceOf(engine: Engine, container: string): Promise<string[]> {
+async function evidenceOf({ engine }: HostWorker, container: string): Promise<string[]> {
   const lines = await lastLines(engine, container, 20);
-  return lines.length > 0 ? [`the last output of ${container}:`, ...lines.map((line) => `  ${line}`)] : [];
+  if (lines.length === 0) return [`${container} printed nothing`];
+  return [`the last output of ${container}:`, ...lines.map((line) => `  ${line}`)];
 }

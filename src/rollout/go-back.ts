@@ -1,6 +1,7 @@
 import { formatDuration } from "../base/duration.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
+import type { Step } from "../plan/plan.ts";
 import { describeStep } from "../plan/words.ts";
 import { type Execution, workerOf } from "./execution.ts";
 import type { HostProgress } from "./host-progress.ts";
@@ -75,7 +76,7 @@ async function undoAll(
     progress.update("it does not answer");
     return end;
   };
-  for (const step of [...host.begun].reverse()) {
+  for (const step of newestRoutes([...host.begun].reverse())) {
     const text = describeStep(step);
     execution.situation.set(host.name, `was about to undo: ${text}`);
     try {
@@ -91,6 +92,16 @@ async function undoAll(
     }
   }
   return { host, broken, away: false };
+}
+
+/** A canary that grew step by step goes back at once: of routes that lead back to the same, the newest will do. */
+function newestRoutes(steps: readonly Step[]): readonly Step[] {
+  const seen = new Set<string>();
+  return steps.filter((step) => {
+    if (step.kind !== "route") return true;
+    const way = JSON.stringify([step.proxy.name, step.id, step.before ?? null]);
+    return !seen.has(way) && seen.add(way);
+  });
 }
 
 function outcome({ host, broken }: Undone): string {

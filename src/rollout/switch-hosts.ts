@@ -1,4 +1,6 @@
+import { formatDuration } from "../base/duration.ts";
 import type { Progress } from "../base/progress.ts";
+import type { Rollout } from "../environment/model.ts";
 import type { HostPlan, Step } from "../plan/plan.ts";
 import { isSettled } from "../plan/plan.ts";
 import { describeStep } from "../plan/words.ts";
@@ -23,43 +25,56 @@ export async function switchAll(execution: Execution, all: readonly HostProgress
   }
 }
 
-async function inBatches(execution: Execution, hosts: readonly HostProgress[], progress: Progress): Promise<void> {
+async function inBatches(
+  execution: Execution,
+  hosts: readonly HostProgress[],
+  progress: Progress,
+  phases: readonly Phase[] = ["start", "switch", "retire"],
+): Promise<void> {
   const { rollout, clock, signal } = execution;
   let first = true;
   for (const batch of batches(hosts, rollout)) {
-    if (!first && rollout.pause > 0) await clock.wait(rollout.pause, signal);
+    if (!first && rollout.pause > 0) {
+      await progress.step(`pause for ${formatDuration(rollout.pause)}`, () => clock.wait(rollout.pause, signal));
+    }
     first = false;
-    await together(execution, batch, ["start", "switch", "retire"], progress);
+    await together(execution, batch, phases, progress);
   }
 }
 
 /** The new beside the old on every host, and then all hosts at once: clients never see two releases for long. */
 async function blueGreen(execution: Execution, hosts: readonly HostProgress[], progress: Progress): Promise<void> {
   await together(execution, hosts, ["start"], progress);
-  await together(execution, hosts, ["switch", "retire"], progress);
+  const ready = hosts.filter((host) => !host.plan.gap);
+  await together(execution, ready, ["switch", "retire"], progress);
+  // Not all of those at once, or nobody would serve.
+  const withGap = hosts.filter((host) => host.plan.gap);
+  await inBatches(execution, withGap, progress);
 }
 
 async function canary(execution: Execution, hosts: readonly HostProgress[], progress: Progress): Promise<void> {
   const tried = hosts.filter((host) => host.plan.trial.length > 0);
   if (tried.length > 0) return await canaryByRequests(execution, hosts, tried, progress);
   const { rollout } = execution;
-  // A first release has nothing to be compared with, and the last hosts nothing to be tried for.
-  const replacing = hosts.filter((host) => replacesRelease(host.plan));
-  const first = replacing.slice(0, rollout.canary.hosts);
-  if (first.length === 0 || first.length === hosts.length) return await inBatches(execution, hosts, progress);
-  await together(execution, first, ["start", "switch"], progress);
+  const first = hosts.filter((host) => isTrial(host.plan, rollout)).slice(0, rollout.canary.hosts);
+  // A first release has nothing to be compared with.
+  if (first.length === 0) return await inBatches(execution, hosts, progress);
+  await inBatches(execution, first, progress, ["start", "switch"]);
   await progress.step(`watch ${first.map((host) => host.name).join(", ")}`, (at) =>
-    bake(execution, first, all(hosts), at),
+    bake(execution, first, plansOf(hosts), at),
   );
   await together(execution, first, ["retire"], progress);
-  await inBatches(
-    execution,
-    hosts.filter((host) => !first.includes(host)),
-    progress,
-  );
+  const rest = hosts.filter((host) => !first.includes(host));
+  await inBatches(execution, rest, progress);
 }
 
-function all(hosts: readonly HostProgress[]): readonly HostPlan[] {
+/** Hosts that were switched by a rollout that was killed are tried, too: what they replace still stands beside them. */
+function isTrial(plan: HostPlan, { canary }: Rollout): boolean {
+  if (!plan.supersedes) return false;
+  return canary.weights.length === 0 || plan.start.length + plan.switch.length > 0;
+}
+
+function plansOf(hosts: readonly HostProgress[]): readonly HostPlan[] {
   return hosts.map((host) => host.plan);
 }
 
@@ -72,21 +87,16 @@ async function canaryByRequests(
   await together(execution, tried, ["start"], progress);
   for (const [index, weight] of execution.rollout.canary.weights.entries()) {
     await progress.step(`${weight}% of the requests`, async (at) => {
+      await execution.requireHeld();
       await each(tried, (host) =>
         at.step(host.name, (onHost) => run(execution, host, host.plan.trial[index] ?? [], onHost)),
       );
-      await bake(execution, tried, all(tried), at);
+      await at.step(`watch for ${formatDuration(execution.rollout.canary.bake)}`, (watching) =>
+        bake(execution, tried, plansOf(tried), watching),
+      );
     });
   }
   await inBatches(execution, hosts, progress);
-}
-
-function replacesRelease(plan: HostPlan): boolean {
-  return [...plan.start, ...plan.switch].some((step) => step.kind === "start") && stops(plan);
-}
-
-function stops(plan: HostPlan): boolean {
-  return [...plan.switch, ...plan.retire].some((step) => step.kind === "stop" && step.container.running);
 }
 
 /** So many hosts at once as `batch` says, of which no more lose their app for a moment than `max_unavailable` says. */

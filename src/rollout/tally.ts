@@ -19,10 +19,11 @@ export class Tally {
     this.#limits = limits;
   }
 
-  /** What no upstream answered is nobody's: the proxy itself says so of requests it refuses. */
-  add({ upstream, status }: Access): void {
-    if (upstream === undefined) return;
-    const count = this.#names.has(upstream) ? this.#new : this.#old;
+  /** An upstream that was asked in vain has answered with an error. What none was asked for is nobody's: the proxy refused it. */
+  add({ upstream, tried, status }: Access): void {
+    const asked = upstream ?? tried;
+    if (asked === undefined) return;
+    const count = this.#names.has(asked) ? this.#new : this.#old;
     count.requests += 1;
     if (status >= 500) count.errors += 1;
     if (this.worse !== undefined) this.#wake();

@@ -125,6 +125,7 @@ export function environment(stages: readonly Stage[], overrides: Partial<Environ
     },
     stages,
     tasks: [],
+    app: workload(),
     ...overrides,
   };
 }

@@ -142,9 +142,9 @@ describe("an access log line of Caddy", () => {
     expect(caddy.readAccess(line({ logger: "http.log.access.log0" }))).toEqual(access);
   });
 
-  it("names no upstream where none answered", () => {
+  it("names no upstream where none answered, but the one that was asked", () => {
     const failed = { user_id: "envctl shop-prod web-1:3000  dial tcp: lookup web-1: no such host", status: 502 };
-    expect(caddy.readAccess(line(failed))).toMatchObject({ upstream: undefined, status: 502 });
+    expect(caddy.readAccess(line(failed))).toMatchObject({ upstream: undefined, tried: "web-1", status: 502 });
     expect(caddy.readAccess(line({ user_id: "envctl shop-prod   ", status: 308 }))).toMatchObject({
       upstream: undefined,
       status: 308,

@@ -1,0 +1,63 @@
+import { formatDuration } from "../base/duration.ts";
+import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
+import type { Progress } from "../base/progress.ts";
+import type { ContainerSpec, Engine } from "../engine/engine.ts";
+
+/** Lines of output that explain a failure. */
+const keptLines = 40;
+
+export interface OneOff {
+  readonly engine: Engine;
+  readonly spec: ContainerSpec;
+  /** Name of the task, for people. */
+  readonly task: string;
+  /** Milliseconds. */
+  readonly timeout: number;
+  /** In what state things are if it fails; undefined where only a caller knows. */
+  readonly state?: string | undefined;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs a container to its end and streams its output to `progress`. It is removed whatever happens. Throws `task-failed`
+ * with its last lines if it does not exit with 0, or not in time.
+ */
+export async function runOneOff(run: OneOff): Promise<void> {
+  const { engine } = run;
+  const id = await engine.createContainer(run.spec, run.signal);
+  const limit = AbortSignal.any([run.signal, AbortSignal.timeout(run.timeout)]);
+  const lines: string[] = [];
+  try {
+    await engine.startContainer(id, limit);
+    const options = { follow: true, tail: undefined, since: undefined, timestamps: false, signal: limit };
+    for await (const line of engine.logs(id, options)) {
+      run.progress.output(line.text);
+      lines.push(line.text);
+      if (lines.length > keptLines) lines.shift();
+    }
+    // Asked only now: of a container that was never started, engines say at once that it ended with 0.
+    const code = await engine.waitForExit(id, limit);
+    if (code !== 0) throw failed(run, `exited with code ${code}`, lines);
+  } catch (error) {
+    if (limit.aborted && !run.signal.aborted)
+      throw failed(run, `was not done within ${formatDuration(run.timeout)}`, lines);
+    throw error;
+  } finally {
+    // Why the task failed must not be hidden by a host that does not answer any more; the next run removes what is left.
+    await engine.removeContainer(id, AbortSignal.timeout(30_000)).catch((error: unknown) => {
+      run.progress.warn(`the container of task ${run.task} is left on ${engine.name}: ${messageOf(error)}`);
+    });
+  }
+}
+
+function failed(run: OneOff, how: string, lines: readonly string[]): EnvctlError {
+  return new EnvctlError({
+    code: "task-failed",
+    exitCode: ExitCode.failed,
+    what: `task ${run.task} ${how}`,
+    where: run.engine.name,
+    state: run.state,
+    evidence: lines.length > 0 ? ["its last output:", ...lines.map((line) => `  ${line}`)] : ["it printed nothing"],
+  });
+}
