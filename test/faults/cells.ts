@@ -18,6 +18,8 @@ export function allCells(): Cell[] {
     cell("wait-healthy", "ctrl-c-twice", 1),
     ...everyStep("cut"),
     ...everyStep("engine-crash"),
+    ...(["pull", "wait-healthy", "route", "stop", "tidy"] as const).map((step) => cell(step, "reboot")),
+    ...(["start", "drain"] as const).map((step) => cell(step, "reboot", 1)),
     ...steps.map((step) => cell(step, "registry-down")),
     ...bothHosts("wait-healthy", "unhealthy"),
     ...bothHosts("wait-healthy", "exits"),
@@ -57,7 +59,7 @@ export function reducedCells(): Cell[] {
     cell("create", "kill", 1),
     cell("network", "kill"),
     cell("connect", "clock-ahead"),
-    cell("tidy", "engine-crash"),
+    cell("tidy", "reboot"),
     cell("record", "registry-down"),
   ];
 }
@@ -73,6 +75,11 @@ export const excluded: readonly { readonly fault: string; readonly steps: string
     fault: "sigterm, ctrl-c-twice",
     steps: "most",
     why: "SIGTERM does what SIGINT does, and the second Ctrl-C the same wherever it comes: a few steps show it",
+  },
+  {
+    fault: "reboot",
+    steps: "most",
+    why: "for envctl it is an engine crash; for containers these steps show what differs",
   },
   {
     fault: "unhealthy, exits, slow-start",
