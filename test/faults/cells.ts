@@ -17,7 +17,7 @@ export function allCells(): Cell[] {
     ...(["before-switch", "wait-healthy", "route", "stop"] as const).map((step) => cell(step, "ctrl-c-twice")),
     cell("wait-healthy", "ctrl-c-twice", 1),
     ...everyStep("cut"),
-    ...everyStep("engine-crash"),
+    ...everyStep("engine-crash").filter(({ step, late }) => step !== "proxy" || late === 0),
     ...(["pull", "wait-healthy", "route", "stop", "tidy"] as const).map((step) => cell(step, "reboot")),
     ...(["start", "drain"] as const).map((step) => cell(step, "reboot", 1)),
     ...steps.map((step) => cell(step, "registry-down")),
@@ -70,6 +70,11 @@ export const excluded: readonly { readonly fault: string; readonly steps: string
     fault: "kill, cut, engine-crash",
     steps: "network, volume, proxy, join on the second host",
     why: "hosts are prepared at the same time: the first host's cells are the second's",
+  },
+  {
+    fault: "engine-crash",
+    steps: "the midst of proxy",
+    why: "Docker 20.10 that crashes while it starts a container keeps the port until its next start, whoever asks: a person restarts it, as the error says",
   },
   {
     fault: "sigterm, ctrl-c-twice",
