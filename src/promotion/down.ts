@@ -2,11 +2,12 @@ import { messageOf } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { Label } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
-import { siteId } from "../plan/naming.ts";
+import { ownProxyName, siteId } from "../plan/naming.ts";
 import { isRunning, type ObservedHost, type ObservedProxy, roleOf } from "../plan/observed.ts";
 import { ownProxies } from "../plan/plan-sites.ts";
 import { observeHost, stageLabels } from "../rollout/observe.ts";
 import { ProxyHost } from "../rollout/proxy-host.ts";
+import { proxyVolumes, removeProxy } from "../rollout/remove-proxy.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { author, openHosts } from "./deploy.ts";
 import { Ledger } from "./ledger.ts";
@@ -37,14 +38,15 @@ export async function takeDown(
       const observed = await observeHost(engine, place, undefined, signal);
       const labels = { ...stageLabels(place.environment, place.stage), [Label.role]: "volume" };
       const volumes = options.volumes ? await engine.volumes(labels, signal) : [];
-      return { engine, observed, volumes: volumes.map((volume) => volume.name) };
+      const left = await leftOfProxy(engine, place, signal);
+      return { engine, observed, left, volumes: volumes.map((volume) => volume.name) };
     }),
   );
-  const result = hosts.map(({ engine, observed, volumes }) => ({
+  const result = hosts.map(({ engine, observed, left, volumes }) => ({
     host: engine.name,
     containers: observed.containers.map((container) => container.name),
     networks: observed.networks,
-    volumes,
+    volumes: [...volumes, ...left],
     proxies: sharedProxies(observed, id).map(({ container }) => container.name),
   }));
   const [first] = engines;
@@ -55,9 +57,13 @@ export async function takeDown(
   await whileLocked(workspace, stage, first, `envctl down ${stage.name}`, async () => {
     await progress.step("take down", async (at) => {
       await Promise.all(
-        hosts.map(({ engine, observed, volumes }) =>
+        hosts.map(({ engine, observed, left, volumes }) =>
           at.step(engine.name, async () => {
             await leaveProxies(workspace, engine, observed, place, options.volumes);
+            if (left.length > 0) {
+              const name = ownProxyName(place);
+              await removeProxy(engine, { id: name, name, stopGrace: 0 }, signal, { certificates: true });
+            }
             const rest = observed.containers.filter((container) => roleOf(container) !== "proxy");
             await Promise.all(
               rest.map(async (container) => {
@@ -74,6 +80,17 @@ export async function takeDown(
     await record(workspace, stage);
   });
   return result;
+}
+
+/** Volumes of the stage's own proxy where that one never came to be: its port was taken, or the host's disk full. */
+async function leftOfProxy(
+  engine: Engine,
+  place: { readonly environment: string; readonly stage: string },
+  signal: AbortSignal,
+): Promise<string[]> {
+  const name = ownProxyName(place);
+  if (await engine.container(name, signal)) return [];
+  return (await proxyVolumes(engine, name, signal)).map((volume) => volume.name);
 }
 
 function sharedProxies(observed: ObservedHost, id: string): ObservedProxy[] {

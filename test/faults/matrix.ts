@@ -101,7 +101,7 @@ export class Matrix {
 
   /** Which release each host serves, once its fault is over: nothing is run meanwhile, it has to come back by itself. */
   async #whoServes(cell: Cell, served: boolean): Promise<string[]> {
-    const comesBack = served && (cell.fault === "engine-crash" || cell.fault === "cut");
+    const comesBack = served && takesHostAway(cell);
     return await Promise.all(
       this.#stand.bases.map(async (base) => {
         for (const end = performance.now() + (comesBack ? recovery : 0); ; await wait(100)) {
@@ -227,6 +227,10 @@ function judgeServing(cell: Cell, first: Ended, serves: readonly string[], serve
   return problems;
 }
 
+function takesHostAway({ fault }: Cell): boolean {
+  return fault === "cut" || fault === "engine-crash" || fault === "reboot";
+}
+
 interface Times {
   readonly struck: number;
   readonly ended: number;
@@ -234,7 +238,6 @@ interface Times {
 }
 
 function measure(cell: Cell, answers: readonly Answer[], times: Times, before: Release | undefined) {
-  const takesHostAway = cell.fault === "cut" || cell.fault === "engine-crash";
   const problems: string[] = [];
   const failures: Answer[] = [];
   let away = 0;
@@ -248,7 +251,10 @@ function measure(cell: Cell, answers: readonly Answer[], times: Times, before: R
     for (const answer of own) {
       if (answer.error === undefined || answer.begun < from) continue;
       const excused =
-        takesHostAway && host === cell.host && answer.ended >= times.struck && answer.begun <= (back ?? answer.begun);
+        takesHostAway(cell) &&
+        host === cell.host &&
+        answer.ended >= times.struck &&
+        answer.begun <= (back ?? answer.begun);
       if (excused) away += 1;
       else failures.push(answer);
     }

@@ -1,7 +1,8 @@
-import { cpSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
-import { open, rm } from "node:fs/promises";
+import { cpSync, existsSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { ensureBaseImage } from "../lab/images/base-images.ts";
@@ -144,6 +145,13 @@ export class Stand {
       await handle.close();
     }
     return async () => await rm(file, { force: true });
+  }
+
+  /** Ends a host's engine in order: it stops its containers, as when the host is shut down. Resolves once it is gone. */
+  async endEngine(host: LabHost): Promise<void> {
+    const file = host.socket.replace(/sock$/, "pid");
+    process.kill(Number(await readFile(file, "utf8")), "SIGTERM");
+    while (existsSync(file)) await wait(20);
   }
 
   /** Lets another container publish the stage's port on a host; `undo` removes it. */

@@ -78,11 +78,13 @@ export function strikeOf(cell: Cell, stand: Stand): Strike {
     case "cut":
       undo = () => stand.lab.heal(host.name);
       return { begin: () => stand.lab.cut(host.name), end };
-    case "engine-crash": {
+    case "engine-crash":
+    case "reboot": {
       let started: Promise<void> | undefined;
       undo = async () => await started;
       const begin = async () => {
-        await stand.lab.killEngine(host.name);
+        if (cell.fault === "reboot") await stand.endEngine(host);
+        else await stand.lab.killEngine(host.name);
         started = wait(500).then(() => stand.lab.startEngine(host.name));
         started.catch(() => {}); // Told by `end`.
       };

@@ -78,6 +78,29 @@ describeLab("a stage's lock", () => {
     return handle;
   }
 
+  it("takes at once a lock of its own that could not be released", async () => {
+    stage = "given-up";
+    let failures = 1;
+    const silent = new Proxy(engine, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name);
+        if (typeof member !== "function") return member;
+        return async (...values: unknown[]) => {
+          if (name === "removeVolume" && failures-- > 0) throw new Error("the host does not answer");
+          return (await Reflect.apply(member, target, values)) as unknown;
+        };
+      },
+    });
+    const lock = new StageLock(silent, { environment: "locktest", stage }, systemClock);
+    const first = await take(lock);
+    await expect(first.release()).rejects.toThrow("does not answer");
+    expect(await numbers()).toHaveLength(1);
+    const second = await take(lock);
+    await expect(take(lock)).rejects.toMatchObject({ code: "locked" });
+    await second.release();
+    expect(await numbers()).toEqual([]);
+  });
+
   it("goes to one of many who come at once, and to each of them in the end", async () => {
     stage = "many";
     let inside = 0;

@@ -22,7 +22,8 @@ const readings: readonly Reading[] = [
     code: "port-taken",
     exitCode: ExitCode.failed,
     what: ([, port]) => `port ${port} of the host is taken by something else`,
-    next: "stop what listens on that port, or publish another one in the environment file",
+    // Docker 20.10 and others keep a port that a container was about to get when they crashed, until their next start.
+    next: "stop what listens on that port, or publish another one in the environment file; where nothing does, the engine keeps it since a crash: sudo systemctl restart docker",
   },
   {
     pattern: /no space left on device|disk quota exceeded/i,

@@ -37,7 +37,7 @@ export function observedContainer(inspect: ContainerInspect): ObservedContainer 
     memory: host.Memory || undefined,
     cpus: cpus(host),
     healthcheck: healthcheck(config.Healthcheck ?? undefined),
-    // `always` differs from `unless-stopped` only for a container stopped by hand before the engine restarts.
+    // `always` is what we make of `unless-stopped` while it runs: see `restart-policy.ts`.
     restart: /^(?:unless-stopped|always)$/.test(host.RestartPolicy?.Name ?? "") ? "unless-stopped" : "no",
     state: containerState(state.Status),
     health: containerHealth(health?.Status),

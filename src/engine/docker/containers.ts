@@ -5,6 +5,7 @@ import type { ContainerInspect } from "./api-types.ts";
 import { containerBody } from "./container-body.ts";
 import { observedContainer } from "./container-observation.ts";
 import { labelFilter } from "./label-filter.ts";
+import { comeBackWithEngine } from "./restart-policy.ts";
 
 /** Containers of one engine: the changing and observing part of `Engine`. */
 export class Containers {
@@ -60,10 +61,12 @@ export class Containers {
       doing: `starting container ${id}`,
       signal,
     });
+    await comeBackWithEngine(this.#api, id, true, signal);
   }
 
   /** `grace` in milliseconds. A container that is stopped or gone is stopped. */
   async stop(id: string, grace: number, signal?: AbortSignal): Promise<void> {
+    await comeBackWithEngine(this.#api, id, false, signal);
     const seconds = Math.ceil(grace / 1000);
     await this.#api.call({
       method: "POST",

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { ContainerSpec, Engine } from "../../src/engine/engine.ts";
+import { openEngine } from "../../src/engine/open.ts";
+import { describeLab } from "../lab/describe-lab.ts";
+import { type Lab, useLab } from "../lab/lab.ts";
+import { docker } from "../promotion/project.ts";
+
+const labels = { "envctl.environment": "restarts" };
+
+function spec(name: string): ContainerSpec {
+  return {
+    ...{
+      name,
+      image: "busybox",
+      command: ["sleep", "1000"],
+      labels,
+      network: "bridge",
+      env: {},
+      ports: [],
+      mounts: [],
+    },
+    ...{ aliases: [], restart: "unless-stopped", stopSignal: "SIGKILL", stopGrace: 1000, entrypoint: undefined },
+    ...{ user: undefined, memory: undefined, cpus: undefined, healthcheck: undefined },
+  };
+}
+
+describeLab("an engine that crashed and is started again", () => {
+  let lab: Lab;
+  let engine: Engine;
+  const open = async () => openEngine({ kind: "unix", name: "prod2", path: lab.host("prod2").socket });
+
+  beforeAll(async () => {
+    lab = await useLab();
+    await docker(lab.host("prod2").socket, "pull", "-q", "busybox");
+    engine = await open();
+  });
+
+  afterAll(async () => {
+    for (const { id } of await engine.containers(labels)) await engine.removeContainer(id);
+    await engine.close();
+  });
+
+  it("runs what was started, also after a signal, and nothing that was stopped", async () => {
+    const names = [
+      "restarts-started",
+      "restarts-signalled",
+      "restarts-stopped",
+      "restarts-revived",
+      "restarts-created",
+    ];
+    for (const name of names) await engine.createContainer(spec(name));
+    for (const name of names.slice(0, 4)) await engine.startContainer(name);
+    await engine.signalContainer("restarts-signalled", "SIGWINCH");
+    await engine.stopContainer("restarts-stopped", 1000);
+    await engine.stopContainer("restarts-revived", 1000);
+    await engine.startContainer("restarts-revived");
+    await engine.close();
+    await lab.killEngine("prod2");
+    await lab.startEngine("prod2");
+    engine = await open();
+    const states = async () => {
+      const found = await engine.containers(labels);
+      return Object.fromEntries(found.map(({ name, state, restart }) => [name, `${state} ${restart}`]));
+    };
+    const running = "running unless-stopped";
+    await expect.poll(states, { timeout: 20_000 }).toEqual({
+      "restarts-started": running,
+      "restarts-signalled": running,
+      "restarts-stopped": "exited unless-stopped",
+      "restarts-revived": running,
+      "restarts-created": "created unless-stopped",
+    });
+  });
+});
