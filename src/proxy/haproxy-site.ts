@@ -64,14 +64,20 @@ function tooLarge({ maxBody }: Site): string[] {
 
 function forwarding(site: Site): string[] {
   const prefix = asRequested(prefixOf(site));
+  const ranges = site.trustedProxies ?? [];
+  const strangers = ranges.length === 0 ? "" : " unless trusted";
+  const unlessTold = (name: string) => (ranges.length === 0 ? "" : ` !{ req.hdr(${name}) -m found }`);
+  const proto = unlessTold("X-Forwarded-Proto");
   // What a client says of the way it came is no evidence.
   const told = [
-    "http-request del-header X-Forwarded- -m beg",
-    "http-request del-header Forwarded",
-    "http-request del-header X-Real-IP",
-    "http-request set-header X-Forwarded-For %[src]",
-    `http-request set-header X-Forwarded-Proto ${isSecure(site) ? "https" : "http"}`,
-    "http-request set-header X-Forwarded-Host %[req.hdr(host)] if { req.hdr(host) -m found }",
+    ...(ranges.length === 0 ? [] : [`acl trusted src -- ${ranges.map(quoted).join(" ")}`]),
+    `http-request del-header X-Forwarded- -m beg${strangers}`,
+    `http-request del-header Forwarded${strangers}`,
+    `http-request del-header X-Real-IP${strangers}`,
+    // After what a trusted proxy says, or alone.
+    "http-request add-header X-Forwarded-For %[src]",
+    `http-request set-header X-Forwarded-Proto ${isSecure(site) ? "https" : "http"}${proto === "" ? "" : ` if${proto}`}`,
+    `http-request set-header X-Forwarded-Host %[req.hdr(host)] if { req.hdr(host) -m found }${unlessTold("X-Forwarded-Host")}`,
   ];
   if (!site.stripPath || prefix === "") return told;
   return [

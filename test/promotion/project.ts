@@ -22,6 +22,8 @@ export class Project {
   readonly env: Record<string, string>;
   readonly #lab: Lab;
   readonly #data: string;
+  /** Proxies of the stages' domains: known by their ports, because they belong to nobody. */
+  readonly #sharedProxies = new Set<string>();
 
   constructor(lab: Lab, name = `t${Math.random().toString(36).slice(2, 8)}`) {
     this.#lab = lab;
@@ -49,6 +51,9 @@ export class Project {
 
   /** The environment file, with `stages` and more sections as they are given. */
   environment(sections: string): void {
+    for (const [, http, https] of sections.matchAll(/http_port: (\d+), https_port: (\d+)/g)) {
+      this.#sharedProxies.add(`envctl-proxy-${http}-${https}`);
+    }
     this.write("envctl.yaml", `name: ${this.name}\nimage: { repository: ${this.name} }\n${sections}\n`);
   }
 
@@ -126,7 +131,13 @@ export class Project {
       const label = `label=envctl.environment=${this.name}`;
       const list = async (...args: string[]) =>
         (await docker(...args, "--filter", label)).stdout.split("\n").filter((line) => line !== "");
+      for (const proxy of this.#sharedProxies) {
+        await docker("rm", "-f", proxy);
+        for (const purpose of ["envctl", "caddy"]) await docker("volume", "rm", `0-${proxy}-${purpose}`);
+      }
       for (const id of await list("ps", "-aq")) await docker("rm", "-f", "-v", id);
+      // It stays where another proxy is left.
+      await docker("network", "rm", "0-envctl-proxy");
       for (const id of await list("network", "ls", "-q")) await docker("network", "rm", id);
       for (const id of await list("volume", "ls", "-q")) await docker("volume", "rm", id);
       const images = await docker("images", "-q", "--filter", `label=envctl.image.environment=${this.name}`);

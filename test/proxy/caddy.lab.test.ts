@@ -106,6 +106,23 @@ describeLab("Caddy", () => {
     expect(headers["accept-encoding"]).toBeUndefined();
   });
 
+  it("passes on what a proxy in front of it says, if that one is trusted", async () => {
+    const told = { "X-Forwarded-For": "192.0.2.9", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "front.test" };
+    const gateway = address.replace(/\d+$/, "1");
+    await proxy.serve([siteOf({ trustedProxies: [`${gateway}/32`, "2001:db8::/32"] })]);
+    const trusted = await seen(address, { headers: told });
+    expect(trusted.headers).toMatchObject({
+      "x-forwarded-for": `192.0.2.9, ${gateway}`,
+      "x-forwarded-proto": "https",
+      "x-forwarded-host": "front.test",
+    });
+    const silent = await seen(address);
+    const own = { "x-forwarded-for": gateway, "x-forwarded-proto": "http", "x-forwarded-host": "shop.test" };
+    expect(silent.headers).toMatchObject(own);
+    await proxy.serve([siteOf({ trustedProxies: ["198.51.100.0/24"] })]);
+    expect((await seen(address, { headers: told })).headers).toMatchObject(own);
+  });
+
   it("lets bodies through up to their limit, and answers 413 beyond", async () => {
     await proxy.serve([siteOf({ maxBody: 100_000 })]);
     // Kept alive, as browsers are: Go resets a connection that is to be closed before the body is read.

@@ -140,6 +140,8 @@ describe("an access log line of Caddy", () => {
     const access = { site: "shop-prod", upstream: "web-1", status: 200, duration: 1.1 };
     expect(caddy.readAccess(line())).toEqual(access);
     expect(caddy.readAccess(line({ logger: "http.log.access.log0" }))).toEqual(access);
+    const asked = { request: { method: "GET", uri: "/cart?a", host: "shop.test" } };
+    expect(caddy.readAccess(line(asked))).toEqual({ ...access, request: "GET shop.test/cart?a" });
   });
 
   it("names no upstream where none answered, but the one that was asked", () => {
