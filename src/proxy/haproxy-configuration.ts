@@ -5,6 +5,12 @@ import { asName, asTime } from "./haproxy-text.ts";
 import type { Site } from "./proxy.ts";
 import { isSecure } from "./routes.ts";
 
+/**
+ * Once the drain is over, the app is told to end: it says goodbye to its WebSockets and event streams, which must not be
+ * cut off under its hands. Milliseconds.
+ */
+const goodbye = 5000;
+
 /** The whole configuration of one HAProxy. Its first line is for the activation. */
 export function haproxyConfiguration(sites: readonly Site[], revision: string): string {
   const lines = [
@@ -37,7 +43,7 @@ function global(sites: readonly Site[]): string[] {
     // Containers may be allowed a billion of them, and HAProxy has memory for each that it may have.
     "fd-hard-limit 65536",
     // What is under way in a replaced configuration goes on for so long.
-    `hard-stop-after ${asTime(Math.max(1000, ...sites.map(({ drain }) => drain)))}`,
+    `hard-stop-after ${asTime(Math.max(0, ...sites.map(({ drain }) => drain)) + goodbye)}`,
     `tune.bufsize ${Math.max(16_384, largest + 4096)}`,
     // The key of `shop.crt` is `shop.key`.
     "ssl-load-extra-del-ext",

@@ -112,7 +112,7 @@ describe("HAProxy's configuration", () => {
     expect(of("1")).not.toBe(of("2"));
   });
 
-  it("ends what is under way once the longest drain is over", () => {
+  it("ends what is under way once the longest drain is over and apps have said goodbye", () => {
     const stop = (...drains: number[]) =>
       directivesOf(
         haproxy.render(
@@ -122,7 +122,7 @@ describe("HAProxy's configuration", () => {
       )
         .find(([first]) => first === "hard-stop-after")
         ?.at(1);
-    expect([stop(5000, 60_000), stop(0), stop()]).toEqual(["60000ms", "1000ms", "1000ms"]);
+    expect([stop(5000, 60_000), stop(0), stop()]).toEqual(["65000ms", "5000ms", "5000ms"]);
     expect([asTime(0), asTime(1e12)]).toEqual(["1ms", "2147483647ms"]);
   });
 
