@@ -1,25 +1,11 @@
 import type { Duplex, Readable, Writable } from "node:stream";
 import type { Digest } from "../base/digest.ts";
 import type { Progress } from "../base/progress.ts";
+import type { ContainerHealth, ContainerSpec, ObservedContainer } from "./container.ts";
+import type { Labels } from "./labels.ts";
 
-/** Labels by which envctl finds again what it made: state lives on the hosts. */
-export const Label = {
-  environment: "envctl.environment",
-  stage: "envctl.stage",
-  /** `app`, `service`, `task`, `network`, `volume`, `lock`, `proxy`. */
-  role: "envctl.role",
-  /** `app` or the service's name. */
-  workload: "envctl.workload",
-  replica: "envctl.replica",
-  release: "envctl.release",
-  digest: "envctl.digest",
-  generation: "envctl.generation",
-  configHash: "envctl.config-hash",
-  /** Program of a proxy: `caddy`, `haproxy`. */
-  proxyDriver: "envctl.proxy-driver",
-} as const;
-
-export type Labels = Readonly<Record<string, string>>;
+export type * from "./container.ts";
+export { Label, type Labels } from "./labels.ts";
 
 export interface EngineDescription {
   readonly product: "docker" | "podman";
@@ -51,81 +37,6 @@ export interface ObservedImage {
   readonly platform: string;
   /** Bytes on disk, shared layers included. */
   readonly size: number;
-}
-
-export interface PortMapping {
-  readonly address: string | undefined;
-  readonly hostPort: number;
-  readonly containerPort: number;
-  readonly protocol: "tcp" | "udp";
-}
-
-export interface MountSpec {
-  readonly kind: "volume" | "bind";
-  readonly source: string;
-  readonly target: string;
-  readonly readOnly: boolean;
-}
-
-/** Times in milliseconds. */
-export interface HealthcheckSpec {
-  readonly command: readonly string[];
-  readonly interval: number;
-  readonly timeout: number;
-  readonly retries: number;
-}
-
-/** A container as it should be. `env` may hold secrets: never print it. */
-export interface ContainerSpec {
-  readonly name: string;
-  /** Always `repository@digest`, or an image id. */
-  readonly image: string;
-  readonly command: readonly string[] | undefined;
-  readonly entrypoint: readonly string[] | undefined;
-  readonly user: string | undefined;
-  readonly env: Readonly<Record<string, string>>;
-  readonly labels: Labels;
-  readonly ports: readonly PortMapping[];
-  readonly mounts: readonly MountSpec[];
-  readonly network: string;
-  readonly aliases: readonly string[];
-  readonly stopSignal: string | undefined;
-  /** Milliseconds between the stop signal and the kill. */
-  readonly stopGrace: number;
-  /** Bytes. */
-  readonly memory: number | undefined;
-  readonly cpus: number | undefined;
-  readonly healthcheck: HealthcheckSpec | undefined;
-  readonly restart: "unless-stopped" | "no";
-  /** Kernel parameters of the container's network. */
-  readonly sysctls?: Readonly<Record<string, string>>;
-  /** Bytes of output that the engine keeps; the engine's own default unless given. */
-  readonly logLimit?: number;
-}
-
-export type ContainerState = "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
-export type ContainerHealth = "none" | "starting" | "healthy" | "unhealthy";
-
-/** A container as the engine reports it. The first part is in `ContainerSpec`'s terms, so that the two compare. */
-export interface ObservedContainer
-  extends Omit<ContainerSpec, "network" | "aliases" | "image" | "sysctls" | "logLimit"> {
-  readonly id: string;
-  /** What the engine runs: config digest (classic store) or manifest digest (containerd store). */
-  readonly imageId: Digest;
-  /** As it was named at creation. */
-  readonly imageReference: string;
-  readonly state: ContainerState;
-  readonly health: ContainerHealth;
-  /** Output of the last health check that failed. */
-  readonly healthOutput: string | undefined;
-  readonly exitCode: number | undefined;
-  readonly error: string | undefined;
-  readonly outOfMemory: boolean;
-  readonly restartCount: number;
-  readonly createdAt: Date;
-  readonly startedAt: Date | undefined;
-  /** By network name. */
-  readonly networks: Readonly<Record<string, { readonly address: string; readonly aliases: readonly string[] }>>;
 }
 
 /** What happened to a container. */

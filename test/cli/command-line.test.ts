@@ -143,7 +143,7 @@ describe("the command line", () => {
       const script = `envctl() { node ${cli} "$@"; }; eval "$(envctl completion bash)"; COMP_WORDS=(envctl ${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length}; _envctl; echo "\${COMPREPLY[*]}"`;
       return (await execa("bash", ["-c", script], { cwd })).stdout.split(" ");
     };
-    expect(await complete("pro")).toEqual(["promote"]);
+    expect(await complete("prom")).toEqual(["promote"]);
     expect(await complete("promote", "")).toEqual(["dev", "test"]);
     expect(await complete("promote", "-f", "")).toEqual([""]);
     expect(await complete("logs", "-f", "")).toEqual(["dev", "test"]);

@@ -32,7 +32,7 @@ describe("the arguments of ssh", () => {
       "port 2222",
       "batchmode yes",
       "connecttimeout 10",
-      "serveraliveinterval 15",
+      "serveraliveinterval 5",
       "controlpath /tmp/c/1",
       "forwardagent no",
       "permitlocalcommand no",

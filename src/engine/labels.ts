@@ -1,0 +1,18 @@
+/** Labels by which envctl finds again what it made: state lives on the hosts. */
+export const Label = {
+  environment: "envctl.environment",
+  stage: "envctl.stage",
+  /** `app`, `service`, `task`, `network`, `volume`, `lock`, `proxy`. */
+  role: "envctl.role",
+  /** `app` or the service's name. */
+  workload: "envctl.workload",
+  replica: "envctl.replica",
+  release: "envctl.release",
+  digest: "envctl.digest",
+  generation: "envctl.generation",
+  configHash: "envctl.config-hash",
+  /** Program of a proxy: `caddy`, `haproxy`. */
+  proxyDriver: "envctl.proxy-driver",
+} as const;
+
+export type Labels = Readonly<Record<string, string>>;
