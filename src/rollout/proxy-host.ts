@@ -67,7 +67,8 @@ export class ProxyHost {
       const others = sites.filter((other) => other.id !== id);
       const next = site ? [...others, site].sort((left, right) => (left.id < right.id ? -1 : 1)) : others;
       await this.#serve(container, next, site, signal);
-      if (!site) await this.#dropCertificates(container, id, signal);
+      const before = sites.find((other) => other.id === id);
+      if (before?.tls.kind === "own" && site?.tls.kind !== "own") await this.#dropCertificates(container, id, signal);
     });
   }
 
@@ -153,7 +154,7 @@ export class ProxyHost {
     ];
   }
 
-  /** The key of a site that is gone has no business on the host any more. */
+  /** A key that serves nobody any more has no business on the host. */
   async #dropCertificates(container: ObservedContainer, id: string, signal: AbortSignal): Promise<void> {
     const files = [certificateFile({ id }), keyFile({ id })];
     await capture(this.#options.engine, container.id, ["rm", "-f", ...files], signal);

@@ -41,6 +41,11 @@ describe("the command line", () => {
     [["up"], /missing required argument 'stage'/],
     [["up", "dev", "more"], /too many arguments/],
     [["status", "--timeout", "5"], /--timeout 5 is no duration/],
+    [["proxy", "relod", "dev"], /there is no "envctl proxy relod"; did you mean "reload"\?/],
+    [["proxy", "logs"], /envctl proxy logs needs a stage/],
+    [["proxy", "status", "--follow"], /--follow is no option of "envctl proxy status"/],
+    [["maintenance", "offf", "dev"], /did you mean "off"\?/],
+    [["maintenance", "on", "dve"], /there is no stage "dve"; did you mean "dev"\?/],
     [["history", "--limit", "x"], /--limit x is no whole number/],
     [["logs", "dev", "--since", "yesterday"], /--since yesterday is no time/],
     [["up", "dve"], /there is no stage "dve"; did you mean "dev"\?/],
@@ -144,6 +149,9 @@ describe("the command line", () => {
       return (await execa("bash", ["-c", script], { cwd })).stdout.split(" ");
     };
     expect(await complete("prom")).toEqual(["promote"]);
+    expect(await complete("proxy", "")).toEqual(["status", "logs", "reload", "remove"]);
+    expect(await complete("proxy", "logs", "")).toEqual(["dev", "test"]);
+    expect(await complete("maintenance", "o")).toEqual(["on", "off"]);
     expect(await complete("promote", "")).toEqual(["dev", "test"]);
     expect(await complete("promote", "-f", "")).toEqual([""]);
     expect(await complete("logs", "-f", "")).toEqual(["dev", "test"]);

@@ -17,7 +17,12 @@ const keyKind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes
 export async function createCertificate(
   folder: string,
   files: { readonly key: string; readonly certificate: string },
-  wanted: { readonly name: string; readonly ips?: readonly string[]; readonly use: "serverAuth" | "clientAuth" },
+  wanted: {
+    readonly name: string;
+    readonly ips?: readonly string[];
+    readonly use: "serverAuth" | "clientAuth";
+    readonly days?: number;
+  },
 ): Promise<void> {
   const request = `${files.certificate}.request`;
   const extensions = `${files.certificate}.extensions`;
@@ -25,7 +30,7 @@ export async function createCertificate(
   await writeFile(extensions, `subjectAltName=${alternatives.join(",")}\nextendedKeyUsage=${wanted.use}\n`);
   await run("openssl", ["req", ...keyKind, "-keyout", files.key, "-out", request, "-subj", `/CN=${wanted.name}`]);
   const authority = ["-CA", `${folder}/ca.pem`, "-CAkey", `${folder}/ca-key.pem`, "-CAcreateserial"];
-  const out = ["-in", request, "-out", files.certificate, "-days", "30", "-extfile", extensions];
+  const out = ["-in", request, "-out", files.certificate, "-days", String(wanted.days ?? 30), "-extfile", extensions];
   await run("openssl", ["x509", "-req", ...authority, ...out]);
   await chmod(files.key, 0o600);
   await rm(request);

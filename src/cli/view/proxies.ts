@@ -37,7 +37,7 @@ function hostRows(host: ProxyHostStatus, now: Date): Cell[][] {
     imageText(proxy),
     stateCell(proxy),
     proxy.since ? formatDuration(Math.max(0, now.getTime() - proxy.since.getTime())) : "",
-    proxy.ports.map(({ hostPort }) => hostPort).join(", "),
+    [...new Set(proxy.ports.map(({ hostPort }) => hostPort))].sort((left, right) => left - right).join(", "),
   ]);
 }
 
