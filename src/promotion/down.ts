@@ -3,13 +3,12 @@ import type { Engine } from "../engine/engine.ts";
 import { Label } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
 import { ownProxyName, siteId } from "../plan/naming.ts";
-import { isRunning, type ObservedHost, type ObservedProxy, roleOf } from "../plan/observed.ts";
-import { ownProxies } from "../plan/plan-sites.ts";
+import { isRunning, roleOf } from "../plan/observed.ts";
 import { observeHost, stageLabels } from "../rollout/observe.ts";
-import { ProxyHost } from "../rollout/proxy-host.ts";
 import { proxyVolumes, removeProxy } from "../rollout/remove-proxy.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { author, openHosts } from "./deploy.ts";
+import { leaveProxies, sharedProxies } from "./leave-proxies.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
 
@@ -59,7 +58,7 @@ export async function takeDown(
       await Promise.all(
         hosts.map(({ engine, observed, left, volumes }) =>
           at.step(engine.name, async () => {
-            await leaveProxies(workspace, engine, observed, place, options.volumes);
+            await leaveProxies(workspace, engine, observed, place, { certificates: options.volumes, why: "down" });
             if (left.length > 0) {
               const name = ownProxyName(place);
               await removeProxy(engine, { id: name, name, stopGrace: 0 }, signal, { certificates: true });
@@ -91,38 +90,6 @@ async function leftOfProxy(
   const name = ownProxyName(place);
   if (await engine.container(name, signal)) return [];
   return (await proxyVolumes(engine, name, signal)).map((volume) => volume.name);
-}
-
-function sharedProxies(observed: ObservedHost, id: string): ObservedProxy[] {
-  return observed.proxies.filter(
-    ({ container, sites }) => container.labels[Label.stage] === undefined && sites.some((site) => site.id === id),
-  );
-}
-
-/** Takes the stage out of the proxies first, so that none of them asks containers that are going away. */
-async function leaveProxies(
-  { environment, clock, signal }: Workspace,
-  engine: Engine,
-  observed: ObservedHost,
-  place: { readonly environment: string; readonly stage: string },
-  certificates: boolean,
-): Promise<void> {
-  const id = siteId(place);
-  const why = `envctl down ${place.stage} of ${environment.name}`;
-  const proxies = new ProxyHost({ engine, clock, certificate: undefined, why, bringImage: undefined });
-  for (const { container } of sharedProxies(observed, id)) {
-    await proxies.forget(container.name, id, signal);
-    // It stays where it serves others, also those that came meanwhile.
-    await proxies.remove(container, { certificates }, signal);
-  }
-  // One that served the stage once may still be on its network, and no engine removes a network that is in use.
-  for (const { container } of observed.proxies) {
-    for (const network of observed.networks) {
-      if (network in container.networks) await engine.disconnectNetwork(network, container.name, signal);
-    }
-  }
-  for (const { container } of ownProxies(observed, place))
-    await proxies.remove(container, { certificates: true }, signal);
 }
 
 async function record(workspace: Workspace, stage: Stage): Promise<void> {

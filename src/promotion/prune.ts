@@ -1,17 +1,25 @@
 import { EnvctlError, messageOf } from "../base/errors.ts";
 import type { HostAddress } from "../base/host.ts";
-import type { Engine, ObservedImage } from "../engine/engine.ts";
+import type { Engine, ObservedContainer, ObservedImage } from "../engine/engine.ts";
 import { Label } from "../engine/engine.ts";
-import { isRunning } from "../plan/observed.ts";
+import { siteId } from "../plan/naming.ts";
+import { isRunning, roleOf } from "../plan/observed.ts";
 import { collectGarbage } from "../registry/embedded/garbage.ts";
 import { ImageLabel } from "../release/release.ts";
 import { embeddedRegistryDirectory } from "../rollout/connections.ts";
+import { observeHost } from "../rollout/observe.ts";
+import { observeProxies } from "../rollout/proxy-state.ts";
 import type { Workspace } from "../rollout/workspace.ts";
+import { leaveProxies, sharedProxies } from "./leave-proxies.ts";
 
 export interface PrunedHost {
   readonly host: string;
   /** Containers of stages that the environment file no longer has. */
   readonly containers: readonly string[];
+  /** Networks of such stages. */
+  readonly networks: readonly string[];
+  /** Their sites, by `stage in proxy`. */
+  readonly sites: readonly string[];
   /** Releases that no container on the host uses, running or kept for rollback. */
   readonly images: readonly string[];
   /** Bytes, shared layers included. */
@@ -59,19 +67,53 @@ async function pruneHost(
     containers.filter((container) => !orphans.includes(container)).map((container) => container.imageId),
   );
   const unused = images.filter((image) => !used.has(image.id));
+  const gone = await goneStages(workspace, engine, stages, containers);
   if (!options.dryRun) {
-    for (const orphan of orphans) {
+    for (const { place, observed } of gone) {
+      await leaveProxies(workspace, engine, observed, place, { certificates: false, why: "prune" });
+    }
+    for (const orphan of orphans.filter((container) => roleOf(container) !== "proxy")) {
       if (isRunning(orphan)) await engine.stopContainer(orphan.id, orphan.stopGrace, signal);
       await engine.removeContainer(orphan.id, signal);
+    }
+    for (const { observed } of gone) {
+      for (const network of observed.networks) await engine.removeNetwork(network, signal);
     }
     for (const image of unused) await removeImage(workspace, engine, image);
   }
   return {
     host: engine.name,
     containers: orphans.map((container) => container.name),
+    networks: gone.flatMap(({ observed }) => observed.networks),
+    sites: gone.flatMap(({ place, observed }) =>
+      sharedProxies(observed, siteId(place)).map(({ container }) => `${place.stage} in ${container.name}`),
+    ),
     images: unused.map((image) => image.labels[ImageLabel.release] ?? image.id),
     size: unused.reduce((sum, image) => sum + image.size, 0),
   };
+}
+
+/** Stages that the file no longer has on this host, and that left something there. */
+async function goneStages(
+  { environment, signal }: Workspace,
+  engine: Engine,
+  present: ReadonlySet<string>,
+  containers: readonly ObservedContainer[],
+) {
+  const [networks, proxies] = await Promise.all([
+    engine.networks({ [Label.environment]: environment.name }, signal),
+    observeProxies(engine, signal),
+  ]);
+  const sites = proxies.flatMap((proxy) => proxy.sites).filter((site) => site.environment === environment.name);
+  const labelled = [...containers, ...networks].map(({ labels }) => labels[Label.stage] ?? "");
+  const names = new Set([...labelled, ...sites.map((site) => site.stage)]);
+  const gone = [...names].filter((name) => name !== "" && !present.has(name));
+  return await Promise.all(
+    gone.map(async (stage) => {
+      const place = { environment: environment.name, stage };
+      return { place, observed: await observeHost(engine, place, undefined, signal) };
+    }),
+  );
 }
 
 /** Somebody else's container may use the image: then the engine refuses, and that is right. */

@@ -269,6 +269,21 @@ describeLab("proxies that stages share", () => {
     expect(await page("news.test")).toBe("200 blog one");
   });
 
+  it("lose a stage that the file no longer has with the next prune", async () => {
+    blog.environment(
+      `${healthy}\n${shared()}\nstages: { next: { hosts: [ssh://prod1], domain: news.test }, gone: { after: [], hosts: [ssh://prod1], domain: gone.test } }`,
+    );
+    await blog.ok("up", "gone");
+    expect(await page("gone.test")).toBe("200 blog one");
+    blog.environment(`${healthy}\n${shared()}\nstages: { next: { hosts: [ssh://prod1], domain: news.test } }`);
+    expect((await blog.ok("prune", "--dry-run")).stdout).toMatch(
+      new RegExp(`network ${blog.name}-gone, the site of gone in ${proxyName}`),
+    );
+    await blog.ok("prune", "--yes");
+    expect([await page("gone.test"), await page("news.test")]).toEqual(["404 Nothing is served here.", "200 blog one"]);
+    expect(await docker(prod1.socket, "network", "ls", "-q", "--filter", `name=${blog.name}-gone`)).toBe("");
+  });
+
   it("are removed for all only by somebody who knows whom that cuts off", async () => {
     const refused = await shop.run("proxy", "remove", "prod");
     expect([refused.exitCode, refused.stderr]).toEqual([

@@ -4,7 +4,7 @@ import type { Verb } from "../verb.ts";
 export const prune: Verb = {
   name: "prune",
   group: "keep in order",
-  summary: "remove this environment's images that no container needs, and containers of stages that are gone",
+  summary: "remove this environment's images that no container needs, and what stages that are gone left behind",
   arguments: [],
   options: [],
   changes: true,
@@ -22,7 +22,12 @@ export const prune: Verb = {
         );
       const hosts = await pruneHosts(workspace, { dryRun });
       const lines = hosts.map((host) => {
-        const things = [...host.containers, ...host.images.map((image) => `image ${image}`)];
+        const things = [
+          ...host.containers,
+          ...host.networks.map((network) => `network ${network}`),
+          ...host.sites.map((site) => `the site of ${site}`),
+          ...host.images.map((image) => `image ${image}`),
+        ];
         if (things.length === 0) return `${host.host}: nothing to remove`;
         return `${host.host}: ${dryRun ? "would remove" : "removed"} ${things.join(", ")} (${formatBytes(host.size)}, shared layers included)`;
       });
