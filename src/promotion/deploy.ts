@@ -27,6 +27,7 @@ import { bringProxyImage, type ProxyImages, pinProxyImages } from "./proxy-image
 import type { StageRecord } from "./record.ts";
 import { requireFree, requireServable } from "./servable.ts";
 import { stageSecrets } from "./stage-secrets.ts";
+import { sweepLocks } from "./sweep-locks.ts";
 
 export interface Deployment {
   readonly workspace: Workspace;
@@ -63,7 +64,10 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   const wish = { pins, secrets, certificate: certificate?.fingerprint, unrecorded: head !== undefined && !recorded };
   const plan = await decide(deployment, engines, observed, wish);
   if (deployment.dryRun) return { plan, changed: !isEmpty(plan) };
-  if (isEmpty(plan) && recorded) return { plan, changed: false };
+  if (isEmpty(plan) && recorded) {
+    await sweepLocks(workspace, stage.name, engines);
+    return { plan, changed: false };
+  }
   const first = engines[0];
   if (!first) throw new RangeError(`stage ${stage.name} has no host`);
   const why = `envctl ${deployment.kind} ${stage.name} (${deployment.release.name})`;
@@ -75,6 +79,7 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
       const proxyImages = await pinProxyImages(workspace, stage, current);
       await before();
       await act(deployment, current, { engines, ledger, pins, certificate, proxyImages, lock });
+      await sweepLocks(workspace, stage.name, engines);
       return { plan: current, changed: true };
     }),
   );

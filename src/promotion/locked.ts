@@ -3,12 +3,16 @@ import { messageOf } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
 import type { HeldLock } from "../rollout/held-lock.ts";
+import { untilInReach } from "../rollout/in-reach.ts";
 import { StageLock } from "../rollout/lock.ts";
 import { takeLock } from "../rollout/take-lock.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 
 /** A lock whose owner does not renew it, because it was killed, ends after this. Milliseconds. */
 const lockLifetime = 5 * 60 * 1000;
+
+/** How long a host is waited for that does not answer: its engine may be about to be back. Milliseconds. */
+const releasePatience = 10_000;
 
 /** Does `work` while the stage is ours alone. `first` is the stage's first host. Throws `locked` (exit 4). */
 export async function whileLocked<Result>(
@@ -35,7 +39,18 @@ export async function whileLocked<Result>(
 /** A lock that cannot be released must not hide what came before it: it ends by itself, or is broken by hand. */
 async function release(workspace: Workspace, stage: Stage, held: HeldLock): Promise<void> {
   try {
-    await held.release();
+    let end: number | undefined;
+    const tell = (error: unknown) => {
+      if (end === undefined)
+        workspace.progress.warn(
+          `the lock of ${stage.name} cannot be released yet, and is tried again for ${formatDuration(releasePatience)}: ${messageOf(error)}`,
+        );
+      end ??= performance.now() + releasePatience;
+      return end;
+    };
+    // An interruption is no reason to leave a lock behind.
+    const signal = AbortSignal.timeout(6 * releasePatience);
+    await untilInReach(() => held.release(), { tell, clock: workspace.clock, signal });
     workspace.situation.set(`the lock of ${stage.name}`, undefined);
   } catch (error) {
     workspace.progress.warn(

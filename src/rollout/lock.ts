@@ -31,6 +31,9 @@ interface Waiting {
   readonly tell: (holder: LockHolder) => void;
 }
 
+/** Milliseconds. */
+const sweepLifetime = 20_000;
+
 /** When each lock was first seen by this process. */
 type Watch = Map<string, number>;
 
@@ -74,6 +77,20 @@ export class StageLock {
     } finally {
       changes?.close();
     }
+  }
+
+  /**
+   * Takes away what somebody has left who is gone; a lock that is held stays. It is taken for that, as always: removed
+   * only, it could be made again by two at once.
+   */
+  async sweep(signal: AbortSignal): Promise<void> {
+    const found = newestOfEach(await this.#volumes(signal));
+    if (found.length === 0 || (await this.#living(found, new Map(), signal))) return;
+    const held = await this.take(
+      { why: "clearing away the lock of somebody who is gone", lifetime: sweepLifetime, held: false },
+      signal,
+    );
+    await held.release();
   }
 
   /** Breaks the lock, whoever holds it; returns who did. */

@@ -6,6 +6,13 @@ import { StageLock } from "./lock.ts";
 const lifetime = 20_000;
 const patience = 60_000;
 
+/** Begins with a digit, as no environment does. */
+const proxyEnvironment = "0";
+
+export function isProxyLock(place: { readonly environment: string }): boolean {
+  return place.environment === proxyEnvironment;
+}
+
 /** Does `work` while the proxy is ours alone: several stages, and several people, change the proxy that they share. */
 export async function whileProxyLocked<Result>(
   engine: Engine,
@@ -15,8 +22,7 @@ export async function whileProxyLocked<Result>(
   signal: AbortSignal,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  // Begins with a digit, as no environment does.
-  const lock = new StageLock(engine, { environment: "0", stage: proxy }, clock);
+  const lock = new StageLock(engine, { environment: proxyEnvironment, stage: proxy }, clock);
   const held = await lock.take({ why, lifetime, held: false }, signal, { limit: patience, tell: () => {} });
   try {
     return await work();

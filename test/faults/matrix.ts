@@ -228,7 +228,7 @@ function judgeServing(cell: Cell, first: Ended, serves: readonly string[], serve
 }
 
 function takesHostAway({ fault }: Cell): boolean {
-  return fault === "cut" || fault === "engine-crash" || fault === "reboot";
+  return ["cut", "blip", "engine-crash", "reboot"].includes(fault);
 }
 
 interface Times {

@@ -26,6 +26,7 @@ export const faults = {
   sigterm: "SIGTERM to envctl",
   "ctrl-c-twice": "SIGINT to envctl, and another one 50 ms later: it leaves at once",
   cut: "the host's cable is down: no packet to or from it, until the command has ended",
+  blip: "the host's cable is down for three seconds",
   "engine-crash": "SIGKILL of the host's dockerd and containerd; started again half a second later",
   reboot: "the host's engine is told to end, and its containers with it; started again half a second later",
   "registry-down": "the registry refuses connections, until the command has ended",

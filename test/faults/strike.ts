@@ -78,6 +78,16 @@ export function strikeOf(cell: Cell, stand: Stand): Strike {
     case "cut":
       undo = () => stand.lab.heal(host.name);
       return { begin: () => stand.lab.cut(host.name), end };
+    case "blip": {
+      let healed: Promise<void> | undefined;
+      undo = async () => await healed;
+      const begin = async () => {
+        await stand.lab.cut(host.name);
+        healed = wait(3000).then(() => stand.lab.heal(host.name));
+        healed.catch(() => {}); // Told by `end`.
+      };
+      return { begin, end };
+    }
     case "engine-crash":
     case "reboot": {
       let started: Promise<void> | undefined;
