@@ -21,7 +21,7 @@ describeLab("a release comes to two hosts, with users on the site", () => {
 
   beforeAll(async () => {
     await ensureBaseImage("caddy");
-    shop = new Shop(await useLab(), 18470);
+    shop = new Shop(await useLab(), 18470, "app");
     // A first release has nothing to be compared with: there is no canary, and nothing to stand by.
     const first = await shop.up({ release: "one", rollout: ", strategy: canary, canary: { bake: 1h }" });
     expect([first.exitCode, first.stderr]).toEqual([0, expect.not.stringMatching(/watch/)]);
