@@ -7,7 +7,9 @@ export function checkDomains(environment: Environment, problems: Problems): void
   for (const { name, hosts, proxy } of environment.stages) {
     for (const host of proxy ? hosts : []) {
       for (const domain of proxy?.domains ?? []) {
-        const key = JSON.stringify([host.name, proxy?.httpsPort, domain, proxy?.path]);
+        // With and without a slash at its end it is the same path.
+        const path = proxy?.path.replace(/\/+$/, "");
+        const key = JSON.stringify([host.name, proxy?.httpsPort, domain, path]);
         const rival = taken.get(key);
         if (rival === undefined || rival === name) {
           taken.set(key, name);

@@ -4,7 +4,7 @@ import type { Environment, Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
 import { type DesiredContainer, desiredApp, desiredService, type SecretValues } from "./desired.ts";
 import { type DesiredIdentity, differences } from "./drift.ts";
-import { siteId } from "./naming.ts";
+import { notesOf } from "./notes.ts";
 import { containersOf, generationOf, isRunning, type ObservedHost } from "./observed.ts";
 import type { HostPlan, PlannedTask, StagePlan } from "./plan.ts";
 import { planHost } from "./plan-host.ts";
@@ -53,7 +53,7 @@ export function planStage(wanted: Wanted, observed: readonly ObservedHost[]): St
     release,
     hosts,
     tasks: tasksOf(wanted, observed, hosts, app),
-    notes: notesOf(wanted, observed, hosts),
+    notes: notesOf(environment, stage, observed, hosts),
   };
 }
 
@@ -100,49 +100,4 @@ function pinnedServices(wanted: Wanted, placement: { environment: string; stage:
     if (digest === undefined) throw new RangeError(`service ${service.name} has no pinned digest`);
     return { service, desired: desiredService(placement, service, digest, wanted.secrets) };
   });
-}
-
-function notesOf(
-  { environment, stage }: Wanted,
-  observed: readonly ObservedHost[],
-  hosts: readonly HostPlan[],
-): string[] {
-  const notes: string[] = [];
-  if (hosts.some((host) => host.gap)) {
-    notes.push(`the app is away from the stop of the old container until the new one is healthy: ${whyGap(stage)}`);
-  }
-  const replaced = hosts.flatMap((host) =>
-    host.prepare.flatMap((step) =>
-      step.kind === "proxy" && step.replaces ? [`${step.proxy.name} on ${host.host}`] : [],
-    ),
-  );
-  if (replaced.length > 0) {
-    notes.push(`other ports or another program take the proxy away for a moment: ${replaced.join(", ")}`);
-  }
-  const { strategy, canary } = stage.rollout;
-  const logs = stage.proxy?.accessLog ?? false;
-  if (strategy === "canary" && canary.weights.length === 0 && !logs && hosts.some((host) => host.supersedes)) {
-    notes.push("the canary is judged by its health alone: no proxy logs the answers of these hosts");
-  }
-  const id = siteId({ environment: environment.name, stage: stage.name });
-  const maintained = observed.filter((host) =>
-    host.proxies.some(({ sites }) => sites.some((site) => site.id === id && site.maintenance)),
-  );
-  if (maintained.length > 0) {
-    notes.push(
-      `clients get the maintenance page on ${maintained.map((host) => host.name).join(", ")}, until envctl maintenance off ${stage.name}`,
-    );
-  }
-  if (stage.services.length > 0 && stage.hosts.length > 1) {
-    notes.push(
-      `services run on the first host alone (${stage.hosts[0]?.name}); the other hosts do not reach them by name`,
-    );
-  }
-  return notes;
-}
-
-function whyGap(stage: Stage): string {
-  if (stage.rollout.strategy === "recreate") return "`strategy: recreate` asks for it";
-  if (stage.app.ports.length > 0) return "they share a published port";
-  return "its published port passes to a proxy, this once";
 }

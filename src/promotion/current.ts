@@ -2,6 +2,7 @@ import { type Digest, isDigest } from "../base/digest.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import type { Stage } from "../environment/model.ts";
 import { byGeneration, isRunning, labelledDigest, roleOf } from "../plan/observed.ts";
+import { servingApp } from "../plan/serving.ts";
 import type { Release } from "../release/release.ts";
 import { observeHost } from "../rollout/observe.ts";
 import type { Workspace } from "../rollout/workspace.ts";
@@ -52,7 +53,8 @@ async function fromHosts(workspace: Workspace, stage: Stage): Promise<ReleaseNam
     (container) => roleOf(container) === "app" && container.startedAt !== undefined,
   );
   const releases = new Map<Digest, ReleaseName>();
-  for (const container of [...apps.filter(isRunning), ...apps]) {
+  const serving = hosts.flatMap((host) => servingApp(host, place));
+  for (const container of [...serving, ...apps.filter(isRunning), ...apps]) {
     const digest = labelledDigest(container);
     if (digest === undefined || !isDigest(digest) || releases.has(digest)) continue;
     releases.set(digest, { name: container.labels["envctl.release"] ?? "", digest });

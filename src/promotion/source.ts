@@ -2,8 +2,9 @@ import { type Digest, isDigest, shortDigest } from "../base/digest.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Engine, ObservedContainer } from "../engine/engine.ts";
 import type { Environment, Stage } from "../environment/model.ts";
-import { containersOf, isRunning, labelledDigest, type ObservedHost, runsDigest } from "../plan/observed.ts";
+import { labelledDigest, type ObservedHost, runsDigest } from "../plan/observed.ts";
 import { releaseIds } from "../plan/plan-stage.ts";
+import { servingApp } from "../plan/serving.ts";
 import type { Release } from "../release/release.ts";
 import { observeHost } from "../rollout/observe.ts";
 import { probe } from "../rollout/probe.ts";
@@ -25,7 +26,7 @@ async function runningRelease(workspace: Workspace, stage: Stage): Promise<Relea
     })),
   );
   const running = hosts.flatMap(({ engine, observed }) => {
-    const containers = containersOf(observed, "app", "app").filter(isRunning);
+    const containers = servingApp(observed, place);
     if (containers.length === 0) throw notReady(stage, `nothing runs there on ${engine.name}`);
     return containers.map((container) => ({ engine, observed, container }));
   });

@@ -2,7 +2,8 @@ import { isDigest } from "../base/digest.ts";
 import type { HostAddress } from "../base/host.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
-import { isRunning, labelledDigest, type ObservedHost, roleOf } from "../plan/observed.ts";
+import { labelledDigest, type ObservedHost } from "../plan/observed.ts";
+import { servingApp } from "../plan/serving.ts";
 import {
   type ExpectedRelease,
   type HostStatus,
@@ -43,7 +44,8 @@ async function readStage(workspace: Workspace, stage: Stage, hostTimeout: number
     expectedRelease(workspace, stage, hostTimeout),
     Promise.all(stage.hosts.map((host) => look(workspace, stage, host, hostTimeout))),
   ]);
-  const expected = expectation ?? runningEverywhere(looked);
+  const expected =
+    expectation ?? runningEverywhere(looked, { environment: workspace.environment.name, stage: stage.name });
   const facts: StageFacts = {
     environment: workspace.environment,
     stage,
@@ -101,12 +103,11 @@ async function expectedRelease(workspace: Workspace, stage: Stage, hostTimeout: 
 }
 
 /** Without a history, what all hosts say they run is taken as what they should run. */
-function runningEverywhere(looked: readonly Looked[]): ExpectedRelease | undefined {
-  const apps = looked.flatMap(({ result }) =>
-    "observed" in result
-      ? result.observed.containers.filter((found) => roleOf(found) === "app" && isRunning(found))
-      : [],
-  );
+function runningEverywhere(
+  looked: readonly Looked[],
+  place: { readonly environment: string; readonly stage: string },
+): ExpectedRelease | undefined {
+  const apps = looked.flatMap(({ result }) => ("observed" in result ? servingApp(result.observed, place) : []));
   const digest = apps[0] && labelledDigest(apps[0]);
   if (!digest || !isDigest(digest) || apps.some((app) => labelledDigest(app) !== digest)) return undefined;
   return { name: apps[0]?.labels["envctl.release"] ?? "", digest, at: "", by: "" };

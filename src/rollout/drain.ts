@@ -1,6 +1,7 @@
 import { EnvctlError } from "../base/errors.ts";
 import { capture } from "../engine/capture.ts";
 import type { Engine } from "../engine/engine.ts";
+import { kernelAddresses } from "./kernel-addresses.ts";
 
 export interface Drain {
   /** Names of the proxies whose requests are waited for. */
@@ -61,18 +62,4 @@ export async function drain(
 
 function isGone(error: EnvctlError): boolean {
   return error.code === "container-not-running" || error.code === "container-missing";
-}
-
-/** `10.0.0.2:8080` as `/proc/net/tcp` has it, and as `/proc/net/tcp6` has it of sockets that speak both. */
-function kernelAddresses(address: string, port: number): string[] {
-  const parts = address.split(".").map(Number);
-  if (parts.length !== 4) return [];
-  const hex = (value: number, digits: number) => value.toString(16).toUpperCase().padStart(digits, "0");
-  // The kernel prints the four bytes as one number of this machine: on all that Docker runs on, the lowest first.
-  const four = [...parts]
-    .reverse()
-    .map((part) => hex(part, 2))
-    .join("");
-  const end = `:${hex(port, 4)}`;
-  return [`${four}${end}`, `0000000000000000FFFF0000${four}${end}`];
 }

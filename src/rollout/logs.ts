@@ -1,6 +1,8 @@
 import type { Engine, LogLine, ObservedContainer } from "../engine/engine.ts";
 import { isRunning, roleOf, workloadOf } from "../plan/observed.ts";
+import { servingApp } from "../plan/serving.ts";
 import { stageLabels } from "./observe.ts";
+import { observeProxies } from "./proxy-state.ts";
 
 /** A container of a stage, and the engine that runs it. */
 export interface StageContainer {
@@ -16,7 +18,7 @@ export interface LogRequest {
   readonly signal: AbortSignal;
 }
 
-/** The stage's containers of one workload (or all), running ones first; stopped ones only where nothing runs. */
+/** The stage's containers of one workload (or all), those that serve first; stopped ones only where nothing runs. */
 export async function stageContainers(
   engines: readonly Engine[],
   place: { readonly environment: string; readonly stage: string },
@@ -25,11 +27,17 @@ export async function stageContainers(
 ): Promise<StageContainer[]> {
   const hosts = await Promise.all(
     engines.map(async (engine) => {
-      const all = await engine.containers(stageLabels(place.environment, place.stage), signal);
+      const [all, proxies] = await Promise.all([
+        engine.containers(stageLabels(place.environment, place.stage), signal),
+        observeProxies(engine, signal),
+      ]);
       const mine = all.filter(
         (found) => roleOf(found) !== "task" && (workload === undefined || workloadOf(found) === workload),
       );
-      const running = mine.filter(isRunning);
+      const serving = new Set(servingApp({ containers: all, proxies }, place));
+      const running = mine
+        .filter(isRunning)
+        .sort((left, right) => Number(serving.has(right)) - Number(serving.has(left)));
       const newest = [...mine].sort((left, right) => right.createdAt.getTime() - left.createdAt.getTime()).slice(0, 1);
       return (running.length > 0 ? running : newest).map((container) => ({ engine, container }));
     }),

@@ -4,6 +4,7 @@ import type { Rollout } from "../environment/model.ts";
 import type { HostPlan, Step } from "../plan/plan.ts";
 import { isSettled } from "../plan/plan.ts";
 import { describeStep } from "../plan/words.ts";
+import { batches } from "./batches.ts";
 import { bake } from "./canary.ts";
 import { type Execution, runStep, workerOf } from "./execution.ts";
 import type { HostProgress } from "./host-progress.ts";
@@ -97,22 +98,6 @@ async function canaryByRequests(
     });
   }
   await inBatches(execution, hosts, progress);
-}
-
-/** So many hosts at once as `batch` says, of which no more lose their app for a moment than `max_unavailable` says. */
-export function batches(
-  hosts: readonly HostProgress[],
-  rollout: { readonly batch: number; readonly maxUnavailable: number },
-): HostProgress[][] {
-  const list: HostProgress[][] = [];
-  for (const host of hosts) {
-    const last = list.at(-1);
-    const away = last?.filter(({ plan }) => plan.gap).length ?? 0;
-    const fits = last && last.length < rollout.batch && (!host.plan.gap || away < rollout.maxUnavailable);
-    if (fits) last.push(host);
-    else list.push([host]);
-  }
-  return list;
 }
 
 /** These phases on these hosts, all hosts at once; each phase that a host has been through already is left out. */

@@ -13,7 +13,7 @@ describeLab("ports that have one owner", () => {
 
   beforeAll(async () => {
     await ensureBaseImage("caddy");
-    shop = new Shop(await useLab(), 18474);
+    shop = new Shop(await useLab(), 18474, "page");
     expect((await shop.up({ release: "one" })).exitCode).toBe(0);
   }, 180_000);
 

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import type { Lab } from "../lab/lab.ts";
 import { type CommandResult, cli, docker, Project, runningContainers } from "../promotion/project.ts";
+import { expectedContent } from "./load/content.ts";
 import { type Load, startLoad } from "./load.ts";
 
 const hosts = ["prod1", "prod2"] as const;
@@ -30,13 +31,18 @@ export class Shop {
   readonly project: Project;
   readonly #lab: Lab;
   readonly #port: number;
+  readonly #kind: "page" | "app";
   #load: Load | undefined;
 
-  constructor(lab: Lab, port: number) {
+  /** `page` is small and quick, and can do nothing but serve; `app` behaves as it is told. */
+  constructor(lab: Lab, port: number, kind: "page" | "app") {
     this.#lab = lab;
     this.#port = port;
+    this.#kind = kind;
     this.project = new Project(lab);
-    cpSync(fileURLToPath(new URL("fixtures/app", import.meta.url)), this.project.folder, { recursive: true });
+    if (kind === "app") {
+      cpSync(fileURLToPath(new URL("fixtures/app", import.meta.url)), this.project.folder, { recursive: true });
+    }
   }
 
   get urls(): string[] {
@@ -44,21 +50,9 @@ export class Shop {
   }
 
   write({ release, behaviour = "", rollout = "", stage = "", app = "", ports = [], tasks = "" }: Version): void {
-    if (release !== undefined) {
-      this.project.write("release.txt", `${release}\n`);
-      this.project.write(
-        "Dockerfile",
-        [
-          "FROM node:20-slim",
-          `ENV BEHAVIOUR=${behaviour}`,
-          "WORKDIR /app",
-          "COPY server.mjs release.txt ./",
-          'CMD ["node", "server.mjs"]',
-          "",
-        ].join("\n"),
-      );
-    }
-    const health = "health: { path: /healthz, interval: 300ms }";
+    if (release !== undefined) this.#writeImage(release, behaviour);
+    const path = this.#kind === "page" ? "/release.txt" : "/healthz";
+    const health = `health: { path: ${path}, interval: 300ms }`;
     this.project.environment(
       [
         `app: { port: 8080, ${health}, stop: { grace: 5s }${app} }`,
@@ -68,6 +62,28 @@ export class Shop {
         `  prod: { hosts: [ssh://prod1, ssh://prod2], ports: ${JSON.stringify([`${this.#port}:8080`, ...ports])}, rollout: { keep: 1${rollout} }${stage} }`,
       ].join("\n"),
     );
+  }
+
+  #writeImage(release: string, behaviour: string): void {
+    const lines =
+      this.#kind === "page"
+        ? [
+            "FROM busybox",
+            "COPY index.html release.txt /www/",
+            'CMD ["httpd", "-f", "-p", "8080", "-h", "/www"]',
+            "STOPSIGNAL SIGKILL",
+          ]
+        : [
+            "FROM node:20-slim",
+            `ENV BEHAVIOUR=${behaviour}`,
+            "WORKDIR /app",
+            "COPY server.mjs release.txt ./",
+            'CMD ["node", "server.mjs"]',
+          ];
+    this.project.write("Dockerfile", `${lines.join("\n")}\n`);
+    this.project.write(".dockerignore", "*\n!index.html\n!release.txt\n!server.mjs\n");
+    this.project.write("release.txt", `${release}\n`);
+    this.project.write("index.html", `release ${release}\n${expectedContent(4096).toString()}`);
   }
 
   async up(version: Version, ...options: string[]): Promise<CommandResult> {

@@ -21,7 +21,7 @@ describeLab("a release comes to two hosts, with users on the site", () => {
 
   beforeAll(async () => {
     await ensureBaseImage("caddy");
-    shop = new Shop(await useLab(), 18470);
+    shop = new Shop(await useLab(), 18470, "app");
     // A first release has nothing to be compared with: there is no canary, and nothing to stand by.
     const first = await shop.up({ release: "one", rollout: ", strategy: canary, canary: { bake: 1h }" });
     expect([first.exitCode, first.stderr]).toEqual([0, expect.not.stringMatching(/watch/)]);
@@ -90,8 +90,15 @@ describeLab("a release comes to two hosts, with users on the site", () => {
       );
       expect(three?.last).toBeGreaterThan(four?.last ?? Number.POSITIVE_INFINITY);
     }
-    // Who looks again finds nothing to do, with the one or the other.
-    expect(await shop.project.json("rollback", "prod", "--dry-run")).toMatchObject({ changed: true });
+    const forth = await shop.project.json<{ plan: { hosts: { steps: { kind: string }[] }[] } }>(
+      "rollback",
+      "prod",
+      "--dry-run",
+    );
+    expect(forth.plan.hosts.map(({ steps }) => steps.map(({ kind }) => kind))).toEqual([
+      ["wait-healthy", "route"],
+      ["wait-healthy", "route"],
+    ]);
     expect((await shop.up({ rollout: "" })).exitCode).toBe(0);
     expect(Object.keys(await shop.started())).toHaveLength(2);
   });

@@ -5,10 +5,10 @@ import { type Lab, useLab } from "../lab/lab.ts";
 import { docker } from "../promotion/project.ts";
 import { Shop } from "./shop.ts";
 
-const run = (script: string) => `command: [node, -e, ${JSON.stringify(script)}]`;
-const before = `look: { ${run("console.log('before:', require('fs').readFileSync('release.txt', 'utf8'))")}, when: before-build }`;
+const run = (script: string) => `command: [sh, -c, ${JSON.stringify(script)}]`;
+const before = `look: { ${run("echo before: $$(cat /www/release.txt)")}, when: before-build }`;
 const unit = (script: string, more = "") => `unit: { ${run(script)}, when: after-build${more} }`;
-const fine = "console.log('unit: token of', process.env.TOKEN.length, 'in', process.env.LOG_FORMAT)";
+const fine = "echo unit: token of $${#TOKEN} in $$LOG_FORMAT";
 const app = ", secrets: [TOKEN], env: { LOG_FORMAT: json }";
 
 describeLab("tasks around builds and switches", () => {
@@ -19,7 +19,7 @@ describeLab("tasks around builds and switches", () => {
   beforeAll(async () => {
     await ensureBaseImage("caddy");
     lab = await useLab();
-    shop = new Shop(lab, 18472);
+    shop = new Shop(lab, 18472, "page");
     shop.project.env.TOKEN = secret;
   }, 180_000);
 
@@ -40,12 +40,8 @@ describeLab("tasks around builds and switches", () => {
   });
 
   it.each([
-    [
-      "fails",
-      unit("console.log('2 of 7 tests failed'); process.exit(4)"),
-      /task unit exited with code 4[\s\S]*2 of 7 tests failed/,
-    ],
-    ["takes too long", unit("setInterval(() => {}, 1000)", ", timeout: 2s"), /task unit was not done within 2s/],
+    ["fails", unit("echo 2 of 7 tests failed; exit 4"), /task unit exited with code 4[\s\S]*2 of 7 tests failed/],
+    ["takes too long", unit("sleep 60", ", timeout: 2s"), /task unit was not done within 2s/],
   ])("after-build that %s: nothing is pushed, and it does not count as built", async (name, task, why) => {
     const running = await shop.started();
     const result = await shop.up({ release: `bad-${name.replaceAll(" ", "-")}`, app, tasks: `${before}, ${task}` });
@@ -59,7 +55,7 @@ describeLab("tasks around builds and switches", () => {
   });
 
   it("before-build that fails: nothing is built", async () => {
-    const tasks = `check: { ${run("process.exit(1)")}, when: before-build }`;
+    const tasks = `check: { ${run("exit 1")}, when: before-build }`;
     const result = await shop.up({ release: "three", app, tasks });
     expect([result.exitCode, result.stderr]).toEqual([1, expect.stringMatching(/state: +nothing was built/)]);
     expect(result.stderr).not.toMatch(/· build/);
@@ -72,13 +68,13 @@ describeLab("tasks around builds and switches", () => {
     const bad = await shop.up({
       release: "four",
       app,
-      tasks: migrate("console.log('no such column'); process.exit(1)"),
+      tasks: migrate("echo no such column; exit 1"),
     });
     expect([bad.exitCode, bad.stderr]).toEqual([1, expect.stringMatching(/task migrate exited with code 1/)]);
     expect(bad.stderr).toMatch(/state: +nothing was switched/);
     expect(bad.stderr.match(/│ no such column/g)).toHaveLength(1);
     expect(await shop.started()).toEqual(running);
-    const good = await shop.up({ app, tasks: migrate("console.log('migrated')") });
+    const good = await shop.up({ app, tasks: migrate("echo migrated") });
     expect([good.exitCode, good.stderr.match(/│ migrated/g)]).toEqual([0, ["│ migrated"]]);
   });
 
@@ -87,20 +83,22 @@ describeLab("tasks around builds and switches", () => {
   it("after-switch that fails goes back on all hosts, and nobody notices", async () => {
     const running = await shop.started();
     const { result, report } = await shop.watched(() =>
-      shop.up({ release: "five", app, tasks: warm("console.log('cold'); process.exit(9)") }),
+      shop.up({ release: "five", app, tasks: warm("echo cold; exit 9") }),
     );
     expect([result.exitCode, result.stderr]).toEqual([
       1,
       expect.stringMatching(/task warm exited with code 9[\s\S]*cold/),
     ]);
-    expect(result.stderr).toMatch(/state: +ssh:\/\/prod1, ssh:\/\/prod2 went back to what ran before/);
+    expect(result.stderr).toMatch(
+      /state: +ssh:\/\/prod1 went back to what ran before; ssh:\/\/prod2 went back to what ran before/,
+    );
     expect(report.failed).toBe(0);
     // What was stopped runs again, by the same name.
     expect(Object.keys(await shop.started())).toEqual(Object.keys(running));
   });
 
   it("after-switch that a killed command did not get to run is run by the next", async () => {
-    shop.write({ app, tasks: warm("setTimeout(() => console.log('warm'), 1500)") });
+    shop.write({ app, tasks: warm("sleep 1.5; echo warm") });
     await shop.interrupt("SIGKILL", /· switch › task warm/, "up", "prod");
     expect((await shop.project.ok("plan", "prod")).stdout).toMatch(/once, after the last switch: run task warm/);
     const again = await shop.project.ok("up", "prod");

@@ -1,0 +1,70 @@
+import { formatDuration } from "../base/duration.ts";
+import type { Environment, Stage } from "../environment/model.ts";
+import { siteId } from "./naming.ts";
+import type { ObservedHost } from "./observed.ts";
+import type { HostPlan } from "./plan.ts";
+
+/** What a person should know of a plan beside its steps. */
+export function notesOf(
+  environment: Environment,
+  stage: Stage,
+  observed: readonly ObservedHost[],
+  hosts: readonly HostPlan[],
+): string[] {
+  const notes: string[] = [];
+  if (hosts.some((host) => host.gap)) {
+    notes.push(`the app is away from the stop of the old container until the new one is healthy: ${whyGap(stage)}`);
+  }
+  const replaced = hosts.flatMap((host) =>
+    host.prepare.flatMap((step) =>
+      step.kind === "proxy" && step.replaces ? [`${step.proxy.name} on ${host.host}`] : [],
+    ),
+  );
+  if (replaced.length > 0) {
+    notes.push(`other ports or another program take the proxy away for a moment: ${replaced.join(", ")}`);
+  }
+  notes.push(...strategyNotes(stage, hosts));
+  const id = siteId({ environment: environment.name, stage: stage.name });
+  const maintained = observed.filter((host) =>
+    host.proxies.some(({ sites }) => sites.some((site) => site.id === id && site.maintenance)),
+  );
+  if (maintained.length > 0) {
+    notes.push(
+      `clients get the maintenance page on ${maintained.map((host) => host.name).join(", ")}, until envctl maintenance off ${stage.name}`,
+    );
+  }
+  if (stage.services.length > 0 && stage.hosts.length > 1) {
+    notes.push(
+      `services run on the first host alone (${stage.hosts[0]?.name}); the other hosts do not reach them by name`,
+    );
+  }
+  return notes;
+}
+
+function whyGap(stage: Stage): string {
+  if (stage.rollout.strategy === "recreate") return "`strategy: recreate` asks for it";
+  if (stage.app.ports.length > 0) return "they share a published port";
+  return "its published port passes to a proxy, this once";
+}
+
+function strategyNotes({ rollout, proxy }: Stage, hosts: readonly HostPlan[]): string[] {
+  const { strategy, canary } = rollout;
+  const superseding = hosts.filter((host) => host.supersedes);
+  if (superseding.length === 0) return [];
+  if (strategy === "blue-green" && superseding.some((host) => !host.gap)) {
+    return ["what serves now stays running: envctl rollback is a mere switch back"];
+  }
+  if (strategy !== "canary") return [];
+  const weighed = hosts.some((host) => host.trial.length > 0);
+  const first = superseding.slice(0, canary.hosts).map((host) => host.host);
+  const tried = weighed
+    ? `${canary.weights.map((weight) => `${weight}%`).join(", then ")} of the requests`
+    : `${first.join(", ")} first`;
+  const logged = weighed || (proxy?.accessLog ?? false);
+  const judged = logged ? `, or more than ${canary.maxErrorRate}% of its answers are errors` : "";
+  const notes = [
+    `canary: ${tried}, watched for ${formatDuration(canary.bake)}${weighed && canary.weights.length > 1 ? " each" : ""}; it goes back if the new release is unhealthy${judged}`,
+  ];
+  if (!logged) notes.push("no proxy logs the answers of these hosts: the canary is judged by its health alone");
+  return notes;
+}
