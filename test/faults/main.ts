@@ -50,7 +50,7 @@ try {
       const result = await matrix.run(cell);
       results.push(result);
       const mark = result.problems.length === 0 ? "✓" : "✗";
-      console.error(`${mark} ${at + 1}/${cells.length} ${cellName(cell)}`);
+      console.error(`${mark} ${at + 1}/${cells.length} ${cellName(cell)} (${(result.took / 1000).toFixed(1)} s)`);
       for (const problem of result.problems) console.error(`    ${problem}`);
     }
   } finally {

@@ -171,9 +171,13 @@ export class Matrix {
   }
 }
 
-/** What the user saw. */
-function said({ stderr }: Ended): Pick<CellResult, "error" | "state" | "next"> {
+/** What the user saw; of a command that went well, its first warning. */
+function said({ exitCode, stderr }: Ended): Pick<CellResult, "error" | "state" | "next"> {
   const lines = stderr.split("\n");
+  if (exitCode === 0) {
+    const warning = lines.find((line) => line.startsWith("! "))?.slice(2);
+    return { error: warning, state: undefined, next: undefined };
+  }
   const last = lines.findLastIndex((line) => line.startsWith("✗ "));
   const detail = (name: string) =>
     lines

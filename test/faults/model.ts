@@ -59,7 +59,7 @@ export interface CellResult {
   readonly cell: Cell;
   /** Null where the command was killed. */
   readonly exitCode: number | null;
-  /** The first line of the error, and its state and next. */
+  /** The first line of the error, its state and next; of a command that went well, its first warning. */
   readonly error: string | undefined;
   readonly state: string | undefined;
   readonly next: string | undefined;

@@ -56,6 +56,7 @@ export function ask(url: string): Promise<Pick<Answer, "release" | "error">> {
       response.on("error", (error) => fail(error.message));
       response.on("end", () => {
         if (!response.complete) fail("the answer broke off");
+        else if (body.trim() === "") fail(`HTTP ${response.statusCode} and nothing`);
         else if (response.statusCode === 200) resolve({ release: body.trim(), error: undefined });
         else fail(`HTTP ${response.statusCode}`);
       });
