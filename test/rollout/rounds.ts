@@ -1,5 +1,5 @@
 import { get } from "node:http";
-import { type LabHost, type Lab } from "../lab/lab.ts";
+import type { Lab, LabHost } from "../lab/lab.ts";
 import type { LoadMix, LoadReport } from "./load/model.ts";
 import { startLoad } from "./load.ts";
 import { WatchedApp } from "./watched-app.ts";
@@ -56,7 +56,7 @@ export async function runSeries(
 ): Promise<Series> {
   const urls = hostsOf(lab).map(({ ip }) => `http://${ip}:${ports[driver]}`);
   const took = { promote: [] as number[], rollback: [] as number[] };
-  let before = await options.next(0);
+  const before = await options.next(0);
   await app.envctl("promote", driver);
   const load = await startLoad({ urls }, { limit: 3_600_000, ...options.mix });
   try {
