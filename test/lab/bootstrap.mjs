@@ -122,6 +122,7 @@ const actions = {
   demo: () => runOnLab("test/lab/demo.ts", args),
   lab: () => run(...script("test/lab/cli.ts", ...args)),
   bench: () => runOnLab("test/bench/main.ts", args),
+  load: () => runOnLab("test/rollout/rounds-main.ts", args),
 };
 const action = actions[what];
 if (!action) {
