@@ -103,14 +103,15 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
   if (roomForBoth && !toProxy) {
     const standsBy = strategy === "blue-green";
     const stops = standsBy ? [] : app.stops;
+    const swap = swapProxies(host, sites, proxyPorts);
     return {
-      proxiesFirst: sites.prepare,
+      proxiesFirst: swap ? [] : sites.prepare,
       start: [...app.creates, ...app.starts, ...waitsFor(app, sites, stops)],
       trial: app.starts.length > 0 || sites.routes.length > 0 ? sites.trial : [],
-      switch: sites.routes,
+      switch: swap ?? sites.routes,
       retire: [...drainSteps(wish.stage, sites, stops), ...stops],
       standDown: standsBy ? formerStandby(app, sites) : [],
-      gap: false,
+      gap: swap !== undefined,
     };
   }
   const handsOver = fromProxy.map(
@@ -140,6 +141,31 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
     standDown: [],
     gap: (app.starts.length > 0 || toProxy) && (app.replaced.length > 0 || fromProxy.length > 0),
   };
+}
+
+/**
+ * Where the stage's proxy gives way to another that publishes one of its ports: the old one lets go before the new one
+ * starts, and is told nothing more. Undefined where both can run.
+ */
+function swapProxies(host: ObservedHost, sites: SitePlan, ports: readonly PortMapping[]): readonly Step[] | undefined {
+  const leaving = new Set(sites.removals.flatMap((step) => (step.kind === "remove-proxy" ? [step.container.id] : [])));
+  const inTheWay = host.proxies
+    .map(({ container }) => container)
+    .filter((container) => leaving.has(container.id) && isRunning(container) && clash(container.ports, ports));
+  if (inTheWay.length === 0) return undefined;
+  const names = new Set(inTheWay.map(({ name }) => name));
+  return [
+    ...inTheWay.map(
+      (container): Step => ({
+        kind: "stop",
+        container: existing(container),
+        why: "another proxy publishes its port",
+        health: undefined,
+      }),
+    ),
+    ...sites.prepare,
+    ...sites.routes.filter((step) => !names.has(step.proxy.name)),
+  ];
 }
 
 /** What runs already must be healthy, too, before clients are sent there, or what served them stops. */

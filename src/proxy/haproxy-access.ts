@@ -1,8 +1,8 @@
 import { asName, fromName } from "./haproxy-text.ts";
 import type { Access, Site } from "./proxy.ts";
 
-/** Section that answers for a site; `sends` is the one that only sends browsers to HTTPS. */
-export function sectionOf(site: Pick<Site, "id">, kind: "serves" | "sends"): string {
+/** Section that answers for a site; `sends` only sends browsers to HTTPS; `succeeds` is for what old workers hand over. */
+export function sectionOf(site: Pick<Site, "id">, kind: "serves" | "sends" | "succeeds"): string {
   return `${kind}:${asName(site.id)}`;
 }
 

@@ -1,5 +1,5 @@
 import { sectionOf } from "./haproxy-access.ts";
-import { plainAnswer, redirectSection, siteSection } from "./haproxy-site.ts";
+import { plainAnswer, redirectSection, siteSection, successorSection } from "./haproxy-site.ts";
 import { asName, asRequested, quoted } from "./haproxy-text.ts";
 import { certificateFile, revisionPort, type Site } from "./proxy.ts";
 import { isSecure, portsOf, prefixOf, type Route, routesOf, sitesOfPort } from "./routes.ts";
@@ -18,6 +18,7 @@ export function listening(sites: readonly Site[], revision: string): string[] {
     ...ports.flatMap((port) => frontend(`port:${port}`, `bind :${port}`, serving(sitesOfPort(sites, port)))),
     ...secure.flatMap(redirectSection),
     ...sites.flatMap(siteSection),
+    ...sites.flatMap(successorSection),
     "backend nothing",
     "  http-request set-log-level silent",
     `  http-request return ${plainAnswer(404, "Nothing is served here.")}`,

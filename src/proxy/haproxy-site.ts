@@ -1,7 +1,8 @@
+import { digestOf } from "../base/digest.ts";
 import { sectionOf, serverName } from "./haproxy-access.ts";
 import { asRequested, asTime, quoted, quotedFormat } from "./haproxy-text.ts";
 import { weighed } from "./haproxy-weights.ts";
-import type { Site } from "./proxy.ts";
+import type { Site, Upstream } from "./proxy.ts";
 import { isSecure, prefixOf } from "./routes.ts";
 
 /** As long as HAProxy can wait: 24 days. */
@@ -114,8 +115,45 @@ function waiting({ responseTimeout }: Site): string[] {
   ];
 }
 
+/**
+ * Where a worker listens for those of its predecessors' requests that have nowhere else to go: each worker takes this
+ * file's place. Not an abstract socket: where a new worker does not start, the old one could not open it again.
+ */
+function successor({ id }: Site): string {
+  return `unix@/run/envctl-successor-${digestOf(id).slice("sha256:".length, "sha256:".length + 16)}`;
+}
+
+/**
+ * A connection that a client opened, or kept, before a switch stays with the old worker, and so does a request that comes
+ * over it when the old containers are gone. The first that is not connected marks its server down; from then on, and
+ * for that one at its second try, the new worker takes them. Servers are looked after only while they are down.
+ */
 function servers(site: Site): string[] {
-  return weighed(site).map(({ upstream: { name, port }, weight }, index) => {
-    return `server ${serverName(name, index)} ${quoted(`${name}:${port}`)} weight ${weight}`;
-  });
+  const watched = "check inter 1h fastinter 1s downinter 1s rise 1 observe layer4 error-limit 1 on-error mark-down";
+  const chosen = weighed(site);
+  return [
+    ...chosen.map(({ upstream, weight }, index) => `${server(upstream, index)} weight ${weight} ${watched}`),
+    `server ${serverName("successor", chosen.length)} ${successor(site)} send-proxy-v2 backup`,
+  ];
+}
+
+/** What an old worker hands over has been through its rules already. Here nobody hands on: that would go round for ever. */
+export function successorSection(site: Site): string[] {
+  const lines = site.maintenance
+    ? [`http-request return ${page(503, site.maintenancePage, maintenanceText)} hdr Retry-After 30`]
+    : [
+        ...errorPages(site),
+        ...waiting(site),
+        ...weighed(site).map(({ upstream, weight }, index) => `${server(upstream, index)} weight ${weight}`),
+      ];
+  return [
+    `listen ${sectionOf(site, "succeeds")}`,
+    ...[`bind ${successor(site)} accept-proxy uid 99 mode 600`, "http-request set-log-level silent", ...lines].map(
+      (line) => `  ${line}`,
+    ),
+  ];
+}
+
+function server({ name, port }: Upstream, index: number): string {
+  return `server ${serverName(name, index)} ${quoted(`${name}:${port}`)}`;
 }

@@ -12,24 +12,23 @@ export interface Drain {
   readonly limit: number;
 }
 
-/** Tenths of a second are as much as the shells of all images can sleep. */
-const tick = 0.1;
-
 /**
  * Looks at the connections of the proxy's container (proc(5), `/proc/net/tcp`) until none to these addresses is
- * established: `$1` is how often to look at most, the rest are addresses as the kernel writes them. Constant text.
+ * established: `$1` is how long at most, in hundredths of a second by the clock that nobody sets (`/proc/uptime`), the
+ * rest are addresses as the kernel writes them. A busy host looks less often, not for longer. Tenths of a second are as
+ * much as the shells of all images can sleep. Constant text.
  */
 const watch = [
-  "left=$1",
+  "now() { IFS='. ' read -r seconds hundredths rest </proc/uptime; now=$seconds$hundredths; }",
+  "now",
+  "end=$((now + $1))",
   "shift",
-  'while [ "$left" -gt 0 ]; do',
-  "  busy=",
-  '  for address; do grep -q " $address 01 " /proc/net/tcp /proc/net/tcp6 2>/dev/null && busy=1; done',
-  '  [ -z "$busy" ] && exit 0',
-  `  sleep ${tick}`,
-  "  left=$((left - 1))",
+  'for address; do shift; set -- "$@" -e " $address 01 "; done',
+  'while grep -q "$@" /proc/net/tcp /proc/net/tcp6 2>/dev/null; do',
+  "  now",
+  '  [ "$now" -lt "$end" ] || exit 3',
+  "  sleep 0.1",
   "done",
-  "exit 3",
 ].join("\n");
 
 /**
@@ -48,11 +47,11 @@ export async function drain(
     ),
   );
   if (addresses.length === 0) return;
-  const looks = String(Math.max(1, Math.ceil(limit / (tick * 1000))));
+  const hundredths = String(Math.ceil(limit / 10));
   await Promise.all(
     proxies.map(async (proxy) => {
       try {
-        await capture(engine, proxy, ["sh", "-c", watch, "drain", looks, ...addresses], signal);
+        await capture(engine, proxy, ["sh", "-c", watch, "drain", hundredths, ...addresses], signal);
       } catch (error) {
         if (signal.aborted || !(error instanceof EnvctlError) || !isGone(error)) throw error;
       }

@@ -123,6 +123,7 @@ const actions = {
   lab: () => run(...script("test/lab/cli.ts", ...args)),
   bench: () => runOnLab("test/bench/main.ts", args),
   faults: () => runOnLab("test/faults/main.ts", args),
+  load: () => runOnLab("test/rollout/rounds-main.ts", args),
 };
 const action = actions[what];
 if (!action) {

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { Agent } from "node:http";
+import { connect, type Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { haproxy } from "../../src/proxy/haproxy.ts";
@@ -13,8 +15,21 @@ import { siteOf } from "./site.ts";
 let lab: Lab;
 let proxy: ProxyLab;
 let address: string;
+/** Container of the first app. */
+let blue: string;
 
-const none: LoadMix = { kept: 0, fresh: 0, slow: 0, upload: 0, large: 0, websocket: 0, events: 0, limit: 60_000 };
+const none: LoadMix = {
+  kept: 0,
+  fresh: 0,
+  idle: 0,
+  early: 0,
+  slow: 0,
+  upload: 0,
+  large: 0,
+  websocket: 0,
+  events: 0,
+  limit: 60_000,
+};
 
 /** A site of one of the two apps. */
 const of = (name: "blue" | "green", drain: number) => siteOf({ upstreams: [{ name, port: 3000 }], drain });
@@ -38,7 +53,7 @@ describeLab("a HAProxy that is switched over", () => {
   beforeEach(async () => {
     proxy = await ProxyLab.start(lab.localSocket, haproxy);
     address = await proxy.address();
-    await Promise.all([proxy.app("blue"), proxy.app("green")]);
+    [blue] = await Promise.all([proxy.app("blue"), proxy.app("green")]);
   });
 
   afterEach(() => proxy[Symbol.asyncDispose]());
@@ -103,6 +118,28 @@ describeLab("a HAProxy that is switched over", () => {
     await proxy.serve([of("green", 60_000)]);
     expect([await who(), await who()]).toEqual(["blue and goodbye", "green "]);
     agent.destroy();
+  });
+
+  it("leads those who were silent since before the switch to the new app, once the old one is gone", async () => {
+    await proxy.serve([of("blue", 60_000)]);
+    const kept = Array.from({ length: 6 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+    await Promise.all(kept.map((agent) => ask(address, { path: "/who", agent })));
+    const early = Array.from({ length: 6 }, () => connect(80, address));
+    await Promise.all(early.map((socket) => once(socket, "connect")));
+    const over = (socket: Socket) => Object.assign(new Agent(), { createConnection: () => socket });
+    await proxy.serve([of("green", 60_000)]);
+    await proxy.docker("rm", "-f", blue);
+    const uploaded = await Promise.all(
+      kept.map((agent) => ask(address, { path: "/upload", method: "POST", body: "12345", agent })),
+    );
+    expect(uploaded.map(({ status, text }) => `${status} ${text}`)).toEqual(
+      kept.map(() => expect.stringMatching(/^200 \{"bytes":5,/)),
+    );
+    const told = await Promise.all(early.map((socket) => ask(address, { path: "/who", agent: over(socket) })));
+    expect(told.map(({ status, text }) => `${status} ${text}`)).toEqual(
+      early.map(() => expect.stringMatching(/^200 green /)),
+    );
+    for (const agent of kept) agent.destroy();
   });
 
   it("lets those be silent who wait for something to happen", async () => {

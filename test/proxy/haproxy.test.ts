@@ -66,9 +66,14 @@ describe("HAProxy's configuration", () => {
           expect(words).toContain(sayable(some.maintenancePage));
         if (some.maintenance) return;
         if (some.errorPage !== undefined) expect(words).toContain(sayable(some.errorPage));
-        const addresses = directives.filter(([first]) => first === "server").map((server) => server[2]);
-        const wanted = [...some.upstreams, ...(some.canary?.upstreams ?? [])];
-        expect(addresses).toEqual(wanted.map(({ name, port }) => sayable(`${name}:${port}`)));
+        const servers = directives.filter(([first]) => first === "server").map((server) => server[2]);
+        const wanted = [...some.upstreams, ...(some.canary?.upstreams ?? [])].map(({ name, port }) =>
+          sayable(`${name}:${port}`),
+        );
+        const [successor] = servers.filter((address) => address?.startsWith("unix@"));
+        // By the section that serves, and by the one that takes over from old workers.
+        expect(servers).toEqual([...wanted, successor, ...wanted]);
+        expect(directives).toContainEqual(["bind", successor, "accept-proxy", "uid", "99", "mode", "600"]);
       }),
     );
   });
@@ -81,7 +86,9 @@ describe("HAProxy's configuration", () => {
 
   it("listens once at each port, and at the revision's own", () => {
     const binds = (sites: Site[]) =>
-      directivesOf(haproxy.render(sites, "1")).flatMap(([first, at]) => (first === "bind" ? [at] : []));
+      directivesOf(haproxy.render(sites, "1")).flatMap(([first, at = ""]) =>
+        first === "bind" && !at.startsWith("unix@") ? [at] : [],
+      );
     expect(binds([])).toEqual([":9101", ":80"]);
     const own = siteOf({ tls: { kind: "own", fingerprint: "1" } });
     expect(binds([own, siteOf({ id: "b", ports: [8081, 8080] }), siteOf({ id: "c", ports: [8080] })])).toEqual([

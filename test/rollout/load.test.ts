@@ -10,8 +10,8 @@ import { loadKinds } from "./load/model.ts";
 import { formatReport, type LoadMix, startLoad } from "./load.ts";
 
 /** No client but those a test asks for. */
-const none: LoadMix = { kept: 0, fresh: 0, slow: 0, upload: 0, large: 0, websocket: 0, events: 0 };
-const quick: LoadMix = { slow: 0, upload: 0 };
+const none: LoadMix = { kept: 0, fresh: 0, idle: 0, early: 0, slow: 0, upload: 0, large: 0, websocket: 0, events: 0 };
+const quick: LoadMix = { idle: 0, early: 0, slow: 0, upload: 0 };
 
 const servers: Server[] = [];
 afterEach(async () => {

@@ -1,5 +1,7 @@
 import { type Agent, type ClientRequest, type IncomingMessage, request as overHttp } from "node:http";
 import { request as overHttps } from "node:https";
+import { connect as overTcp, type Socket } from "node:net";
+import { connect as overTls } from "node:tls";
 import type { LoadTarget } from "./model.ts";
 
 export interface Call {
@@ -12,6 +14,8 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string | number>>;
   /** Without one the connection serves this request alone. */
   readonly agent?: Agent;
+  /** A connection that is open already, from `open`. */
+  readonly socket?: Socket;
   /** Milliseconds. */
   readonly timeout: number;
   readonly body?: AsyncIterable<Buffer>;
@@ -35,6 +39,24 @@ export class ExchangeError extends Error {
   }
 }
 
+/** Connects, and sends nothing. Rejects with an `ExchangeError`. */
+export function open({ target, url, timeout }: Pick<Call, "target" | "url" | "timeout">): Promise<Socket> {
+  const { hostname, port, protocol } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const secure = protocol === "https:";
+  const to = { host, port: Number(port || (secure ? 443 : 80)) };
+  const servername = target.host?.replace(/:\d+$/, "") ?? "";
+  const socket = secure ? overTls({ ...to, ca: target.ca, servername }) : overTcp(to);
+  return new Promise((resolve, reject) => {
+    socket.setTimeout(timeout, () => socket.destroy(new ExchangeError("TIMEOUT")));
+    socket.once(secure ? "secureConnect" : "connect", () => {
+      socket.setTimeout(0);
+      resolve(socket);
+    });
+    socket.on("error", (error: NodeJS.ErrnoException) => reject(new ExchangeError(error.code ?? error.message)));
+  });
+}
+
 /** Starts a request without sending it. */
 export function begin(call: Call): ClientRequest {
   const { target } = call;
@@ -47,6 +69,7 @@ export function begin(call: Call): ClientRequest {
     method: call.method ?? "GET",
     headers: { ...(target.host === undefined ? {} : { Host: target.host }), ...call.headers },
     agent: call.agent ?? false,
+    ...(call.socket ? { createConnection: () => call.socket as Socket } : {}),
     ...(secure ? { ca: target.ca, servername: target.host?.replace(/:\d+$/, "") } : {}),
   });
 }
@@ -76,7 +99,8 @@ export async function exchange(call: Call): Promise<Answer> {
       request.on("error", (error: NodeJS.ErrnoException) => {
         if (response) return; // Its own end tells more.
         const found = code ?? error.code ?? error.message;
-        reject(new ExchangeError(found, request.reusedSocket && (found === "ECONNRESET" || found === "EPIPE")));
+        const wasOpen = request.reusedSocket || call.socket !== undefined;
+        reject(new ExchangeError(found, wasOpen && (found === "ECONNRESET" || found === "EPIPE")));
       });
       send(request, call.body).catch(() => request.destroy());
     });

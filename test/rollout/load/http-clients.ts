@@ -25,24 +25,30 @@ const uploadPiece = 65_536;
 const uploadPieces = 16;
 const largeBytes = 1_048_576;
 
-/** `/` over and over: by one connection (`kept`) or a new one each time (`fresh`). */
+/** Milliseconds from one request of a client to its next. */
+const paces: Partial<Readonly<Record<LoadKind, number>>> = { kept: 50, fresh: 100, idle: 1300 };
+
+/** `/` over and over: by one connection (`kept`, `idle`) or a new one each time (`fresh`). */
 export async function askPages(client: Client): Promise<void> {
   const settings = { keepAlive: true, maxSockets: 1 };
   const agent = client.url.startsWith("https:") ? new SecureAgent(settings) : new Agent(settings);
   try {
-    await repeat(client, client.kind === "kept" ? 50 : 100, async () => {
+    await repeat(client, paces[client.kind] ?? 0, async () => {
       const call = callOf(client, "/");
-      const answer = await retryOnce(client, client.kind === "kept" ? { ...call, agent } : call, call);
-      return () => {
-        const end = answer.body.indexOf("\n");
-        const release = /^release (\S+)$/.exec(answer.body.subarray(0, Math.max(end, 0)).toString())?.[1];
-        if (release !== undefined) client.recorder.release(client.url, release);
-        return release !== undefined && answer.body.subarray(end + 1).equals(expectedContent(4096));
-      };
+      const answer = await retryOnce(client, client.kind === "fresh" ? call : { ...call, agent }, call);
+      return () => isPage(client, answer);
     });
   } finally {
     agent.destroy();
   }
+}
+
+/** Looks at an answer to `/`, and notes which release gave it. */
+export function isPage(client: Client, answer: Answer): boolean {
+  const end = answer.body.indexOf("\n");
+  const release = /^release (\S+)$/.exec(answer.body.subarray(0, Math.max(end, 0)).toString())?.[1];
+  if (release !== undefined) client.recorder.release(client.url, release);
+  return release !== undefined && answer.body.subarray(end + 1).equals(expectedContent(4096));
 }
 
 /** Answers that take 3 s: half of them begin at once, half of them only then. */
@@ -83,12 +89,12 @@ async function* inPieces(whole: Buffer): AsyncGenerator<Buffer> {
   }
 }
 
-function callOf({ target, url, timeout }: Client, path: string): Call {
+export function callOf({ target, url, timeout }: Client, path: string): Call {
   return { target, url, path, timeout };
 }
 
 /** Browsers ask again, over a new connection, when a kept one was closed just as they were using it. */
-async function retryOnce(client: Client, call: Call, again: Call): Promise<Answer> {
+export async function retryOnce(client: Client, call: Call, again: Call): Promise<Answer> {
   try {
     return await ask(client, call);
   } catch (error) {
@@ -109,7 +115,7 @@ async function ask(client: Client, call: Call): Promise<Answer> {
 }
 
 /** `work` resolves to a look at the answer: whether it is what was asked for. Paced from beginning to beginning. */
-async function repeat(client: Client, pace: number, work: () => Promise<() => boolean>): Promise<void> {
+export async function repeat(client: Client, pace: number, work: () => Promise<() => boolean>): Promise<void> {
   const { recorder, kind, url, stop } = client;
   while (!stop.aborted) {
     const begun = performance.now();

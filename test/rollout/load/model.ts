@@ -8,11 +8,13 @@ export interface LoadTarget {
   readonly ca?: string;
 }
 
-export const loadKinds = ["kept", "fresh", "slow", "upload", "large", "websocket", "events"] as const;
+export const loadKinds = ["kept", "fresh", "idle", "early", "slow", "upload", "large", "websocket", "events"] as const;
 
 /**
- * `kept`: one connection for all requests of a client; `fresh`: one for each; `slow`: answers that take 3 s; `upload`:
- * 1 MiB, sent over a second; `large`: 1 MiB, compared byte by byte; `websocket`: echoes; `events`: server-sent events.
+ * `kept`: one connection for all requests of a client; `fresh`: one for each; `idle`: one that a person reads between two
+ * requests of; `early`: one for each that is open long before its request, as browsers have them; `slow`: answers that
+ * take 3 s; `upload`: 1 MiB, sent over a second; `large`: 1 MiB, compared byte by byte; `websocket`: echoes; `events`:
+ * server-sent events.
  */
 export type LoadKind = (typeof loadKinds)[number];
 

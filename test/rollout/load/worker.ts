@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { parentPort, workerData } from "node:worker_threads";
+import { askEarly } from "./early-client.ts";
 import { listen } from "./events-client.ts";
 import { askLarge, askPages, askSlowly, type Client, upload } from "./http-clients.ts";
 import { type LoadKind, type LoadMix, type LoadTarget, loadKinds } from "./model.ts";
@@ -13,6 +14,8 @@ const { target, mix } = workerData as { target: LoadTarget; mix: LoadMix };
 const defaultClients: Record<LoadKind, number> = {
   kept: 4,
   fresh: 3,
+  idle: 4,
+  early: 4,
   slow: 4,
   upload: 2,
   large: 2,
@@ -23,6 +26,8 @@ const defaultClients: Record<LoadKind, number> = {
 const lives: Record<LoadKind, (client: Client) => Promise<void>> = {
   kept: askPages,
   fresh: askPages,
+  idle: askPages,
+  early: askEarly,
   slow: askSlowly,
   upload,
   large: askLarge,
