@@ -223,3 +223,22 @@ describe("a stage with a proxy", () => {
     );
   });
 });
+
+it("lets one port of a shared proxy pass to the next one, with the gap that this is", () => {
+  const at = (httpsPort: number) =>
+    stage({ proxy: stageProxy({ domains: ["shop.test"], httpsPort }), app: workload({ ports: [] }) });
+  const planned = (place: Stage, host: ObservedHost) =>
+    firstHost(
+      planStage({ environment: environment([place]), stage: place, release: release("one"), pins: {}, secrets: {} }, [
+        host,
+      ]),
+    );
+  const before = applied(emptyHost("a"), planned(at(443), emptyHost("a")));
+  const plan = planned(at(8443), before);
+  expect(plan.gap).toBe(true);
+  const after = applied(before, plan);
+  expect(after.proxies.map(({ container, sites }) => [container.name, sites.length])).toEqual([
+    ["envctl-proxy-80-8443", 1],
+  ]);
+  expect(stepsOf(planned(at(8443), after))).toEqual([]);
+});
