@@ -44,7 +44,7 @@ export function notesOf(
 function whyGap(stage: Stage): string {
   if (stage.rollout.strategy === "recreate") return "`strategy: recreate` asks for it";
   if (stage.app.ports.length > 0) return "they share a published port";
-  return "its published port passes to a proxy, this once";
+  return "its published port passes to another container, this once";
 }
 
 function strategyNotes({ rollout, proxy }: Stage, hosts: readonly HostPlan[]): string[] {
