@@ -78,7 +78,7 @@ describe("a plan in words", () => {
     const direct = stage({ app: workload({ ports: [port] }) });
     expect(change(direct).at(-1)).toMatch(/they share a published port/);
     const handed = stage({ proxy: stageProxy({ ports: [port] }) });
-    expect(change(direct, handed).at(-1)).toMatch(/passes to a proxy, this once/);
+    expect(change(direct, handed).at(-1)).toMatch(/passes to another container, this once/);
   });
 
   it("rolling: nothing to say, and nothing to do", () => {

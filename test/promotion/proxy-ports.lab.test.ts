@@ -31,7 +31,7 @@ describeLab("ports of a stage, and of its proxy", () => {
     const toProxy = await planned();
     expect([toProxy.hosts[0]?.gap, toProxy.notes]).toEqual([
       true,
-      expect.arrayContaining([expect.stringMatching(/its published port passes to a proxy, this once/)]),
+      expect.arrayContaining([expect.stringMatching(/its published port passes to another container, this once/)]),
     ]);
     await project.ok("up", "live");
     expect([await owner(), await body()]).toEqual(["-live-proxy", "first"]);
