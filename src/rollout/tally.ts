@@ -38,8 +38,9 @@ export class Tally {
   }
 
   get text(): string {
-    const of = ({ requests, errors }: Count) => `${errors} of ${requests} answers were errors`;
-    return `${of(this.#new)} (of the old release ${this.#old.errors} of ${this.#old.requests})`;
+    const of = ({ requests, errors }: Count) => `${errors} of ${requests}`;
+    const few = this.#new.requests < this.#limits.minRequests ? "; too few to judge by" : "";
+    return `${of(this.#new)} answers were errors, of the old release's ${of(this.#old)}${few}`;
   }
 
   /** Resolves with the reason once it is worse, and with undefined at the signal. */

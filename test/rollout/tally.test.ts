@@ -25,7 +25,7 @@ describe("what a canary is judged by", () => {
   });
 
   it.each<[string, RegExp, ...Parameters<typeof tallyOf>]>([
-    ["all errors", /^10 of 10 answers were errors \(of the old release 0 of 0\), where 5% may be$/, ["new-1", 500, 10]],
+    ["all errors", /^10 of 10 answers were errors, of the old release's 0 of 0, where 5% may be$/, ["new-1", 500, 10]],
     ["one too many", /^6 of 100 /, ["new-1", 500, 6], ["new-2", 200, 94]],
     [
       "worse than an old one that is bad",
@@ -38,6 +38,13 @@ describe("what a canary is judged by", () => {
     ["asked in vain", /^5 of 15 /, ["new-1", 200, 10], [undefined, 504, 5, "new-2"]],
   ])("worse: %s", (_, why, ...accesses) => {
     expect(tallyOf(...accesses).worse).toMatch(why);
+  });
+
+  it("says while there are too few answers to judge by", () => {
+    expect(tallyOf(["new-1", 500, 9], ["old", 200, 3]).text).toBe(
+      "9 of 9 answers were errors, of the old release's 0 of 3; too few to judge by",
+    );
+    expect(tallyOf(["new-1", 200, 10]).text).toBe("0 of 10 answers were errors, of the old release's 0 of 0");
   });
 
   it("wakes who waits at the very answer that is one too many, and at the signal", async () => {
