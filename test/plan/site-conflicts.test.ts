@@ -119,7 +119,7 @@ describe("maintenance", () => {
         sites: proxy.sites.map((site) => ({ ...site, maintenance: true })),
       })),
     };
-    const { host: after } = run(proxyOf({ httpPort: 8080 }), maintained);
+    const { host: after } = run(proxyOf({ httpPort: 8080, httpsPort: 8443 }), maintained);
     expect(after.proxies.flatMap(({ sites }) => sites.map(({ maintenance }) => maintenance))).toEqual([true]);
     const wanted = stage({ proxy: proxyOf() });
     const plan = planStage(
