@@ -128,7 +128,7 @@ describeLab("a release comes to two hosts, with users on the site", () => {
     [
       "answers with errors",
       "ERROR_RATE=1",
-      /as a canary: \d+ of \d+ answers were errors .*, where 5% may be/,
+      /as a canary: \d+ of \d+ answers were errors, .*, where 5% may be/,
       /^HTTP 500$/,
     ],
     [
