@@ -101,7 +101,7 @@ export function sshFailure(target: SshTarget, where: string, exitCode: number | 
   return new EnvctlError({
     ...shared,
     code: "host-unreachable",
-    what: evidence.at(-1) ?? "the connection over ssh ended",
+    what: evidence.at(-1) ?? "the connection over ssh is lost: the host answers no more",
     next: `see whether this works: ${commandForPeople(target)} docker version`,
   });
 }
