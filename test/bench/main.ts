@@ -4,11 +4,12 @@ import { tellOnStderr } from "../lab/command.ts";
 import { borrowLab } from "../lab/lab.ts";
 import { benchHosts } from "./hosts.ts";
 import { benchPromotion } from "./promotion.ts";
+import { benchRollout } from "./rollout.ts";
 import { benchStartup } from "./startup.ts";
 
 /**
  * Figures beside their floor and a peer, measured in the same run: ratios carry over to other machines, times do not.
- * Arguments (`startup`, `promotion`, `hosts`) choose; without any, all is measured.
+ * Arguments (`startup`, `promotion`, `hosts`, `rollout`) choose; without any, all is measured.
  */
 const chosen = process.argv.slice(2);
 const isChosen = (name: string) => chosen.length === 0 || chosen.includes(name);
@@ -18,6 +19,7 @@ const { lab, giveBack } = await borrowLab(tellOnStderr);
 try {
   if (isChosen("promotion")) await benchPromotion(lab);
   if (isChosen("hosts")) await benchHosts(lab);
+  if (isChosen("rollout")) await benchRollout(lab);
 } finally {
   await giveBack();
 }
