@@ -1,4 +1,4 @@
-import { Writable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { formatBytes } from "../base/bytes.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Engine } from "./engine.ts";
@@ -16,16 +16,18 @@ const outputLimit = 1024 * 1024;
 /** Bytes of standard error that are kept. */
 const errorLimit = 64 * 1024;
 
-/** Runs a command in a running container to its end and returns what it said. Throws `output-too-large`. */
+/** Runs a command in a running container, on `input`, to its end and returns what it said. Throws `output-too-large`. */
 export async function capture(
   engine: Engine,
   id: string,
   command: readonly string[],
   signal?: AbortSignal,
+  input?: string,
 ): Promise<Captured> {
   const stdout = new Tail(outputLimit);
   const stderr = new Tail(errorLimit);
-  const options = { env: {}, user: undefined, terminal: undefined, stdin: undefined };
+  const stdin = input === undefined ? undefined : Readable.from([Buffer.from(input)]);
+  const options = { env: {}, user: undefined, terminal: undefined, stdin };
   const exitCode = await engine.exec(id, { command, ...options, stdout, stderr, signal });
   if (stdout.wasCut) {
     throw new EnvctlError({

@@ -2,7 +2,7 @@ import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
-import { type DeploymentResult, deploy } from "./deploy.ts";
+import { type DeploymentResult, deploy, openHosts } from "./deploy.ts";
 import { Ledger } from "./ledger.ts";
 import { findRelease } from "./releases.ts";
 import { bringToRepository, pointTag } from "./repository.ts";
@@ -22,6 +22,8 @@ export interface PromotionResult extends DeploymentResult {
 /** Moves exactly the digest that the stage before runs to this stage: registry to registry, then onto its hosts. */
 export async function promote(workspace: Workspace, stage: Stage, options: PromotionOptions): Promise<PromotionResult> {
   if (stage.after.length === 0) throw firstStage(stage);
+  // Meanwhile: whether it fails is told when the stage's hosts are needed.
+  openHosts(workspace, stage).catch(() => {});
   const { release, from } = await workspace.progress.step(
     `find the release to promote to ${stage.name}`,
     async (progress) => {

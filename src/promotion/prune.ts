@@ -8,7 +8,7 @@ import { collectGarbage } from "../registry/embedded/garbage.ts";
 import { ImageLabel } from "../release/release.ts";
 import { embeddedRegistryDirectory } from "../rollout/connections.ts";
 import { observeHost } from "../rollout/observe.ts";
-import { observeProxies } from "../rollout/proxy-state.ts";
+import { observeProxies } from "../rollout/observe-proxies.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { leaveProxies, sharedProxies } from "./leave-proxies.ts";
 
@@ -102,7 +102,7 @@ async function goneStages(
 ) {
   const [networks, proxies] = await Promise.all([
     engine.networks({ [Label.environment]: environment.name }, signal),
-    observeProxies(engine, signal),
+    observeProxies(engine, undefined, signal),
   ]);
   const sites = proxies.flatMap((proxy) => proxy.sites).filter((site) => site.environment === environment.name);
   const labelled = [...containers, ...networks].map(({ labels }) => labels[Label.stage] ?? "");

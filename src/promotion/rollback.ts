@@ -3,7 +3,7 @@ import type { Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { type ReleaseName, releaseNamed, stageReleases } from "./current.ts";
-import { type DeploymentResult, deploy } from "./deploy.ts";
+import { type DeploymentResult, deploy, openHosts } from "./deploy.ts";
 
 export interface RollbackResult extends DeploymentResult {
   readonly release: Release;
@@ -19,6 +19,8 @@ export async function rollback(
   stage: Stage,
   options: { readonly release: string | undefined; readonly dryRun: boolean },
 ): Promise<RollbackResult> {
+  // Meanwhile: whether it fails is told when they are needed.
+  openHosts(workspace, stage).catch(() => {});
   const releases = await stageReleases(workspace, stage);
   const target = choose(stage, releases, options.release);
   const release = await releaseNamed(workspace, stage, target);

@@ -12,6 +12,8 @@ const exitLimit = 3;
 /** With no health check at all, a program that is still up after this long counts as started. Milliseconds. */
 const settleTime = 1000;
 const firstPause = 25;
+/** Most programs are there in a second, and each moment until that is seen is one that people wait. Milliseconds. */
+const eager = 1000;
 
 export interface HealthWait {
   readonly engine: Engine;
@@ -66,7 +68,7 @@ async function watch(wait: HealthWait, news: News, signal: AbortSignal): Promise
     if (left <= 0) throw await unhealthy(wait, container, `within ${formatDuration(budget)}: ${last}`);
     wait.progress.update(last);
     await news.next(Math.min(pause, left), wait.clock, signal);
-    pause = Math.min(pause * 2, wait.health?.interval ?? 500);
+    if (performance.now() - started > eager) pause = Math.min(pause * 2, wait.health?.interval ?? 500);
   }
 }
 

@@ -2,7 +2,7 @@ import type { Engine, LogLine, ObservedContainer } from "../engine/engine.ts";
 import { isRunning, roleOf, workloadOf } from "../plan/observed.ts";
 import { servingApp } from "../plan/serving.ts";
 import { stageLabels } from "./observe.ts";
-import { observeProxies } from "./proxy-state.ts";
+import { observeProxies } from "./observe-proxies.ts";
 
 /** A container of a stage, and the engine that runs it. */
 export interface StageContainer {
@@ -29,7 +29,7 @@ export async function stageContainers(
     engines.map(async (engine) => {
       const [all, proxies] = await Promise.all([
         engine.containers(stageLabels(place.environment, place.stage), signal),
-        observeProxies(engine, signal),
+        observeProxies(engine, place, signal),
       ]);
       const mine = all.filter(
         (found) => roleOf(found) !== "task" && (workload === undefined || workloadOf(found) === workload),

@@ -3,7 +3,7 @@ import { Label } from "../engine/engine.ts";
 import type { ObservedHost } from "../plan/observed.ts";
 import type { Release } from "../release/release.ts";
 import { findRelease } from "./image.ts";
-import { observeProxies } from "./proxy-state.ts";
+import { observeProxies } from "./observe-proxies.ts";
 
 /** Labels of everything that belongs to one stage of one environment. */
 export function stageLabels(environment: string, stage: string): Record<string, string> {
@@ -22,7 +22,7 @@ export async function observeHost(
     engine.containers(labels, signal),
     engine.networks(labels, signal),
     engine.volumes(labels, signal),
-    observeProxies(engine, signal),
+    observeProxies(engine, place, signal),
   ]);
   const images = await imagesOf(engine, containers, signal);
   return {

@@ -10,6 +10,7 @@ import { clashOf } from "../plan/site-conflicts.ts";
 import { isProxyDriver, proxyDriver } from "../proxy/drivers.ts";
 import { certificateFile, keyFile, type ProxyDriver, type ProxyDriverName, type Site } from "../proxy/proxy.ts";
 import type { Certificate } from "./certificate.ts";
+import { currentSites, rememberSites } from "./known-sites.ts";
 import { ensureProxyContainer } from "./proxy-container.ts";
 import { whileProxyLocked } from "./proxy-lock.ts";
 import { untilRevision } from "./proxy-revision.ts";
@@ -30,10 +31,19 @@ export interface ProxyHostOptions {
 }
 
 /**
- * What is in the file of sites is live: it takes its place, whole, once the proxy has taken the configuration. Killed
- * between the two, the next run makes it live once more. Constant text; the driver's command is `$@`.
+ * Takes the sites (a line) and the configuration (file `$1`, of `$2` bytes: one that was cut short is not made live) from
+ * standard input, and activates by the driver's command, the rest. What is in the file of sites is live: it takes its
+ * place, whole, once the proxy has taken the configuration. Killed between the two, the next run makes it live once more.
+ * Constant text.
  */
-const activateAndKeep = `"$@" || exit $?; mv -f ${nextSitesFile} ${sitesFile}`;
+const activateAndKeep = [
+  "umask 077",
+  `IFS= read -r sites && printf '%s' "$sites" >${nextSitesFile} || exit 1`,
+  'head -c "$2" >"$1" && [ "$(wc -c <"$1")" -eq "$2" ] || exit 1',
+  "shift 2",
+  '"$@" || exit $?',
+  `mv -f ${nextSitesFile} ${sitesFile}`,
+].join("\n");
 
 /** The proxies of one host, and the changes that a rollout makes to them. */
 export class ProxyHost {
@@ -63,7 +73,7 @@ export class ProxyHost {
   async route(proxy: string, id: string, site: Site | undefined, signal: AbortSignal): Promise<void> {
     await this.#locked(proxy, signal, async () => {
       const container = await this.#running(proxy, signal);
-      const sites = await readSites(this.#options.engine, container.id, signal);
+      const sites = await currentSites(this.#options.engine, container, signal);
       const others = sites.filter((other) => other.id !== id);
       const next = site ? [...others, site].sort((left, right) => (left.id < right.id ? -1 : 1)) : others;
       await this.#serve(container, next, site, signal);
@@ -128,21 +138,17 @@ export class ProxyHost {
     const driver = await driverOf(container, engine.name);
     for (const site of sites) this.#requireServable(driver, site, sites, container);
     const revision = revisionOf(sites);
-    await engine.writeFiles(
-      container.id,
-      [
-        ...this.#certificates(changed),
-        { path: driver.nextFile, content: driver.render(sites, revision), mode: 0o600 },
-        { path: nextSitesFile, content: JSON.stringify(sites), mode: 0o600 },
-      ],
-      signal,
-    );
-    const command = ["sh", "-c", activateAndKeep, "activate", ...driver.activate];
-    const { exitCode, stderr } = await capture(engine, container.id, command, signal);
+    await engine.writeFiles(container.id, this.#certificates(changed), signal);
+    const configuration = driver.render(sites, revision);
+    const length = String(Buffer.byteLength(configuration));
+    const command = ["sh", "-c", activateAndKeep, "activate", driver.nextFile, length, ...driver.activate];
+    const input = `${JSON.stringify(sites)}\n${configuration}`;
+    const { exitCode, stderr } = await capture(engine, container.id, command, signal, input);
     if (exitCode !== 0) {
       throw this.#refused(container, `${driver.name} does not take its new configuration`, stderr.trim().split("\n"));
     }
     await untilRevision(engine, container.id, revision, signal);
+    rememberSites(engine, container.id, sites);
   }
 
   #certificates(site: Site | undefined): ContainerFile[] {

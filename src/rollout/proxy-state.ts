@@ -2,7 +2,6 @@ import { digestOf } from "../base/digest.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import { type Engine, Label, type ObservedContainer } from "../engine/engine.ts";
 import { canonicalJson } from "../plan/desired.ts";
-import type { ObservedProxy } from "../plan/observed.ts";
 import { proxyFolder, type Site } from "../proxy/proxy.ts";
 
 /** What a proxy serves, as envctl told it last: on the proxy's own volume, so that it is there after a reboot. */
@@ -39,18 +38,6 @@ export async function findProxies(engine: Engine, signal?: AbortSignal): Promise
         return { container, sites: [], problem: error.message };
       }
     }),
-  );
-}
-
-/** All proxies of a host, with their sites. */
-export async function observeProxies(engine: Engine, signal?: AbortSignal): Promise<ObservedProxy[]> {
-  const containers = await engine.containers(proxyLabels, signal);
-  return await Promise.all(
-    containers.map(async (container) => ({
-      container,
-      driver: container.labels[Label.proxyDriver] ?? "",
-      sites: await readSites(engine, container.id, signal),
-    })),
   );
 }
 

@@ -1,0 +1,115 @@
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { systemClock } from "../../src/base/clock.ts";
+import { silent } from "../../src/base/progress.ts";
+import type { Engine, ExecOptions } from "../../src/engine/engine.ts";
+import { openEngine } from "../../src/engine/open.ts";
+import type { DesiredProxy } from "../../src/plan/proxies.ts";
+import { ProxyHost } from "../../src/rollout/proxy-host.ts";
+import { liveRevision } from "../../src/rollout/proxy-revision.ts";
+import { readSites, revisionOf } from "../../src/rollout/proxy-state.ts";
+import { describeLab } from "../lab/describe-lab.ts";
+import { ensureBaseImage } from "../lab/images/base-images.ts";
+import { useLab } from "../lab/lab.ts";
+import { siteOf } from "../proxy/site.ts";
+
+const { signal } = new AbortController();
+const name = `told${process.pid}-prod-proxy`;
+const proxy: DesiredProxy = {
+  ...{ name, driver: "haproxy", ports: [], owner: { environment: `told${process.pid}`, stage: "prod" } },
+};
+const site = (release: string) => siteOf({ release, upstreams: [{ name: release, port: 3000 }] });
+
+/** Counts how often a file is read, and lets less through of what is told than there is. */
+class Watched {
+  reads = 0;
+  missing: number | undefined;
+  readonly engine: Engine;
+
+  constructor(engine: Engine) {
+    this.engine = new Proxy(engine, {
+      get: (target, key) => {
+        if (key === "exec") return (id: string, options: ExecOptions) => this.#exec(target, id, options);
+        if (key === "readFile") this.reads += 1;
+        const value: unknown = Reflect.get(target, key, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  }
+
+  async #exec(engine: Engine, id: string, options: ExecOptions): Promise<number> {
+    if (!options.stdin || this.missing === undefined) return await engine.exec(id, options);
+    const whole = await buffer(options.stdin);
+    return await engine.exec(id, {
+      ...options,
+      stdin: Readable.from([whole.subarray(0, whole.length - this.missing)]),
+    });
+  }
+}
+
+describeLab("a proxy on a host", () => {
+  const engines: Engine[] = [];
+  const hostOf = (engine: Engine) =>
+    new ProxyHost({
+      ...{ engine, clock: systemClock, bringImage: async () => "haproxy:2.8", certificate: undefined, why: "a test" },
+    });
+  const connect = async () => {
+    const lab = await useLab();
+    const engine = await openEngine({ kind: "unix", name: "local", path: lab.localSocket });
+    engines.push(engine);
+    return engine;
+  };
+
+  beforeAll(async () => {
+    await ensureBaseImage("haproxy");
+    const engine = await connect();
+    await engine.pullImage("haproxy:2.8", undefined, silent);
+    await hostOf(engine).ensure(proxy, false, silent, signal);
+  });
+
+  afterAll(async () => {
+    const [engine] = engines;
+    const found = await engine?.container(name);
+    if (engine && found) await hostOf(engine).remove(found, { certificates: true }, signal);
+    for (const one of engines) await one.close();
+  });
+
+  const state = async (engine: Engine) => {
+    const container = await engine.container(name);
+    if (!container) throw new Error("it is gone");
+    return { sites: await readSites(engine, container.id), revision: await liveRevision(engine, container, signal) };
+  };
+
+  it("is not read again for as long as it serves what it was told, and is once somebody else told it", async () => {
+    const ours = new Watched(await connect());
+    await hostOf(ours.engine).route(name, "shop-prod", site("one"), signal);
+    const first = ours.reads;
+    await hostOf(ours.engine).route(name, "shop-prod", site("two"), signal);
+    expect([first, ours.reads]).toEqual([1, 1]);
+    const other = { ...siteOf({ id: "shop-test", domains: ["other.test"] }) };
+    const others = await connect();
+    await hostOf(others).route(name, other.id, other, signal);
+    await hostOf(ours.engine).route(name, "shop-prod", site("three"), signal);
+    expect(ours.reads).toBe(2);
+    const { sites, revision } = await state(others);
+    expect(sites).toEqual(JSON.parse(JSON.stringify([site("three"), other])));
+    expect(revision).toBe(revisionOf([site("three"), other]));
+  });
+
+  it("makes nothing live of what it was told only in part", async () => {
+    const ours = new Watched(await connect());
+    const before = await state(ours.engine);
+    // A few bytes of the configuration are missing, all of it, and a part of the sites.
+    for (const missing of [10, 3000, 1_000_000]) {
+      ours.missing = missing;
+      await expect(hostOf(ours.engine).route(name, "shop-prod", site("four"), signal)).rejects.toThrow(
+        /does not take its new configuration/,
+      );
+    }
+    expect(await state(ours.engine)).toEqual(before);
+    ours.missing = undefined;
+    await hostOf(ours.engine).route(name, "shop-prod", site("four"), signal);
+    expect((await state(ours.engine)).sites).not.toEqual(before.sites);
+  });
+});
