@@ -70,7 +70,9 @@ describeLab("Ctrl-C", () => {
     project.environment(waits);
     const result = await interrupt(["up", "test"], /· switch › ssh:\/\/test1 › wait/);
     expect(result.stderr).toMatch(/interrupted: putting things in order/);
-    expect(result.stderr).toMatch(/state: .*ssh:\/\/test1 runs what it ran: nothing was stopped, and what was started is gone again/);
+    expect(result.stderr).toMatch(
+      /state: .*ssh:\/\/test1 runs what it ran: nothing was stopped, and what was started is gone again/,
+    );
     expect(result.exitCode).toBe(130);
     expect(await running()).toEqual(before);
     expect(await locks()).toBe("");
