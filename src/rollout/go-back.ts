@@ -11,7 +11,7 @@ import { undo } from "./step.ts";
 /** How long putting things back may take besides what the stage allows for health and draining. Milliseconds. */
 const undoTimeout = 120_000;
 /** How long a host is waited for that does not answer: an engine that crashed is back after some seconds. Milliseconds. */
-const hostPatience = 30_000;
+const hostPatience = 20_000;
 
 /** What became of a host that was to go back. */
 interface Undone {

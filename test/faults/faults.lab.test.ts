@@ -34,6 +34,20 @@ describeLab("a rollout to two hosts", () => {
     patience,
   );
 
+  it("leaves nothing behind when a stage is taken down whose proxy never came to be", async () => {
+    const release = await stand.release("good-1");
+    await stand.ok("down", "prod", "--volumes", "--yes");
+    const free = await stand.takePort(stand.hosts[1]);
+    try {
+      const { exitCode, stderr } = await stand.run(["promote", "prod", "--release", release.name]);
+      expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/port 18620 of the host is taken/)]);
+    } finally {
+      await free();
+    }
+    await stand.ok("down", "prod", "--volumes", "--yes");
+    expect(await stand.states(new Map())).toEqual([[], []]);
+  });
+
   it("rolls back with the registry out of reach, and no request fails", async () => {
     const [first, second] = [await stand.release("good-1"), await stand.release("good-2")];
     for (const { name } of [first, second]) await stand.ok("promote", "prod", "--release", name);

@@ -78,6 +78,17 @@ describeLab("a stage's lock", () => {
     return handle;
   }
 
+  it("is cleared away where its owner is gone, and only there", async () => {
+    stage = "swept";
+    const dead = await owner("here", 5 * minute);
+    await lockOf().sweep(forever);
+    expect(await numbers()).toHaveLength(1);
+    await dead.kill();
+    await lockOf().sweep(forever);
+    expect(await numbers()).toEqual([]);
+    await lockOf().sweep(forever);
+  });
+
   it("takes at once a lock of its own that could not be released", async () => {
     stage = "given-up";
     let failures = 1;
