@@ -74,7 +74,10 @@ export class ProcessConnection extends Duplex {
   }
 
   override _final(done: () => void): void {
-    if (this.#outlivesUse) done();
+    const { stdin } = this.#process;
+    // Node destroys the input of a process that has ended, and never calls back whoever ends it after that: this
+    // connection would stay open without a process, and be taken for a good one by the next request.
+    if (this.#outlivesUse || stdin.destroyed) done();
     else this.#process.stdin.end(() => done());
   }
 
