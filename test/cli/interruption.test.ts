@@ -1,6 +1,6 @@
+import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import { execa } from "execa";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { EnvctlError, ExitCode } from "../../src/base/errors.ts";
@@ -12,21 +12,23 @@ const mute = { say: () => {}, sayLast: () => {} };
 beforeAll(ensureBundle);
 
 /** A project whose only host takes connections and never says a word. */
-async function silentHost(): Promise<string> {
+async function silentHost(): Promise<{ readonly cwd: string; readonly asked: Promise<unknown> }> {
   const cwd = folder();
   const socket = join(cwd, "docker.sock");
   const server = createServer(() => {}).listen(socket);
+  const asked = once(server, "connection");
   onTestFinished(() => void server.close());
   await execa("tee", [join(cwd, "envctl.yaml")], {
     input: `name: shop\nimage: { repository: shop }\nstages: { dev: { hosts: ["unix://${socket}"] } }\n`,
   });
-  return cwd;
+  return { cwd, asked };
 }
 
 describe("an interrupted command", () => {
   it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("ends cleanly at %s, with exit code 130", async (signal) => {
-    const child = execa(process.execPath, [cli, "logs", "dev", "--json"], { cwd: await silentHost(), reject: false });
-    await wait(700);
+    const { cwd, asked } = await silentHost();
+    const child = execa(process.execPath, [cli, "logs", "dev", "--json"], { cwd, reject: false });
+    await asked;
     child.kill(signal);
     const { exitCode, stdout, stderr } = await child;
     expect(stderr).toMatch(/putting things in order/);
@@ -36,7 +38,8 @@ describe("an interrupted command", () => {
 
   it("ends at the time limit, and says so", async () => {
     const command = [cli, "logs", "dev", "--timeout", "300ms"];
-    const { exitCode, stderr } = await execa(process.execPath, command, { cwd: await silentHost(), reject: false });
+    const { cwd } = await silentHost();
+    const { exitCode, stderr } = await execa(process.execPath, command, { cwd, reject: false });
     expect(stderr).toMatch(/✗ not done within 300ms/);
     expect(exitCode).toBe(1);
   });

@@ -17,7 +17,7 @@ async function survives(text: string | Uint8Array): Promise<void> {
     expect(error).toBeInstanceOf(EnvctlError);
     expect((error as EnvctlError).exitCode).toBe(2);
   }
-  expect(performance.now() - begun).toBeLessThan(5000);
+  expect(performance.now() - begun).toBeLessThan(20_000);
 }
 
 const valid = `${minimal}app: { port: 80, env: { A: "\${A:-b}" }, health: { path: / } }\nservices: { db: { image: "postgres:16" } }\ntasks: { t: { command: [x] } }\nstages:\n  dev: { hosts: [local], ports: ["1:1"] }\n  test: { after: dev, hosts: ["ssh://a"] }\n`;
