@@ -190,7 +190,8 @@ describe("the app", () => {
     const slow = fetch(`${app.url}/slow?ms=700`);
     await wait(200);
     app.kill("SIGTERM");
-    await expect(fetch(`${app.url}/`)).rejects.toThrow();
+    const outcome = () => fetch(`${app.url}/`, { headers: { Connection: "close" } }).then(String, () => "refused");
+    await expect.poll(outcome, { interval: 10, timeout: 600 }).toBe("refused");
     expect((await (await slow).text()).length).toBe(1024);
     expect(await app.exit).toBe(0);
     const deaf = await startApp("one", { IGNORE_TERM: "1" });
