@@ -46,10 +46,11 @@ class Figure {
 /** `promote` and `rollback` under requests, beside what cannot be done without and beside other tools. */
 export async function benchRollout(lab: Lab): Promise<void> {
   await ensureBaseImage("caddy");
-  const stage = (host: string, port: number) =>
-    `{ after: dev, hosts: ["${host}"], ports: ["${port}:8080"], rollout: { keep: 1 } }`;
+  const stage = (host: string, port: number, strategy = "rolling") =>
+    `{ after: dev, hosts: ["${host}"], ports: ["${port}:8080"], rollout: { keep: 1, strategy: ${strategy} } }`;
   const places = [
     { stage: "socket", url: "http://127.0.0.1:18501", title: "unix socket" },
+    { stage: "standby", url: "http://127.0.0.1:18503", title: "unix socket, blue-green" },
     { stage: "ssh", url: `http://${lab.host("prod2").ip}:18502`, title: "SSH" },
   ];
   const app = new WatchedApp(lab, {
@@ -58,6 +59,7 @@ export async function benchRollout(lab: Lab): Promise<void> {
       dev: "{}",
       warm: '{ after: dev, hosts: ["ssh://prod2"], rollout: { keep: 0 } }',
       socket: stage(`unix://${lab.localSocket}`, 18_501),
+      standby: stage(`unix://${lab.localSocket}`, 18_503, "blue-green"),
       ssh: stage("ssh://prod2", 18_502),
     },
   });
