@@ -76,7 +76,7 @@ describeLab("Ctrl-C", () => {
     expect(result.exitCode).toBe(130);
     expect(await running()).toEqual(before);
     expect(await locks()).toBe("");
-    expect(await sshProcesses()).toBe("");
+    await expect.poll(sshProcesses, { timeout: 15_000 }).toBe("");
     expect((await project.json<{ records: unknown[] }>("history", "test", "--limit", "1")).records[0]).toMatchObject({
       outcome: "failed",
     });
@@ -97,8 +97,7 @@ describeLab("Ctrl-C", () => {
     expect(result.stderr).toMatch(/next: +run the same command again.*envctl status/);
     expect(await locks()).not.toBe("");
     // What ends the shared connections is a process of its own.
-    for (let look = 0; look < 50 && (await sshProcesses()) !== ""; look += 1) await wait(100);
-    expect(await sshProcesses()).toBe("");
+    await expect.poll(sshProcesses, { timeout: 15_000 }).toBe("");
     expect((await project.ok("lock", "test", "--show")).stdout).toMatch(/is not locked/);
     project.environment(healthy);
     await project.ok("up", "test");
@@ -115,7 +114,7 @@ describeLab("Ctrl-C", () => {
     expect(result.took).toBeLessThan(2000);
     expect((await project.ok("lock", "test", "--show")).stdout).toMatch(/sale/);
     await project.ok("unlock", "test", "--yes");
-    expect(await sshProcesses()).toBe("");
+    await expect.poll(sshProcesses, { timeout: 15_000 }).toBe("");
   });
 
   it("at the first steps: nothing is switched, and it says so", async () => {

@@ -76,7 +76,7 @@ describeLab("envctl killed in the middle of a promotion", () => {
       expect(await left("ps", "-aq", "--filter", "label=envctl.role=task")).toBe("");
     }
     expect(await project.json("promote", "test")).toMatchObject({ changed: false });
-    const processes = await execa("pgrep", ["-f", `ssh .*${lab.sshConfig}`], { reject: false });
-    expect(processes.stdout).toBe("");
+    const processes = async () => (await execa("pgrep", ["-af", `ssh .*${lab.sshConfig}`], { reject: false })).stdout;
+    await expect.poll(processes, { timeout: 15_000 }).toBe("");
   }
 });

@@ -13,7 +13,8 @@ const stages = `stages:
   dev: {}
   test: { hosts: [ssh://test1] }
   prod: { hosts: [ssh://prod1, ssh://prod2], ports: ["${port}:8080"], proxy: false, secrets: [TOKEN] }`;
-const healthy = "app: { port: 8080, health: { path: /index.html, interval: 200ms, retries: 25 }, stop: { grace: 1s } }";
+const healthy =
+  "app: { port: 8080, health: { path: /index.html, interval: 200ms, retries: 100 }, stop: { grace: 1s } }";
 
 interface Status {
   readonly stages: {
@@ -54,7 +55,7 @@ describeLab("trouble", () => {
     project.environment(`app: { port: 8080, health: false, stop: { grace: 1s } }\n${stages}`);
     await project.ok("up", "dev");
     await project.ok("promote", "test");
-    project.environment(`${healthy.replace("retries: 25", "retries: 5")}\n${stages}`);
+    project.environment(`${healthy.replace("retries: 100", "retries: 5")}\n${stages}`);
     // The check belongs to the stage's configuration: dev and test let it pass, prod does not.
     const gate = await project.run("promote", "prod");
     expect([gate.exitCode, gate.stderr]).toEqual([
