@@ -1,4 +1,3 @@
-import { setTimeout as wait } from "node:timers/promises";
 import { execa } from "execa";
 import { beforeAll, beforeEach, expect, it } from "vitest";
 import { describeLab } from "../lab/describe-lab.ts";
