@@ -57,7 +57,10 @@ export async function goBack(
   return unfinished(execution, reason, state, broken);
 }
 
-/** One step that fails does not keep the others from being undone; a host that does not answer does. */
+/**
+ * What could not be undone is told, and the rest still is; but not what clients may need then. Where the old does not run
+ * again, or the proxy cannot be led back to it, the new is what serves, and stays. A host that does not answer is left.
+ */
 async function undoAll(
   execution: Execution,
   host: HostProgress,
@@ -67,6 +70,7 @@ async function undoAll(
   const worker = workerOf(execution, host.name);
   const broken: string[] = [];
   let end: number | undefined;
+  let mustServe = false;
   const tell = (error: unknown) => {
     if (end === undefined) {
       const limit = formatDuration(hostPatience);
@@ -77,6 +81,7 @@ async function undoAll(
     return end;
   };
   for (const step of newestRoutes([...host.begun].reverse())) {
+    if (mustServe && step.kind !== "stop") continue;
     const text = describeStep(step);
     execution.situation.set(host.name, `was about to undo: ${text}`);
     try {
@@ -89,8 +94,10 @@ async function undoAll(
       broken.push(why);
       progress.warn(`${host.name}: ${why}`);
       if (away) return { host, broken, away };
+      mustServe ||= step.kind === "stop" || step.kind === "route";
     }
   }
+  if (mustServe) broken.push("what serves there was left as it is");
   return { host, broken, away: false };
 }
 

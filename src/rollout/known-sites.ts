@@ -31,7 +31,8 @@ export function rememberSites(engine: Engine, container: string, sites: readonly
   known.set(engine, all);
 }
 
-async function serves(
+/** Whether the proxy says that it serves these very sites; false where it cannot be asked. */
+export async function serves(
   engine: Engine,
   container: ObservedContainer,
   sites: readonly Site[],

@@ -10,7 +10,7 @@ import { clashOf } from "../plan/site-conflicts.ts";
 import { isProxyDriver, proxyDriver } from "../proxy/drivers.ts";
 import { certificateFile, keyFile, type ProxyDriver, type ProxyDriverName, type Site } from "../proxy/proxy.ts";
 import type { Certificate } from "./certificate.ts";
-import { currentSites, rememberSites } from "./known-sites.ts";
+import { currentSites, rememberSites, serves } from "./known-sites.ts";
 import { ensureProxyContainer } from "./proxy-container.ts";
 import { whileProxyLocked } from "./proxy-lock.ts";
 import { untilRevision } from "./proxy-revision.ts";
@@ -33,15 +33,17 @@ export interface ProxyHostOptions {
 /**
  * Takes the sites (a line) and the configuration (file `$1`, of `$2` bytes: one that was cut short is not made live) from
  * standard input, and activates by the driver's command, the rest. What is in the file of sites is live: it takes its
- * place, whole, once the proxy has taken the configuration. Killed between the two, the next run makes it live once more.
- * Constant text.
+ * place, whole, once the proxy has taken the configuration. Killed between the two, the next run makes it live once more;
+ * what was not taken is not left behind. Constant text.
  */
 const activateAndKeep = [
   "umask 077",
-  `IFS= read -r sites && printf '%s' "$sites" >${nextSitesFile} || exit 1`,
-  'head -c "$2" >"$1" && [ "$(wc -c <"$1")" -eq "$2" ] || exit 1',
+  "next=$1",
+  `give_up() { rm -f ${nextSitesFile} "$next"; exit "$1"; }`,
+  `IFS= read -r sites && printf '%s' "$sites" >${nextSitesFile} || give_up 1`,
+  'head -c "$2" >"$next" && [ "$(wc -c <"$next")" -eq "$2" ] || give_up 1',
   "shift 2",
-  '"$@" || exit $?',
+  '"$@" || give_up $?',
   `mv -f ${nextSitesFile} ${sitesFile}`,
 ].join("\n");
 
@@ -68,7 +70,7 @@ export class ProxyHost {
 
   /**
    * Lets the proxy serve this site as given, or no more; what it serves of others stays. Resolves once it is live.
-   * Throws `proxy-refused` where the proxy will not have it: then it serves as before.
+   * Throws `proxy-refused` where the proxy will not have it: then it serves as before, and needs nothing to go back to it.
    */
   async route(proxy: string, id: string, site: Site | undefined, signal: AbortSignal): Promise<void> {
     await this.#locked(proxy, signal, async () => {
@@ -76,6 +78,8 @@ export class ProxyHost {
       const sites = await currentSites(this.#options.engine, container, signal);
       const others = sites.filter((other) => other.id !== id);
       const next = site ? [...others, site].sort((left, right) => (left.id < right.id ? -1 : 1)) : others;
+      if (revisionOf(next) === revisionOf(sites) && (await serves(this.#options.engine, container, next, signal)))
+        return;
       await this.#serve(container, next, site, signal);
       const before = sites.find((other) => other.id === id);
       if (before?.tls.kind === "own" && site?.tls.kind !== "own") await this.#dropCertificates(container, id, signal);
@@ -145,7 +149,9 @@ export class ProxyHost {
     const input = `${JSON.stringify(sites)}\n${configuration}`;
     const { exitCode, stderr } = await capture(engine, container.id, command, signal, input);
     if (exitCode !== 0) {
-      throw this.#refused(container, `${driver.name} does not take its new configuration`, stderr.trim().split("\n"));
+      const why = /no space left on device/i.test(stderr) ? ": the host's disk is full" : "";
+      const what = `${driver.name} does not take its new configuration${why}`;
+      throw this.#refused(container, what, stderr.trim().split("\n"));
     }
     await untilRevision(engine, container.id, revision, signal);
     rememberSites(engine, container.id, sites);

@@ -3,9 +3,9 @@ import { askEngine, readEngine } from "./engine.ts";
 
 interface Container {
   readonly Id: string;
-  readonly Names: readonly string[];
-  readonly State: string;
-  readonly Labels: Readonly<Record<string, string>>;
+  readonly Name: string;
+  readonly State: { readonly Status: string };
+  readonly Config: { readonly Labels: Readonly<Record<string, string>> };
 }
 interface Sites {
   readonly id: string;
@@ -18,25 +18,25 @@ interface Sites {
  * they play, names without the generation.
  */
 export async function stateOf(socket: string, parts: ReadonlyMap<string, string>): Promise<string[]> {
-  const containers = await readEngine<Container[]>(socket, "/containers/json?all=1");
+  const containers = await inspected(socket);
   const networks = await readEngine<{ Name: string }[]>(socket, "/networks");
   const volumes = await readEngine<{ Volumes: { Name: string }[] | null }>(socket, "/volumes");
   const part = (release = "none") => parts.get(release) ?? release;
   const releaseOf = (container: string) => {
-    const found = containers.find(({ Names }) => Names.includes(`/${container}`));
-    return found ? part(found.Labels["envctl.release"]) : `${container}, which is not there`;
+    const found = containers.find(({ Name }) => Name === `/${container}`);
+    return found ? part(found.Config.Labels["envctl.release"]) : `${container}, which is not there`;
   };
-  const lines = containers.map(({ Names, State, Labels }) => {
+  const lines = containers.map(({ Name, State: { Status }, Config: { Labels } }) => {
     const role = Labels["envctl.role"] ?? "foreign";
-    const name = role === "app" ? part(Labels["envctl.release"]) : (Names[0] ?? "");
-    return `${role} ${name} ${State === "created" ? "never started" : State}`;
+    const name = role === "app" ? part(Labels["envctl.release"]) : Name;
+    return `${role} ${name} ${Status === "created" ? "never started" : Status}`;
   });
   for (const { Name } of networks) {
     if (!["bridge", "host", "none"].includes(Name)) lines.push(`network ${Name}`);
   }
   for (const { Name } of volumes.Volumes ?? [])
     lines.push(`volume ${/^[0-9a-f]{64}$/.test(Name) ? "anonymous" : Name}`);
-  for (const proxy of containers.filter(({ Labels }) => Labels["envctl.role"] === "proxy")) {
+  for (const proxy of containers.filter(({ Config }) => Config.Labels["envctl.role"] === "proxy")) {
     const archive = await askEngine(socket, "GET", `/containers/${proxy.Id}/archive?path=/envctl`);
     for (const { header, data } of await unpackTar(archive)) {
       if (header.type !== "file") continue;
@@ -60,4 +60,11 @@ export function differencesOf(found: readonly string[], wanted: readonly string[
     return at < 0;
   });
   return [...more.map((line) => `there is ${line}`), ...left.map((line) => `there is no ${line}`)];
+}
+
+/** Inspected one by one: an engine's list goes by what it could write down last, and its disk may have been full then. */
+async function inspected(socket: string): Promise<Container[]> {
+  const list = await readEngine<{ Id: string }[]>(socket, "/containers/json?all=1");
+  const found = await Promise.all(list.map(({ Id }) => readEngine<Container | null>(socket, `/containers/${Id}/json`)));
+  return found.filter((container) => container !== null);
 }

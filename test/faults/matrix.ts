@@ -31,6 +31,8 @@ export class Matrix {
     if (cell.fresh) await this.#empty();
     else if (cell.fault === "hangs-on-term") await this.#promote(await stand.release("hangs-on-term"));
     else if (!this.#serving) await this.#promote(await this.#nextGood());
+    // Something to tidy up is there only where two have run before.
+    if (cell.step === "tidy" && !this.#kept) await this.#promote(await this.#nextGood());
     const bad = behaviourOf(cell);
     const next = bad ? await stand.release(bad) : await this.#nextGood();
     const wrong = bad !== undefined && bad !== "slow-start";
