@@ -8,7 +8,14 @@ import { isRunning } from "../plan/observed.ts";
 import type { DesiredProxy } from "../plan/proxies.ts";
 import { clashOf } from "../plan/site-conflicts.ts";
 import { isProxyDriver, proxyDriver } from "../proxy/drivers.ts";
-import { certificateFile, keyFile, type ProxyDriver, type ProxyDriverName, type Site } from "../proxy/proxy.ts";
+import {
+  certificateFile,
+  keyFile,
+  type ProxyDriver,
+  type ProxyDriverName,
+  proxyFolder,
+  type Site,
+} from "../proxy/proxy.ts";
 import type { Certificate } from "./certificate.ts";
 import { currentSites, rememberSites, serves } from "./known-sites.ts";
 import { ensureProxyContainer } from "./proxy-container.ts";
@@ -30,6 +37,9 @@ export interface ProxyHostOptions {
   readonly why: string;
 }
 
+/** EX_CANTCREAT of sysexits(3). */
+const unwrittenCode = 73;
+
 /**
  * Takes the sites (a line) and the configuration (file `$1`, of `$2` bytes: one that was cut short is not made live) from
  * standard input, and activates by the driver's command, the rest. What is in the file of sites is live: it takes its
@@ -40,8 +50,9 @@ const activateAndKeep = [
   "umask 077",
   "next=$1",
   `give_up() { rm -f ${nextSitesFile} "$next"; exit "$1"; }`,
-  `IFS= read -r sites && printf '%s' "$sites" >${nextSitesFile} || give_up 1`,
-  'head -c "$2" >"$next" && [ "$(wc -c <"$next")" -eq "$2" ] || give_up 1',
+  `unwritten() { df -k ${proxyFolder} >&2; give_up ${unwrittenCode}; }`,
+  `IFS= read -r sites && printf '%s' "$sites" >${nextSitesFile} || unwritten`,
+  'head -c "$2" >"$next" && [ "$(wc -c <"$next")" -eq "$2" ] || unwritten',
   "shift 2",
   '"$@" || give_up $?',
   `mv -f ${nextSitesFile} ${sitesFile}`,
@@ -149,9 +160,9 @@ export class ProxyHost {
     const input = `${JSON.stringify(sites)}\n${configuration}`;
     const { exitCode, stderr } = await capture(engine, container.id, command, signal, input);
     if (exitCode !== 0) {
-      const why = /no space left on device/i.test(stderr) ? ": the host's disk is full" : "";
-      const what = `${driver.name} does not take its new configuration${why}`;
-      throw this.#refused(container, what, stderr.trim().split("\n"));
+      const evidence = stderr.trim().split("\n");
+      if (exitCode === unwrittenCode) throw this.#unwritten(container, evidence);
+      throw this.#refused(container, `${driver.name} does not take its new configuration`, evidence);
     }
     await untilRevision(engine, container.id, revision, signal);
     rememberSites(engine, container.id, sites);
@@ -177,6 +188,18 @@ export class ProxyHost {
     if (why !== undefined) throw this.#refused(container, `${driver.name} cannot serve ${site.id}: ${why}`, []);
     const clash = all.flatMap((other) => (other.id < site.id ? (clashOf(site, other) ?? []) : []))[0];
     if (clash !== undefined) throw this.#refused(container, clash, []);
+  }
+
+  #unwritten(container: ObservedContainer, evidence: readonly string[]): EnvctlError {
+    return new EnvctlError({
+      code: "proxy-unwritten",
+      exitCode: ExitCode.failed,
+      what: `the configuration of ${container.name} could not be written whole: the host's disk may be full`,
+      where: this.#options.engine.name,
+      evidence,
+      state: "the proxy still serves what it served",
+      next: 'free space on the host: "docker system df" shows what takes it',
+    });
   }
 
   #refused(container: ObservedContainer, what: string, evidence: readonly string[]): EnvctlError {

@@ -33,7 +33,7 @@ export const faults = {
   unhealthy: "a release whose page is missing: its check answers 404",
   exits: "a release that prints a line and exits with code 3",
   "hangs-on-term": "the release that is replaced ignores SIGTERM: its stop takes the whole grace",
-  "slow-start": "a release that listens only after 2 s",
+  "slow-start": "a release that listens only after a second",
   "failing-migration": "a release whose task exits with code 9",
   "disk-full": "the file system of the host's engine is filled to its last byte, until the command has ended",
   "port-taken": "another container of the host publishes the port, until the command has ended",

@@ -171,13 +171,13 @@ export class Stand {
     const hosts = this.hosts.map(({ address }) => address).join(", ");
     return `name: ${this.name}
 image: { repository: ${this.gate.host}/${this.name} }
-app: { port: 8080, health: { path: /index.html, interval: 100ms, retries: 60 }, stop: { grace: 2s }, volumes: ["data:/data"] }
+app: { port: 8080, health: { path: /index.html, interval: 100ms, retries: 40 }, stop: { grace: 1s }, volumes: ["data:/data"] }
 tasks:
   before: { command: [sh, /task.sh, before], when: before-switch }
   after: { command: [sh, /task.sh, after], when: after-switch }
 stages:
   dev: {}
-  prod: { hosts: [${hosts}], ports: ["${port}:8080"], env: { FAULTY: "1" }, proxy: { drain: 3s }, rollout: { keep: 1, timeout: 6s } }
+  prod: { hosts: [${hosts}], ports: ["${port}:8080"], env: { FAULTY: "1" }, proxy: { drain: 3s }, rollout: { keep: 1, timeout: 4s } }
 `;
   }
 }

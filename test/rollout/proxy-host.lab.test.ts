@@ -6,9 +6,10 @@ import { silent } from "../../src/base/progress.ts";
 import type { Engine, ExecOptions } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open.ts";
 import type { DesiredProxy } from "../../src/plan/proxies.ts";
+import { caddy } from "../../src/proxy/caddy.ts";
 import { ProxyHost } from "../../src/rollout/proxy-host.ts";
 import { liveRevision } from "../../src/rollout/proxy-revision.ts";
-import { readSites, revisionOf } from "../../src/rollout/proxy-state.ts";
+import { nextSitesFile, readSites, revisionOf } from "../../src/rollout/proxy-state.ts";
 import { describeLab } from "../lab/describe-lab.ts";
 import { ensureBaseImage } from "../lab/images/base-images.ts";
 import { useLab } from "../lab/lab.ts";
@@ -104,8 +105,10 @@ describeLab("a proxy on a host", () => {
     for (const missing of [10, 3000, 1_000_000]) {
       ours.missing = missing;
       await expect(hostOf(ours.engine).route(name, "shop-prod", site("four"), signal)).rejects.toThrow(
-        /does not take its new configuration/,
+        /could not be written whole/,
       );
+      for (const file of [nextSitesFile, caddy.nextFile])
+        expect(await ours.engine.readFile(name, file, signal)).toBeUndefined();
     }
     expect(await state(ours.engine)).toEqual(before);
     ours.missing = undefined;
