@@ -1,5 +1,5 @@
 import type { Detection } from "./detection.ts";
-import { type DockerfileStage, readDockerfile } from "./read-dockerfile.ts";
+import { type RunnableStage, readDockerfile } from "./read-dockerfile.ts";
 
 /** Ports of images that people begin with, where their Dockerfile says none. */
 const known: readonly (readonly [RegExp, number])[] = [
@@ -41,14 +41,14 @@ function portInUrl(check: string | undefined): number | undefined {
 }
 
 /** `--port 3000`, `-p=3000`, `--bind 0.0.0.0:8000`, in words or as a JSON array. */
-function portInCommand(stages: readonly DockerfileStage[]): number | undefined {
+function portInCommand(stages: readonly RunnableStage[]): number | undefined {
   const command = stages.find((stage) => stage.command !== undefined)?.command ?? "";
   const words = command.replace(/[[\]",]+/g, " ");
   const port = Number(/(?:\s(?:--port|-p|--listen)[= ]+|\b0\.0\.0\.0:|\s:)(\d{2,5})\b/.exec(words)?.[1]);
   return isPort(port) ? port : undefined;
 }
 
-function portOfBase(stages: readonly DockerfileStage[]): number | undefined {
+function portOfBase(stages: readonly RunnableStage[]): number | undefined {
   const base = stages.at(-1)?.from ?? "";
   return known.find(([pattern]) => pattern.test(base))?.[1];
 }

@@ -1,7 +1,9 @@
+import { parseDockerfile } from "../build/dockerfile.ts";
+import { type DockerfileStage, readStages, type StageStep, targetStage } from "../build/dockerfile-stages.ts";
+
 /** One stage of a Dockerfile, as far as it tells how its image runs. */
-export interface DockerfileStage {
-  readonly name: string | undefined;
-  /** An image, or the name of a stage above. */
+export interface RunnableStage {
+  /** The image it begins with; empty for a stage above. */
   readonly from: string;
   /** TCP ports of EXPOSE, in their order. */
   readonly ports: number[];
@@ -12,92 +14,45 @@ export interface DockerfileStage {
 }
 
 /** The last stage, then the stages it is made from, nearest first: what the first says goes before what the others say. */
-export function readDockerfile(text: string): readonly DockerfileStage[] {
-  const stages: DockerfileStage[] = [];
-  const globals: Record<string, string> = {};
-  for (const [word, rest] of instructions(text)) {
-    const stage = stages.at(-1);
-    if (word === "FROM") stages.push(readFrom(fillVariables(rest, globals)));
-    else if (word === "ARG") Object.assign(stage?.environment ?? globals, readPairs(rest, globals));
-    else if (stage) readInto(stage, word, rest, { ...globals, ...stage.environment });
-  }
-  const chain: DockerfileStage[] = [];
-  for (let at = stages.length - 1; at >= 0; ) {
-    const stage = stages[at];
-    if (!stage) break;
-    chain.push(stage);
-    // A stage can only begin with one above it, so this ends.
-    at = stages.slice(0, at).findLastIndex(({ name }) => name?.toLowerCase() === stage.from.toLowerCase());
+export function readDockerfile(text: string): readonly RunnableStage[] {
+  const stages = readStages(parseDockerfile(text), { args: {} });
+  const chain: RunnableStage[] = [];
+  for (let stage = targetStage(stages, undefined); stage; ) {
+    chain.push(readStage(stage));
+    stage = stage.from.kind === "stage" ? stages[stage.from.stage] : undefined;
   }
   return chain;
 }
 
-function readFrom(rest: string): DockerfileStage {
-  const words = rest.split(/\s+/).filter((word) => !word.startsWith("--"));
-  const name = words[1]?.toUpperCase() === "AS" ? words[2] : undefined;
-  return { name, from: words[0] ?? "", ports: [], environment: {}, command: undefined, healthcheck: undefined };
+function readStage(stage: DockerfileStage): RunnableStage {
+  const { from, variables } = stage;
+  const read: RunnableStage = {
+    from: from.kind === "image" ? from.name : "",
+    ports: [],
+    environment: variables.environment,
+    command: undefined,
+    healthcheck: undefined,
+  };
+  for (const step of stage.steps) readInto(read, step);
+  return read;
 }
 
-function readInto(stage: DockerfileStage, word: string, rest: string, variables: Record<string, string>): void {
-  switch (word) {
+function readInto(read: RunnableStage, { instruction, variables }: StageStep): void {
+  // What a base image may set is left empty: a port that is not to be told is none.
+  const { text } = variables.fill(instruction.rest);
+  switch (instruction.keyword) {
     case "EXPOSE":
-      for (const part of fillVariables(rest, variables).split(/\s+/)) {
+      for (const part of text.split(/\s+/)) {
         const port = Number(/^(\d{1,5})(?:\/tcp)?$/i.exec(part)?.[1]);
-        if (port >= 1 && port <= 65_535) stage.ports.push(port);
+        if (port >= 1 && port <= 65_535) read.ports.push(port);
       }
-      break;
-    case "ENV":
-      Object.assign(stage.environment, readPairs(rest, variables));
       break;
     case "CMD":
     case "ENTRYPOINT":
-      stage.command = `${stage.command ?? ""} ${fillVariables(rest, variables)}`;
+      read.command = `${read.command ?? ""} ${text}`;
       break;
     case "HEALTHCHECK":
-      stage.healthcheck = fillVariables(rest, variables);
+      read.healthcheck = text;
       break;
   }
-}
-
-/** `A=1 B="two words"`, or ENV's old form `A 1`. */
-function readPairs(rest: string, variables: Record<string, string>): Record<string, string> {
-  const pairs = [...rest.matchAll(/([A-Za-z_]\w*)=(?:"([^"]*)"|'([^']*)'|(\S*))/g)];
-  const old = pairs.length === 0 ? /^([A-Za-z_]\w*)\s+(.+)$/.exec(rest) : null;
-  if (old) return { [old[1] ?? ""]: fillVariables(old[2] ?? "", variables) };
-  return Object.fromEntries(
-    pairs.map(([, name = "", double, single, bare]) => [
-      name,
-      fillVariables(double ?? single ?? bare ?? "", variables),
-    ]),
-  );
-}
-
-function fillVariables(text: string, variables: Record<string, string>): string {
-  return text.replace(/\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))/g, (whole, braced, fallback, plain) => {
-    const name = String(braced ?? plain);
-    return (Object.hasOwn(variables, name) ? variables[name] : undefined) ?? fallback ?? whole;
-  });
-}
-
-/** Logical lines: continued ones as one, without comments, and without the text of here-documents. */
-function instructions(text: string): (readonly [word: string, rest: string])[] {
-  const found: (readonly [string, string])[] = [];
-  let line = "";
-  let until: string | undefined;
-  for (const raw of text.split(/\r?\n/)) {
-    if (until !== undefined) {
-      if (raw.trim() === until) until = undefined;
-      continue;
-    }
-    if (/^\s*(?:#|$)/.test(raw)) continue;
-    if (/\\\s*$/.test(raw)) {
-      line += `${raw.replace(/\\\s*$/, "")} `;
-      continue;
-    }
-    const [, word = "", rest = ""] = /^\s*(\w+)\s+(.*)$/s.exec(line + raw) ?? [];
-    line = "";
-    found.push([word.toUpperCase(), rest.trim()]);
-    if (/^(?:RUN|COPY|ADD)$/i.test(word)) until = /<<-?["']?(\w+)/.exec(rest)?.[1];
-  }
-  return found;
 }
