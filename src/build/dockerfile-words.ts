@@ -96,7 +96,10 @@ class Filler {
       const character = this.#word[this.#at++] ?? "";
       if (character === '"') return text;
       if (character === "$") text += this.#variable();
-      else if (character === this.#escape && ['"', "$", this.#escape].includes(this.#word[this.#at] ?? ""))
+      else if (
+        character === this.#escapeCharacter &&
+        ['"', "$", this.#escapeCharacter].includes(this.#word[this.#at] ?? "")
+      )
         text += this.#word[this.#at++] ?? "";
       else text += character;
     }

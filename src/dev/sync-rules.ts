@@ -1,17 +1,25 @@
+import { posix, relative } from "node:path";
+import { fixedPart, matchesPath, type PathPattern, parsePathPattern } from "../base/path-pattern.ts";
 import type { DockerIgnore } from "../build/dockerignore.ts";
-import type { DevSettings, ImageDefinition } from "../environment/model.ts";
-import type { PathKind, Verdict } from "./verdict.ts";
+import type { DevSettings, ImageDefinition, SyncRule, VolumeMount } from "../environment/model.ts";
+import { type ImageReading, readImage } from "./image-reading.ts";
+import { isPackageFile } from "./package-files.ts";
+import { needsRestart, type Program, programOf } from "./program.ts";
+import type { Trace } from "./trace.ts";
+import type { PathKind, SyncTarget, Verdict } from "./verdict.ts";
 
 /** Says of each path of a build context what a change of it is to do. Pure, and never throws. */
 export interface SyncRules {
   /** `path` is relative to the context, with slashes; it need not exist. */
   judge(path: string, kind?: PathKind): Verdict;
+  /** What runs in the container: why a change needs a restart, or does not. */
+  readonly program: Program;
 }
 
 /** How the built image runs, which its Dockerfile may leave to a base image. */
 export interface BuiltImage {
   readonly workdir: string;
-  readonly user: string;
+  readonly env: Readonly<Record<string, string>>;
   readonly command: readonly string[] | undefined;
   readonly entrypoint: readonly string[] | undefined;
 }
@@ -26,17 +34,158 @@ export interface SyncRulesInput {
   readonly settings: DevSettings;
   /** Folder of the environment file: what the paths of explicit rules are relative to. */
   readonly directory: string;
-  /** What runs instead of the image's own entry point and command, before `settings` has its say. */
+  /** The app as the stage runs it, before `settings` has its say. */
   readonly app: {
     readonly command: readonly string[] | undefined;
     readonly entrypoint: readonly string[] | undefined;
+    readonly volumes: readonly VolumeMount[];
   };
   /** Undefined while there is no image: what only a base image tells is then unknown, and makes a rebuild. */
   readonly built: BuiltImage | undefined;
   /** The context's symbolic links, by path: COPY follows those that it names. Make the rules anew when they change. */
   readonly links?: ReadonlyMap<string, string>;
+  /** Scripts of the context's package.json, for commands such as `npm start`. */
+  readonly scripts?: Readonly<Record<string, string>>;
 }
 
-export function syncRules(_input: SyncRulesInput): SyncRules {
-  return { judge: () => ({ action: "rebuild", why: "nothing is inferred yet", at: undefined }) };
+export function syncRules(input: SyncRulesInput): SyncRules {
+  return new Judge(input);
+}
+
+interface CompiledRule {
+  readonly rule: SyncRule;
+  readonly pattern: PathPattern;
+}
+
+class Judge implements SyncRules {
+  readonly program: Program;
+  readonly #input: SyncRulesInput;
+  readonly #reading: ImageReading;
+  readonly #rules: readonly CompiledRule[];
+  /** Paths that make a rebuild whatever they hold, with the reason. */
+  readonly #inputs: ReadonlyMap<string, string>;
+
+  constructor(input: SyncRulesInput) {
+    const { settings, app, image, built, dockerfile } = input;
+    this.#input = input;
+    this.#reading = readImage(input);
+    this.program = programOf({
+      overrides: [settings, app],
+      image: built ?? this.#reading.command,
+      base: this.#reading.base,
+      scripts: input.scripts ?? {},
+    });
+    this.#rules = settings.rules.flatMap((rule) => {
+      const pattern = parsePathPattern(rule.path);
+      return pattern ? [{ rule, pattern }] : [];
+    });
+    const inContext = (path: string) => relative(image.context, path);
+    const own = `${dockerfile.path}.dockerignore`;
+    this.#inputs = new Map([
+      [inContext(dockerfile.path), "it is the Dockerfile"],
+      [inContext(own), "it says what belongs to the build context"],
+      // Where the Dockerfile has an ignore file of its own, the common one is a file like any other.
+      ...(input.ignoreFile === own ? [] : [[".dockerignore", "it says what belongs to the build context"] as const]),
+    ]);
+  }
+
+  judge(path: string, kind: PathKind = "file"): Verdict {
+    const { ignore, ignoreFile, settings } = this.#input;
+    const why = this.#inputs.get(path);
+    if (why !== undefined) return { action: "rebuild", why, at: undefined };
+    if (ignore.excludes(path)) {
+      return { action: "ignore", why: `${ignoreFile ? posix.basename(ignoreFile) : ".dockerignore"} leaves it out` };
+    }
+    const ruled = this.#byRule(path, kind);
+    if (ruled) return ruled;
+    if (settings.sync === "none") {
+      return { action: "rebuild", why: "no rule says anything else, and `dev.sync` is `none`", at: undefined };
+    }
+    return this.#inferred(path, kind);
+  }
+
+  #byRule(path: string, kind: PathKind): Verdict | undefined {
+    const { directory, image } = this.#input;
+    const seen = posix.join(relative(directory, image.context), path);
+    const found = this.#rules.find(({ pattern }) => matchesPath(pattern, seen));
+    if (!found) return undefined;
+    const { rule, pattern } = found;
+    const at = this.#placeOf(rule.position.file, rule.position.line);
+    const why = `the rule for \`${rule.path}\` says so`;
+    if (rule.action === "ignore") return { action: "ignore", why: `${why} (${at})` };
+    if (rule.action === "rebuild") return { action: "rebuild", why, at };
+    const targets = rule.target === undefined ? this.#trace(path, kind).placements : ruleTargets(rule, pattern, seen);
+    if (targets.length === 0) {
+      // The folder that a COPY names is not copied itself: only what is in it.
+      if (kind === "directory") return { action: "ignore", why: "what is in the folder counts, not the folder itself" };
+      return {
+        action: "rebuild",
+        why: `the rule for \`${rule.path}\` gives no \`target\`, and the Dockerfile copies it to no place that is known`,
+        at,
+      };
+    }
+    const run = rule.run === undefined ? [] : [rule.run];
+    return { action: "sync", targets: targets.map(plain), restart: rule.action === "sync+restart", run, why, at };
+  }
+
+  #inferred(path: string, kind: PathKind): Verdict {
+    const trouble = this.#reading.trouble ?? this.#reading.followed(path);
+    if (trouble) return { action: "rebuild", why: trouble.why, at: this.#line(trouble.line) };
+    const { placements, used } = this.#trace(path, kind);
+    if (used) return { action: "rebuild", why: used.why, at: this.#line(used.line) };
+    const [first] = placements;
+    if (!first) return { action: "ignore", why: "the image has no trace of it: no COPY takes it into the last stage" };
+    if (isPackageFile(path)) {
+      return { action: "rebuild", why: "packages are installed by it", at: this.#line(first.line) };
+    }
+    const seen = placements.filter((placement) => !this.#isCovered(placement.path));
+    if (seen.length === 0) {
+      return { action: "ignore", why: `a volume covers ${first.path}: nobody sees what the image has there` };
+    }
+    return {
+      action: "sync",
+      targets: seen.map(plain),
+      restart: seen.some((placement) => needsRestart(this.program, placement.path)),
+      run: [],
+      why: "it is only copied, and nothing that is built uses it",
+      at: this.#line(first.line),
+    };
+  }
+
+  #trace(path: string, kind: PathKind): Trace {
+    return this.#reading.trace(path, kind);
+  }
+
+  #isCovered(path: string): boolean {
+    return this.#input.app.volumes.some(({ target }) => path === target || path.startsWith(`${target}/`));
+  }
+
+  #line(line: number | undefined): string | undefined {
+    return line === undefined ? undefined : this.#placeOf(this.#input.dockerfile.path, line);
+  }
+
+  #placeOf(file: string, line: number): string {
+    return `${relative(this.#input.directory, file)}:${line}`;
+  }
+}
+
+function plain({ path, owner, mode, layer }: SyncTarget): SyncTarget {
+  return { path, owner, mode, layer };
+}
+
+/** What a rule names becomes its target: a folder with all that is in it, or a file. */
+function ruleTargets(rule: SyncRule, pattern: PathPattern, path: string): SyncTarget[] {
+  const { target = "" } = rule;
+  const fixed = fixedPart(pattern);
+  const rest = fixed === "." || fixed === "" ? path : path.slice(fixed.length + 1);
+  const place =
+    rest === "" && target.endsWith("/") ? posix.join(target, posix.basename(path)) : posix.join(target, rest);
+  return [
+    {
+      path: place.replace(/(?<=.)\/$/, ""),
+      owner: undefined,
+      mode: undefined,
+      layer: Number.MAX_SAFE_INTEGER - rule.position.line,
+    },
+  ];
 }

@@ -1,7 +1,10 @@
+import type { ModeChange } from "./mode.ts";
+
 /** Names or numbers, as `COPY --chown` takes them. */
 export interface Owner {
   readonly user: string;
-  readonly group: string;
+  /** Undefined for the user's own group, as the image's list of users has it. */
+  readonly group: string | undefined;
 }
 
 /** Where a file of the build context stands in the container, and as whose. */
@@ -10,8 +13,10 @@ export interface SyncTarget {
   readonly path: string;
   /** Undefined for root, numbers 0 and 0. */
   readonly owner: Owner | undefined;
-  /** Permission bits that the image gives it (`--chmod`, or a later `chmod`); undefined for those it has on this machine. */
-  readonly mode: number | undefined;
+  /** What the image makes of its permission bits (`--chmod`, a later `chmod`): for `applyMode`. Undefined where it keeps them. */
+  readonly mode: ModeChange | undefined;
+  /** Of two files with the same path in the container, the image has that of the higher layer. */
+  readonly layer: number;
 }
 
 /** What a change of one path of the build context is to do. */

@@ -1,0 +1,12 @@
+import type { Owner, SyncTarget } from "./verdict.ts";
+
+/** Where an image has a file of the context, and the line that put it there. */
+export interface Placement extends SyncTarget {
+  readonly line: number;
+}
+
+/** `chown user` keeps the group, `chown :group` the user. */
+export function applyOwner(placement: Placement, change: Partial<Owner>): Placement {
+  const before = placement.owner ?? { user: "0", group: "0" };
+  return { ...placement, owner: { user: change.user ?? before.user, group: change.group ?? before.group } };
+}
