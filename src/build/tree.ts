@@ -1,3 +1,5 @@
+import type { ContextEntry } from "./walk.ts";
+
 /** One thing of a build context with its content: what a builder would make of it, times and owners aside. */
 export type LocalEntry =
   | {
@@ -17,6 +19,21 @@ export type LocalEntry =
  * out; an entry that stays as it was is the same object in the next tree.
  */
 export type Tree = ReadonlyMap<string, LocalEntry>;
+
+/** `contents` are hashes by path, such as `hashFiles` makes. */
+export function localEntry(entry: ContextEntry, contents: ReadonlyMap<string, string>): LocalEntry {
+  switch (entry.kind) {
+    case "directory":
+      return { kind: entry.kind, mode: entry.mode };
+    case "symlink":
+      return { kind: entry.kind, target: entry.target };
+    case "file": {
+      const hash = contents.get(entry.path);
+      if (hash === undefined) throw new RangeError(`${entry.path} was not hashed`);
+      return { kind: entry.kind, mode: entry.mode, hash, size: entry.stamp.size };
+    }
+  }
+}
 
 export function sameEntry(left: LocalEntry | undefined, right: LocalEntry | undefined): boolean {
   if (left === right) return true;
