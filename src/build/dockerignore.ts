@@ -1,12 +1,8 @@
-import { posix } from "node:path";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { type PathPattern, parsePathPattern } from "../base/path-pattern.ts";
 
-interface Rule {
-  /** Cleaned, without the `!`. */
-  readonly pattern: string;
+interface Rule extends PathPattern {
   readonly negated: boolean;
-  readonly current: RegExp;
-  readonly older: RegExp;
 }
 
 /** Which rules matched a directory, in either reading: they hold for everything below it. */
@@ -38,7 +34,7 @@ export class DockerIgnore {
 
   private constructor(rules: readonly Rule[]) {
     this.#rules = rules;
-    const exceptions = rules.filter((rule) => rule.negated).map((rule) => rule.pattern.replace(/\/\*\*?$/, ""));
+    const exceptions = rules.filter((rule) => rule.negated).map((rule) => rule.text.replace(/\/\*\*?$/, ""));
     this.#plainExceptions = exceptions.some((pattern) => /[*?[\]^\\]/.test(pattern)) ? undefined : exceptions;
   }
 
@@ -55,10 +51,9 @@ export class DockerIgnore {
       const trimmed = line.trim();
       if (trimmed === "") continue;
       const negated = trimmed.startsWith("!");
-      const pattern = clean(negated ? trimmed.slice(1).trim() : trimmed);
-      const older = pattern === undefined ? undefined : compile(pattern);
-      if (pattern === undefined || older === undefined) throw invalid(file, index + 1, line);
-      rules.push({ pattern, negated, current: suffixExpression(pattern) ?? older, older });
+      const pattern = parsePathPattern(negated ? trimmed.slice(1).trim() : trimmed);
+      if (pattern === undefined) throw invalid(file, index + 1, line);
+      rules.push({ ...pattern, negated });
     }
     return new DockerIgnore(rules);
   }
@@ -106,85 +101,4 @@ function invalid(file: string, line: number, text: string): EnvctlError {
     where: `${file}:${line}`,
     next: "Close every [ with a ], and put a pattern behind every !.",
   });
-}
-
-/** Go's filepath.Clean, and no leading slash: patterns are relative to the context anyway. */
-function clean(pattern: string): string | undefined {
-  if (pattern === "") return undefined;
-  const normal = posix.normalize(pattern);
-  const bare = normal.length > 1 ? normal.replace(/\/$/, "") : normal;
-  return bare.length > 1 && bare.startsWith("/") ? bare.slice(1) : bare;
-}
-
-/** `**.log`, with nothing special behind the stars: for engines from 23 on every path that ends in it, for older `.log`. */
-function suffixExpression(pattern: string): RegExp | undefined {
-  const suffix = /^\*\*([^*?[\]\\/][^*?[\]\\]*)$/.exec(pattern)?.[1];
-  return suffix === undefined ? undefined : new RegExp(`${[...suffix].map(literal).join("")}$`, "u");
-}
-
-/** Undefined where Go's filepath.Match would call the pattern malformed. */
-function compile(pattern: string): RegExp | undefined {
-  let source = "^";
-  const characters = [...pattern];
-  for (let index = 0; index < characters.length; index += 1) {
-    const character = characters[index] ?? "";
-    if (character === "*" && characters[index + 1] === "*") {
-      index += 1;
-      // `**/` is `**`: the slash goes with it.
-      if (characters[index + 1] === "/") index += 1;
-      // Go's `.` stops at a newline in a name.
-      source += index + 1 >= characters.length ? "[^\\n]*" : "(?:[^\\n]*/)?";
-    } else if (character === "*") {
-      source += "[^/]*";
-    } else if (character === "?") {
-      source += "[^/]";
-    } else if (character === "\\") {
-      index += 1;
-      const escaped = characters[index];
-      if (escaped === undefined) return undefined;
-      source += literal(escaped);
-    } else if (character === "[") {
-      const end = classEnd(characters, index);
-      if (end === undefined) return undefined;
-      source += classSource(characters.slice(index + 1, end));
-      index = end;
-    } else {
-      source += literal(character);
-    }
-  }
-  try {
-    return new RegExp(`${source}$`, "u");
-  } catch {
-    // A range the wrong way round, `[z-a]`: malformed for Go too.
-    return undefined;
-  }
-}
-
-function literal(character: string): string {
-  return /[\^$\\.*+?()[\]{}|/]/.test(character) ? `\\${character}` : character;
-}
-
-function classEnd(characters: readonly string[], start: number): number | undefined {
-  const first = start + (characters[start + 1] === "^" ? 2 : 1);
-  for (let index = first; index < characters.length; index += 1) {
-    if (characters[index] === "\\") index += 1;
-    else if (characters[index] === "]") return index > first ? index : undefined;
-  }
-  return undefined;
-}
-
-function classSource(content: readonly string[]): string {
-  let source = "";
-  for (let index = 0; index < content.length; index += 1) {
-    const character = content[index] ?? "";
-    if (character === "\\") {
-      index += 1;
-      source += `\\u{${(content[index] ?? "").codePointAt(0)?.toString(16)}}`;
-    } else if (character === "-" || (character === "^" && index === 0)) {
-      source += character;
-    } else {
-      source += `\\u{${character.codePointAt(0)?.toString(16)}}`;
-    }
-  }
-  return `[${source}]`;
 }

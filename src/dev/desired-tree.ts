@@ -42,7 +42,7 @@ export class DesiredView {
   }
 
   #judge(path: string, entry: LocalEntry): readonly [string, DesiredEntry][] {
-    const verdict = this.#rules.judge(path);
+    const verdict = this.#rules.judge(path, entry.kind);
     if (verdict.action !== "sync") return [];
     return verdict.targets.map((target) => [target.path, desiredEntry(path, entry, target)]);
   }

@@ -4,23 +4,36 @@ export interface Owner {
   readonly group: string;
 }
 
+/** Where a file of the build context stands in the container, and as whose. */
 export interface SyncTarget {
-  /** Absolute path in the container. */
+  /** Absolute. */
   readonly path: string;
-  /** Undefined for root. */
+  /** Undefined for root, numbers 0 and 0. */
   readonly owner: Owner | undefined;
-  /** From `--chmod`; undefined for the file's own. */
+  /** Permission bits that the image gives it (`--chmod`, or a later `chmod`); undefined for those it has on this machine. */
   readonly mode: number | undefined;
 }
 
+/** What a change of one path of the build context is to do. */
 export type Verdict =
   | { readonly action: "ignore"; readonly why: string }
-  | { readonly action: "rebuild"; readonly why: string; readonly at: string | undefined }
+  | {
+      readonly action: "rebuild";
+      readonly why: string;
+      /** `Dockerfile:12`, or a rule's place; undefined where no line decides. */
+      readonly at: string | undefined;
+    }
   | {
       readonly action: "sync";
+      /** At least one; a file that is copied twice has two. */
       readonly targets: readonly SyncTarget[];
+      /** Whether the container's process must start anew to see it. */
       readonly restart: boolean;
+      /** Commands to run in the container after the sync and before a restart. */
       readonly run: readonly (readonly string[])[];
       readonly why: string;
       readonly at: string | undefined;
     };
+
+/** What stands at a path: COPY treats a folder, a file and a link each in its own way. */
+export type PathKind = "file" | "directory" | "symlink";

@@ -14,7 +14,7 @@ export interface EnvironmentDocument {
   readonly proxy?: ProxyDocument;
   readonly services?: Readonly<Record<string, ServiceDocument>>;
   readonly tasks?: Readonly<Record<string, TaskDocument>>;
-  readonly dev?: object;
+  readonly dev?: DevDocument;
   readonly stages: Readonly<Record<string, StageDocument | null>>;
 }
 
@@ -60,6 +60,23 @@ interface TaskDocument {
   readonly command: CommandDocument;
   readonly when?: "manual" | "before-build" | "after-build" | "before-switch" | "after-switch";
   readonly timeout?: string;
+}
+
+export interface DevDocument {
+  readonly sync?: "infer" | "none";
+  readonly rules?: readonly SyncRuleDocument[];
+  readonly command?: CommandDocument;
+  readonly entrypoint?: CommandDocument;
+  readonly env?: EnvDocument;
+  readonly ports?: readonly (string | number)[];
+  readonly reload?: boolean | number;
+}
+
+export interface SyncRuleDocument {
+  readonly path: string;
+  readonly target?: string;
+  readonly action: "sync" | "sync+restart" | "rebuild" | "ignore";
+  readonly run?: CommandDocument;
 }
 
 export interface ProxyDocument {

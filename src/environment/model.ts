@@ -15,6 +15,33 @@ export interface Environment {
   readonly tasks: readonly Task[];
   /** The app as no stage changes it: what the tasks of a build are run like. */
   readonly app: Workload;
+  readonly dev: DevSettings;
+}
+
+/** What `envctl dev` does when files change, and what it runs differently from the release. */
+export interface DevSettings {
+  /** What to do for paths that no rule matches: read it from the Dockerfile, or rebuild. */
+  readonly sync: "infer" | "none";
+  /** The first that matches counts, before anything is inferred. */
+  readonly rules: readonly SyncRule[];
+  readonly command: readonly string[] | undefined;
+  readonly entrypoint: readonly string[] | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  /** Published in addition to the stage's. */
+  readonly ports: readonly PortBinding[];
+  /** Where browsers are told to reload: a port of the developer's machine. */
+  readonly reload: { readonly port: number } | undefined;
+}
+
+export interface SyncRule {
+  /** A pattern as in `.dockerignore`, relative to the folder of the environment file. */
+  readonly path: string;
+  /** Absolute in the container; undefined for where the Dockerfile copies it. A slash at its end means a folder. */
+  readonly target: string | undefined;
+  readonly action: "sync" | "sync+restart" | "rebuild" | "ignore";
+  /** Run in the container after the sync. */
+  readonly run: readonly string[] | undefined;
+  readonly position: SourcePosition;
 }
 
 /** What to build. Not one field of it can differ between stages. */

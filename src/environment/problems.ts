@@ -1,5 +1,5 @@
 import type { Node } from "yaml";
-import type { Problem } from "./model.ts";
+import type { Problem, SourcePosition } from "./model.ts";
 import type { Source } from "./source.ts";
 
 /** A path in the document: `["stages", "prod", "hosts", 1]`. */
@@ -67,6 +67,11 @@ export class Problems {
       if (node?.range) return [node.range[0], node.range[1]];
     }
     return [0, 1];
+  }
+
+  /** Where the value at the path stands, or else the nearest thing that is in the file. */
+  position(path: Path): SourcePosition {
+    return this.source.position(this.#range(path, "value")[0]);
   }
 
   get hasErrors(): boolean {

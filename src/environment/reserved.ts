@@ -10,7 +10,6 @@ const stageKeys: Readonly<Record<string, string>> = {
 };
 /** Reports each use as a warning; verbs that change a stage refuse with those that concern it (`reservedIn`). */
 export function reportReserved(document: EnvironmentDocument, problems: Problems): void {
-  if (document.dev) problems.warning(["dev"], notYet("dev"), "there is no `envctl dev` yet");
   for (const [name, stage] of Object.entries(document.stages)) {
     for (const [key, instead] of Object.entries(stageKeys)) {
       if (stage && key in stage) problems.warning(["stages", name, key], notYet(key), instead);

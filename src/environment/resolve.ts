@@ -3,6 +3,7 @@ import { parseImageReference, parseOwnRepository } from "../base/reference.ts";
 import type { EnvironmentDocument, ServiceDocument, StageDocument } from "./document.ts";
 import type { Environment, ImageDefinition, Service, Stage, Task } from "./model.ts";
 import type { Path } from "./problems.ts";
+import { readDev } from "./read-dev.ts";
 import { readHosts } from "./read-hosts.ts";
 import { readProxy } from "./read-proxy.ts";
 import { readRollout } from "./read-rollout.ts";
@@ -41,6 +42,7 @@ export function resolveEnvironment(reading: Reading, file: string, document: Env
       resourcesPath: ["app", "resources"],
       replicas: 1,
     }),
+    dev: readDev(reading, ["dev"], document.dev, image),
     stages: order.map(({ name, after }) => readStage(reading, document, image, name, after)),
     tasks: Object.entries(document.tasks ?? {}).map(([name, task]): Task => {
       const path = ["tasks", name];

@@ -126,6 +126,15 @@ export function environment(stages: readonly Stage[], overrides: Partial<Environ
     stages,
     tasks: [],
     app: workload(),
+    dev: {
+      sync: "infer",
+      rules: [],
+      command: undefined,
+      entrypoint: undefined,
+      env: {},
+      ports: [],
+      reload: undefined,
+    },
     ...overrides,
   };
 }
