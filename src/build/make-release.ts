@@ -21,16 +21,21 @@ import { listContext } from "./context.ts";
 import { fingerprintBuild } from "./fingerprint.ts";
 import { type GitState, readGitState } from "./git.ts";
 import { cacheDirectory } from "./stat-cache.ts";
+import type { Tree } from "./tree.ts";
 
 /** What a build would be of, before there is one. */
 export interface BuildIntent {
   readonly name: string;
   readonly fingerprint: string;
   readonly git: GitState;
+  /** The files that the fingerprint is over. */
+  readonly tree: Tree;
 }
 
 export interface MadeRelease {
   readonly release: Release;
+  /** The files of its build context, as they were when its fingerprint was taken. */
+  readonly tree: Tree;
   /** False where the same inputs had been built before. */
   readonly built: boolean;
 }
@@ -53,7 +58,7 @@ export async function readIntent(workspace: Workspace): Promise<BuildIntent> {
     if (git.warning !== undefined) at.warn(git.warning);
     const name = releaseName({ commit: git.commit, dirty: git.dirty, fingerprint: fingerprint.hash });
     at.note(`${fingerprint.files} files`);
-    return { name, fingerprint: fingerprint.hash, git };
+    return { name, fingerprint: fingerprint.hash, git, tree: fingerprint.tree };
   });
 }
 
@@ -79,7 +84,7 @@ export async function makeRelease(workspace: Workspace, options: MakeOptions): P
     await progress.step(`build ${environment.name} ${known.name}`, async (at) =>
       at.note("nothing changed, nothing built"),
     );
-    return { release: known, built: false };
+    return { release: known, tree: intent.tree, built: false };
   }
   const occasion = {
     kind: "build",
@@ -91,7 +96,9 @@ export async function makeRelease(workspace: Workspace, options: MakeOptions): P
     // A hook may have written sources: what is built is what lies there now.
     const present = await readIntent(workspace);
     const built = options.force ? undefined : await findBuilt(repository, present, signal);
-    return built ? { release: built, built: false } : await buildRelease(workspace, repository, present, options);
+    return built
+      ? { release: built, tree: present.tree, built: false }
+      : await buildRelease(workspace, repository, present, options);
   });
 }
 
@@ -116,7 +123,7 @@ async function buildRelease(
   // From now on it counts as built.
   const tags = [release.name, fingerprintTag(intent.fingerprint)];
   await copyImage({ source: repository, target: repository, digest, tags, signal });
-  return { release, built: true };
+  return { release, tree: intent.tree, built: true };
 }
 
 interface BuildParts {

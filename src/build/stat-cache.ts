@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { homeFolder } from "../base/user.ts";
-import type { FileStamp } from "./context.ts";
+import type { FileStamp } from "./walk.ts";
 
 const format = "envctl-stat-cache-1";
 
@@ -34,7 +34,7 @@ export class StatCache {
 
   /** The file's content hash if its stamp is the one it had when it was hashed. */
   find(path: string, stamp: FileStamp): string | undefined {
-    const entry = this.#known.get(path);
+    const entry = this.#fresh.get(path) ?? this.#known.get(path);
     if (entry === undefined || !sameStamp(entry.stamp, stamp)) return undefined;
     this.#fresh.set(path, entry);
     return entry.hash;

@@ -1,0 +1,104 @@
+import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
+import type { Engine } from "../engine/engine.ts";
+import { Agent, type AgentStart } from "./agent.ts";
+import { agentFolder } from "./agent-script.ts";
+
+type Ready = Extract<AgentStart, { readonly kind: "ready" }>;
+
+const busyboxPath = `${agentFolder}/busybox`;
+
+/**
+ * Starts an agent in a running container: in its own shell, or, where the image has none or lacks tools, in a busybox
+ * that is put into it. Throws `sync-impossible`, and `container-not-running`.
+ */
+export async function startAgent(
+  engine: Engine,
+  container: string,
+  busybox: () => Promise<string>,
+  signal?: AbortSignal,
+): Promise<Ready> {
+  const own = await attempt(engine, container, undefined);
+  if (own.kind === "ready") return own;
+  if (own.kind === "read-only") throw readOnly(engine, container);
+  // A container that had its files synced before, or was restarted, has it.
+  const there = await attempt(engine, container, busyboxPath);
+  if (there.kind === "ready") return there;
+  try {
+    const content = await takeBusybox(engine, await busybox(), signal);
+    await engine.writeFiles(container, [{ path: busyboxPath, content, mode: 0o755 }], signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw impossible(engine, container, own.what, error);
+  }
+  const injected = await attempt(engine, container, busyboxPath);
+  if (injected.kind === "ready") return injected;
+  if (injected.kind === "read-only") throw readOnly(engine, container);
+  throw impossible(engine, container, own.what, new Error(`with busybox it still lacks ${injected.what}`));
+}
+
+async function attempt(engine: Engine, container: string, busybox: string | undefined): Promise<AgentStart> {
+  try {
+    return await Agent.start(engine, container, busybox);
+  } catch (error) {
+    const cause = error instanceof EnvctlError && error.code === "sync-lost" ? error.cause : error;
+    const code = cause instanceof EnvctlError ? cause.code : undefined;
+    // Engines refuse the start of a program that is not there, or start it and let it end at once.
+    if (code === undefined || code === "engine-refused") return { kind: "lacks-tools", what: "a shell" };
+    throw cause;
+  }
+}
+
+/** The program out of an image, through a container that is never started. */
+async function takeBusybox(engine: Engine, reference: string, signal?: AbortSignal): Promise<Uint8Array> {
+  const id = await engine.createContainer(
+    {
+      name: `envctl-busybox-${Math.random().toString(36).slice(2, 10)}`,
+      image: reference,
+      command: ["true"],
+      entrypoint: undefined,
+      user: undefined,
+      env: {},
+      labels: {},
+      ports: [],
+      mounts: [],
+      network: "none",
+      aliases: [],
+      stopSignal: undefined,
+      stopGrace: 0,
+      memory: undefined,
+      cpus: undefined,
+      healthcheck: undefined,
+      restart: "no",
+    },
+    signal,
+  );
+  try {
+    const content = await engine.readFile(id, "/bin/busybox", signal);
+    if (content === undefined) throw new Error(`${reference} has no /bin/busybox`);
+    return content;
+  } finally {
+    await engine.removeContainer(id);
+  }
+}
+
+function readOnly(engine: Engine, container: string): EnvctlError {
+  return new EnvctlError({
+    code: "sync-impossible",
+    exitCode: ExitCode.failed,
+    what: "files cannot be synced into a container whose root file system is read-only",
+    where: `${engine.name}, container ${container.slice(0, 12)}`,
+    state: "every change makes a rebuild",
+  });
+}
+
+function impossible(engine: Engine, container: string, lacks: string, cause: unknown): EnvctlError {
+  return new EnvctlError({
+    code: "sync-impossible",
+    exitCode: ExitCode.failed,
+    what: `the image lacks ${lacks}, and busybox could not be put into its container: ${messageOf(cause)}`,
+    where: `${engine.name}, container ${container.slice(0, 12)}`,
+    state: "every change makes a rebuild",
+    next: "let the engine pull busybox once: docker pull busybox:stable",
+    cause,
+  });
+}
