@@ -1,4 +1,5 @@
 import type { LocalEntry, Tree } from "../build/tree.ts";
+import { applyMode } from "./mode.ts";
 import type { SyncRules } from "./sync-rules.ts";
 import type { SyncTarget } from "./verdict.ts";
 
@@ -16,13 +17,16 @@ export type DesiredEntry = (
 /** By absolute path in the container. Entries that stay as they were are the same objects as before. */
 export type Desired = ReadonlyMap<string, DesiredEntry>;
 
+interface Candidate {
+  readonly path: string;
+  readonly layer: number;
+  readonly wanted: DesiredEntry;
+}
+
 /** Maps trees of the context to trees of the container; remembers, so that a save costs little in a large tree. */
 export class DesiredView {
   readonly #rules: SyncRules;
-  readonly #known = new Map<
-    string,
-    { readonly entry: LocalEntry; readonly targets: readonly [string, DesiredEntry][] }
-  >();
+  readonly #known = new Map<string, { readonly entry: LocalEntry; readonly targets: readonly Candidate[] }>();
 
   constructor(rules: SyncRules) {
     this.#rules = rules;
@@ -30,24 +34,35 @@ export class DesiredView {
 
   of(tree: Tree): Desired {
     const desired = new Map<string, DesiredEntry>();
+    const layers = new Map<string, number>();
     for (const [path, entry] of tree) {
       let known = this.#known.get(path);
       if (known?.entry !== entry) {
         known = { entry, targets: this.#judge(path, entry) };
         this.#known.set(path, known);
       }
-      for (const [target, wanted] of known.targets) desired.set(target, wanted);
+      for (const { path: target, layer, wanted } of known.targets) {
+        // Two files of the context may have one place in the image: the COPY that comes later has the last word.
+        if (layer < (layers.get(target) ?? layer)) continue;
+        layers.set(target, layer);
+        desired.set(target, wanted);
+      }
     }
     return desired;
   }
 
-  #judge(path: string, entry: LocalEntry): readonly [string, DesiredEntry][] {
+  #judge(path: string, entry: LocalEntry): readonly Candidate[] {
     const verdict = this.#rules.judge(path, entry.kind);
     if (verdict.action !== "sync") return [];
-    return verdict.targets.map((target) => [target.path, desiredEntry(path, entry, target)]);
+    return verdict.targets.map((target) => ({
+      path: target.path,
+      layer: target.layer,
+      wanted: desiredEntry(path, entry, target),
+    }));
   }
 }
 
 function desiredEntry(source: string, entry: LocalEntry, { owner, mode }: SyncTarget): DesiredEntry {
-  return entry.kind === "symlink" ? { ...entry, owner, source } : { ...entry, mode: mode ?? entry.mode, owner, source };
+  if (entry.kind === "symlink") return { ...entry, owner, source };
+  return { ...entry, mode: applyMode(mode, entry.mode), owner, source };
 }
