@@ -1,6 +1,7 @@
 import { type Digest, isDigest } from "../base/digest.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import type { Stage } from "../environment/model.ts";
+import { isDevContainer } from "../plan/dev-container.ts";
 import { byGeneration, isRunning, labelledDigest, roleOf } from "../plan/observed.ts";
 import { servingApp } from "../plan/serving.ts";
 import type { Release } from "../release/release.ts";
@@ -38,7 +39,7 @@ async function fromLedger(workspace: Workspace, stage: Stage): Promise<ReleaseNa
   const releases = new Map<Digest, ReleaseName>();
   for await (const { record } of ledger.entries(200, workspace.signal)) {
     const { release } = record;
-    if (record.outcome === "succeeded" && release && !releases.has(release.digest)) {
+    if (record.outcome === "succeeded" && record.dev === undefined && release && !releases.has(release.digest)) {
       releases.set(release.digest, { name: release.name, digest: release.digest });
     }
   }
@@ -50,11 +51,11 @@ async function fromHosts(workspace: Workspace, stage: Stage): Promise<ReleaseNam
   const engines = await openHosts(workspace, stage);
   const hosts = await Promise.all(engines.map((engine) => observeHost(engine, place, undefined, workspace.signal)));
   const apps = byGeneration(hosts.flatMap((host) => host.containers)).filter(
-    (container) => roleOf(container) === "app" && container.startedAt !== undefined,
+    (container) => roleOf(container) === "app" && container.startedAt !== undefined && !isDevContainer(container),
   );
   const releases = new Map<Digest, ReleaseName>();
   const serving = hosts.flatMap((host) => servingApp(host, place));
-  for (const container of [...serving, ...apps.filter(isRunning), ...apps]) {
+  for (const container of [...serving.filter((found) => !isDevContainer(found)), ...apps.filter(isRunning), ...apps]) {
     const digest = labelledDigest(container);
     if (digest === undefined || !isDigest(digest) || releases.has(digest)) continue;
     releases.set(digest, { name: container.labels["envctl.release"] ?? "", digest });
