@@ -91,6 +91,18 @@ describeLab("what runs for development", () => {
     project.environment(`app: { port: 8080, health: { path: / }, stop: { grace: 1s } }\nstages:\n  dev: {}`);
     await runDev(project, []);
     expect((await project.json<Status>("status", "dev")).stages[0]?.verdict).toBe("ok");
+    // It never ran as a release, so there is none to go back to.
+    expect((await project.run("rollback", "dev")).stderr).toMatch(/dev has run no earlier release/);
+  });
+
+  it("goes back to the last release", async () => {
+    const project = new Project(lab);
+    project.environment(`app: { port: 8080, health: { path: / }, stop: { grace: 1s } }\nstages:\n  dev: {}`);
+    const { release } = await project.json<{ release: { digest: string } }>("up", "dev");
+    await runDev(project, ["/www/index.html"]);
+    expect(await project.json("rollback", "dev")).toMatchObject({ release: { digest: release.digest } });
+    const { stages } = await project.json<Status>("status", "dev");
+    expect([stages[0]?.verdict, stages[0]?.hosts[0]?.containers[0]?.dev]).toEqual(["ok", null]);
   });
 });
 
