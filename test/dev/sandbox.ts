@@ -9,7 +9,7 @@ import type { Engine } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open.ts";
 import { Folder } from "../build/folder.ts";
 import type { Lab } from "../lab/lab.ts";
-import { syncAllTo } from "./rules.ts";
+import { syncAllTo } from "./copied-rules.ts";
 
 /** A line for each path: kind, owner, permissions, and content or target. */
 export type Listing = Readonly<Record<string, string>>;

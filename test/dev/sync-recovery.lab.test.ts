@@ -7,7 +7,7 @@ import { openEngine } from "../../src/engine/open.ts";
 import { Folder } from "../build/folder.ts";
 import { describeLab } from "../lab/describe-lab.ts";
 import { type Lab, useLab } from "../lab/lab.ts";
-import { syncAllTo } from "./rules.ts";
+import { syncAllTo } from "./copied-rules.ts";
 import { expectedListing, Pair, Sandbox } from "./sandbox.ts";
 import { Synced } from "./synced.ts";
 

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of Dockerfiles, not of JavaScript
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { judge, rulesOf } from "./judged.ts";
+import { judge, rulesOf } from "./rules.ts";
 
 type Cases = Readonly<Record<string, string>>;
 

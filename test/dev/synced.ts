@@ -3,7 +3,7 @@ import type { ContainerTree, SyncReport } from "../../src/dev/container-tree.ts"
 import { type Desired, DesiredView } from "../../src/dev/desired-tree.ts";
 import type { SyncRules } from "../../src/dev/sync-rules.ts";
 import type { Folder } from "../build/folder.ts";
-import { syncAllTo } from "./rules.ts";
+import { syncAllTo } from "./copied-rules.ts";
 import { expectedListing, type Sandbox } from "./sandbox.ts";
 import { Watched } from "./watched.ts";
 
