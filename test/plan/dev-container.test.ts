@@ -55,7 +55,10 @@ describe("a container of envctl dev", () => {
     ["with overrides", inDev(debug)],
     ["with synced files", synced(inDev(), ["/app/a.js"])],
     ["into which files may be synced at any time", inDev()],
-  ])("%s gives way to the release, though it is the same image", (_, host) => {
+  ])("%s gives way to the release, though it is the same image", (title, host) => {
+    const notes = planOf(place, host).notes.join();
+    if (title.startsWith("with ")) expect(notes).toMatch(/is no release \(dev.*\): it gives way to this one/);
+    else expect(notes).toBe("");
     const after = applied(host, planOf(place, host).hosts[0]!);
     const [now, ...others] = running(after);
     expect(others).toEqual([]);
