@@ -55,7 +55,7 @@ export async function resolveRoot(context: string): Promise<string> {
   return isDirectory ? root : missing("context-missing", "build context", context, new Error("not a directory"));
 }
 
-async function readDockerfile(path: string): Promise<Buffer> {
+export async function readDockerfile(path: string): Promise<Buffer> {
   return readFile(path).catch((error: unknown) => missing("dockerfile-missing", "Dockerfile", path, error));
 }
 

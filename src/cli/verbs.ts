@@ -2,6 +2,7 @@ import type { Verb } from "./verb.ts";
 import { build } from "./verbs/build.ts";
 import { completion } from "./verbs/completion.ts";
 import { config } from "./verbs/config.ts";
+import { dev } from "./verbs/dev.ts";
 import { diff } from "./verbs/diff.ts";
 import { doctor } from "./verbs/doctor.ts";
 import { down } from "./verbs/down.ts";
@@ -30,6 +31,7 @@ export const verbs: readonly Verb[] = [
   config,
   doctor,
   build,
+  dev,
   up,
   promote,
   rollback,

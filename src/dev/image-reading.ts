@@ -16,6 +16,8 @@ export interface ImageReading {
   readonly command: ImageCommand | undefined;
   /** Name of the image that the built stage goes back to. */
   readonly base: string | undefined;
+  /** Whether the targets of all that is copied are known. */
+  readonly complete: boolean;
   trace(path: string, kind: PathKind): Trace;
   /** Whether the builder comes to this path through a symbolic link that a COPY names. */
   followed(path: string): Use | undefined;
@@ -51,6 +53,9 @@ export function readImage(input: Pick<SyncRulesInput, "dockerfile" | "image" | "
           ? undefined
           : { why: `the Dockerfile has no stage ${image.target ?? "at all"}`, line: undefined },
     command: target && commandOf(stages, target),
+    complete: layouts
+      .filter(({ stage }) => needed.has(stage.index))
+      .every(({ steps }) => steps.every((step) => step.kind !== "copy" || (step.plan && step.unclear === undefined))),
     base: root?.from.kind === "image" ? root.from.name : undefined,
     trace: (path, kind) =>
       target ? tracePath(layouts, target.index, path, kind) : { placements: [], used: undefined },

@@ -14,6 +14,8 @@ export interface SyncRules {
   judge(path: string, kind?: PathKind): Verdict;
   /** What runs in the container: why a change needs a restart, or does not. */
   readonly program: Program;
+  /** False where only a base image tells what runs, or where COPY puts files: then a built image makes verdicts better. */
+  readonly complete: boolean;
 }
 
 /** How the built image runs, which its Dockerfile may leave to a base image. */
@@ -52,6 +54,8 @@ export function syncRules(input: SyncRulesInput): SyncRules {
   return new Judge(input);
 }
 
+const folderWhy = "it is what is in the folder that counts, not the folder itself";
+
 interface CompiledRule {
   readonly rule: SyncRule;
   readonly pattern: PathPattern;
@@ -59,6 +63,7 @@ interface CompiledRule {
 
 class Judge implements SyncRules {
   readonly program: Program;
+  readonly complete: boolean;
   readonly #input: SyncRulesInput;
   readonly #reading: ImageReading;
   readonly #rules: readonly CompiledRule[];
@@ -75,6 +80,9 @@ class Judge implements SyncRules {
       base: this.#reading.base,
       scripts: input.scripts ?? {},
     });
+    const overridden = settings.entrypoint ?? app.entrypoint;
+    const knowsProgram = overridden !== undefined || (built ?? this.#reading.command) !== undefined;
+    this.complete = knowsProgram && this.#reading.complete;
     this.#rules = settings.rules.flatMap((rule) => {
       const pattern = parsePathPattern(rule.path);
       return pattern ? [{ rule, pattern }] : [];
@@ -117,7 +125,7 @@ class Judge implements SyncRules {
     const targets = rule.target === undefined ? this.#trace(path, kind).placements : ruleTargets(rule, pattern, seen);
     if (targets.length === 0) {
       // The folder that a COPY names is not copied itself: only what is in it.
-      if (kind === "directory") return { action: "ignore", why: "what is in the folder counts, not the folder itself" };
+      if (kind === "directory") return { action: "ignore", why: folderWhy };
       return {
         action: "rebuild",
         why: `the rule for \`${rule.path}\` gives no \`target\`, and the Dockerfile copies it to no place that is known`,
@@ -134,6 +142,7 @@ class Judge implements SyncRules {
     const { placements, used } = this.#trace(path, kind);
     if (used) return { action: "rebuild", why: used.why, at: this.#line(used.line) };
     const [first] = placements;
+    if (!first && kind === "directory") return { action: "ignore", why: folderWhy };
     if (!first) return { action: "ignore", why: "the image has no trace of it: no COPY takes it into the last stage" };
     if (isPackageFile(path)) {
       return { action: "rebuild", why: "packages are installed by it", at: this.#line(first.line) };

@@ -31,6 +31,8 @@ export interface ObservedImage {
   readonly command: readonly string[] | undefined;
   readonly entrypoint: readonly string[] | undefined;
   readonly user: string;
+  /** Empty for the root. */
+  readonly workdir: string;
   readonly volumes: readonly string[];
   readonly stopSignal: string | undefined;
   readonly hasHealthcheck: boolean;

@@ -1,3 +1,4 @@
+import { developmentStage } from "./development-stage.ts";
 import type { Environment, PortBinding } from "./model.ts";
 import type { Path, Problems } from "./problems.ts";
 
@@ -12,6 +13,7 @@ interface Claim {
 /** Two containers on one host cannot publish the same port, be they of one stage or of two. */
 export function checkPorts(environment: Environment, problems: Problems): void {
   const claims = new Map<string, Claim[]>();
+  const development = developmentStage(environment);
   for (const stage of environment.stages) {
     for (const [index, host] of stage.hosts.entries()) {
       const mine = claims.get(host.name) ?? [];
@@ -28,6 +30,11 @@ export function checkPorts(environment: Environment, problems: Problems): void {
           const shared = `${driver} ${httpPort} ${httpsPort}`;
           claim(mine, { who, path: ["stages", stage.name, "domain"], port, shared }, host.name, problems);
         }
+      }
+      if (stage === development) {
+        environment.dev.ports.forEach((port, at) => {
+          claim(mine, { who: "`dev`", path: ["dev", "ports", at], port, shared: undefined }, host.name, problems);
+        });
       }
       // Services live on the first host alone.
       for (const service of index === 0 ? stage.services : []) {

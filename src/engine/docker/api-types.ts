@@ -40,6 +40,7 @@ export interface HealthInspect {
 }
 
 interface ContainerConfig {
+  readonly WorkingDir?: string;
   readonly Image?: string;
   readonly Tty?: boolean;
   readonly Env?: readonly string[] | null;

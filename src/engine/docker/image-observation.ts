@@ -16,6 +16,7 @@ export function observedImage(inspect: ImageInspect): ObservedImage {
     command: config.Cmd ?? undefined,
     entrypoint: entrypoint ?? undefined,
     user: config.User ?? "",
+    workdir: config.WorkingDir ?? "",
     volumes: Object.keys(config.Volumes ?? {}),
     stopSignal: signalName(config.StopSignal),
     hasHealthcheck: (config.Healthcheck?.Test ?? []).length > 0 && config.Healthcheck?.Test?.[0] !== "NONE",

@@ -1,0 +1,69 @@
+import { EnvctlError, ExitCode } from "../../base/errors.ts";
+import type { Explanation } from "../../dev/explain.ts";
+import type { Environment, Stage } from "../../environment/model.ts";
+import type { Workspace } from "../../rollout/workspace.ts";
+import { type Context, type Outcome, text, type Verb } from "../verb.ts";
+
+export const dev: Verb = {
+  name: "dev",
+  group: "work with what runs",
+  summary: "run the app from the sources, and bring every change into it",
+  arguments: [["[stage]", "the stage (default: dev, or the first)"]],
+  options: [{ flags: "--explain <path>", description: "only say what a change of this path would do, and why" }],
+  changes: false,
+  examples: [["envctl dev --explain src/server.js", "what happens when this file is saved"]],
+  run: async (context, [name], options) => {
+    const { withWorkspace } = await import("../workspace.ts");
+    const { findStage } = await import("../../rollout/workspace.ts");
+    const { developmentStage } = await import("../../environment/development-stage.ts");
+    return await withWorkspace(context, name, async (workspace) => {
+      const { environment } = workspace;
+      const stage = name === undefined ? developmentStage(environment) : findStage(environment, name);
+      if (!stage || stage.after.length > 0) throw notFromSources(environment, stage);
+      const path = text(options, "explain");
+      if (path !== undefined) return await explainPath(context, workspace, stage, path);
+      throw new EnvctlError({ code: "usage", exitCode: ExitCode.usage, what: "only `--explain <path>` is there yet" });
+    });
+  },
+};
+
+function notFromSources(environment: Environment, stage: Stage | undefined): EnvctlError {
+  return new EnvctlError({
+    code: "not-from-sources",
+    exitCode: ExitCode.usage,
+    what: `${stage?.name ?? "no stage"} is not built from the sources: releases are promoted to it`,
+    where: environment.file,
+    state: "nothing was touched",
+    next: "name a stage that comes after no other",
+  });
+}
+
+async function explainPath(context: Context, workspace: Workspace, stage: Stage, path: string): Promise<Outcome> {
+  const { explain } = await import("../../dev/explain.ts");
+  const { findBuiltImage } = await import("../../dev/built-image.ts");
+  const { environment, signal } = workspace;
+  const explanation = await explain({
+    environment,
+    stage,
+    path,
+    directory: context.directory,
+    findBuilt: () => findBuiltImage(workspace, stage),
+    signal,
+  });
+  const { renderExplanation } = await import("../view/explanation.ts");
+  return {
+    json: { verb: "dev", environment: environment.name, stage: stage.name, explain: documentOf(explanation) },
+    text: renderExplanation(explanation, context.paint),
+  };
+}
+
+function documentOf(explanation: Explanation) {
+  const { at, restart, contents, targets } = explanation;
+  return {
+    ...explanation,
+    at: at ?? null,
+    restart: restart ?? null,
+    contents: contents ?? null,
+    targets: targets.map(({ mode, ...target }) => ({ ...target, mode: mode ?? null })),
+  };
+}
