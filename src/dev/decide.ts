@@ -2,6 +2,8 @@
 export interface ContainerState {
   readonly id: string;
   readonly running: boolean;
+  /** It ends again and again: nothing runs in it that could take files. */
+  readonly crashed: boolean;
   /** Whether it runs the image of which the files are known; another one came from elsewhere. */
   readonly ours: boolean;
   /** `impossible`: nothing can be written into it, so every change makes a rebuild. */
@@ -45,7 +47,9 @@ export type Action =
   /** Another deployment is wanted than the one under way, or none. */
   | { readonly kind: "cancel" }
   | { readonly kind: "open"; readonly container: string }
-  | { readonly kind: "sync"; readonly container: string };
+  | { readonly kind: "sync"; readonly container: string }
+  /** Writes what changed into a container that crashed, and starts it again. */
+  | { readonly kind: "revive"; readonly container: string };
 
 /** What to do now. Called again after everything that happens; asking twice without a change gives the same. */
 export function decide(state: LoopState): readonly Action[] {
@@ -69,7 +73,11 @@ function decideDeployment(state: LoopState): readonly Action[] {
 /** The container that serves is kept up to date also while a new one is built: who saves a file wants to see it. */
 function decideSyncs(state: LoopState): readonly Action[] {
   return state.containers.flatMap((container): Action[] => {
-    if (!container.running || !container.ours || container.busy || !state.reachable) return [];
+    if (!container.ours || container.busy || !state.reachable) return [];
+    if (container.crashed && container.version < state.version) {
+      return [{ kind: "revive", container: container.id }];
+    }
+    if (!container.running) return [];
     if (container.files === "closed") return [{ kind: "open", container: container.id }];
     const behind = container.files === "open" && container.version < state.version;
     return behind ? [{ kind: "sync", container: container.id }] : [];

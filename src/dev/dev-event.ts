@@ -12,13 +12,13 @@ export type DevEvent =
       readonly text: string;
       readonly timestamp: string | undefined;
     }
-  /** A release serves, with the files as they are: `seconds` from the wish to here. */
+  /** A release serves; the time is from the wish to here. */
   | {
       readonly type: "serving";
       readonly release: string;
       readonly digest: string;
       readonly built: boolean;
-      readonly urls: readonly string[];
+      readonly url: string | undefined;
       readonly milliseconds: number;
     }
   | { readonly type: "rebuilding"; readonly why: readonly string[] }
@@ -62,7 +62,6 @@ export type DevEvent =
       readonly lines: readonly string[];
     }
   | { readonly type: "engine"; readonly host: string; readonly reachable: boolean; readonly text: string }
-  | { readonly type: "settings"; readonly text: string }
   | { readonly type: "note"; readonly text: string }
   | { readonly type: "forwarded"; readonly host: string; readonly port: number; readonly problem: string | undefined }
   | { readonly type: "status"; readonly status: DevStatus };

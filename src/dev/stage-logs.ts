@@ -1,4 +1,3 @@
-import { messageOf } from "../base/errors.ts";
 import type { LogLine } from "../engine/engine.ts";
 import type { StageContainer } from "../rollout/logs.ts";
 
@@ -9,6 +8,7 @@ interface Followed {
   /** RFC 3339, with nanoseconds, of the last line. */
   last: string | undefined;
   following: boolean;
+  again: boolean;
 }
 
 /** What the containers of a stage print, each line once, through restarts and replacements. */
@@ -25,13 +25,21 @@ export class StageLogs {
   /** Safe to call again and again. `fresh`: everything that it has printed so far is news. */
   follow(from: StageContainer, fresh: boolean): void {
     const known = this.#followed.get(from.container.id);
-    if (known?.following) return;
-    const followed = known ?? { last: undefined, following: false };
+    if (known?.following) {
+      // It was started anew, and the stream of before is about to end.
+      known.again = true;
+      return;
+    }
+    const followed = known ?? { last: undefined, following: false, again: false };
     followed.following = true;
     this.#followed.set(from.container.id, followed);
     const tail = known === undefined && !fresh ? earlierLines : undefined;
     void this.#read(from, followed, tail).finally(() => {
       followed.following = false;
+      if (followed.again && !this.#signal.aborted) {
+        followed.again = false;
+        this.follow(from, true);
+      }
     });
   }
 
@@ -49,11 +57,8 @@ export class StageLogs {
         followed.last = line.timestamp ?? followed.last;
         this.#onLine(from, line);
       }
-    } catch (error) {
-      // An engine that is away, or a container that was removed, is told by those who watch them.
-      if (this.#signal.aborted) return;
-      const text = `(its output cannot be read: ${messageOf(error)})`;
-      if (!/no such container|not found/i.test(text)) followed.following = false;
+    } catch {
+      // An engine that is away, or a container that was removed, is told by those who watch them; when it is back, so are we.
     }
   }
 }
