@@ -11,7 +11,7 @@ export const agentFolder = "/.envctl";
  * - `put`: a tar, unpacked at the root. Flag `z`: compressed.
  * - `stage`: a tar, unpacked in the scratch space. Its file `marker` becomes the marker (flag `m`), then its lists of
  *   paths, ended by NUL, are worked off: `remove` (r), `clear` (c, with all in it), `prune` (p, folders that are empty),
- *   `moves` (v, pairs: a file of the scratch space, and where it goes, in one step that no reader sees the middle of).
+ *   `parents` (d, folders to be made if they are missing), `moves` (v, pairs: a file of the scratch space, and where it goes, in one step that no reader sees the middle of).
  * - `stat`, `hash`: a list of paths; answers a line for each that is there.
  * Each ends with the line `TOKEN STATUS`; what stands before it are answers or complaints.
  */
@@ -40,14 +40,17 @@ if [ -n "$missing" ]; then
   echo "$token lacks$missing"
   exit 0
 fi
-if ! mkdir -p $folder/stage 2>/dev/null || ! (cd $folder/stage && rm -rf probe to && mkdir probe to && rmdir to) 2>/dev/null; then
+if ! mkdir -p $folder/stage 2>/dev/null || ! (cd $folder/stage && mkdir -p probe && rmdir probe) 2>/dev/null; then
   echo "$token read-only"
   exit 0
 fi
-move='mv -f --'
-(cd $folder/stage && mv -fT -- probe to) 2>/dev/null && move='mv -fT --'
-rm -rf $folder/stage/to $folder/stage/probe
 cd $folder/stage || exit 1
+# GNU alone: the -T of busybox 1.35 never ends.
+mv --version 2>/dev/null | {
+  read -r line
+  case $line in *GNU*) exit 0 ;; esac
+  exit 1
+} && gnu=yes || gnu=
 cat /proc/mounts
 echo "$token ready"
 
@@ -69,8 +72,19 @@ work() {
   case $flags in *r*) xargs -0 rm -f -- <remove 2>&1 || status=1 ;; esac
   case $flags in *c*) xargs -0 rm -rf -- <clear 2>&1 || status=1 ;; esac
   case $flags in *p*) xargs -0 rmdir -- <prune 2>/dev/null ;; esac
-  case $flags in *v*) xargs -0 -n 2 $move <moves 2>&1 || status=1 ;; esac
+  case $flags in *d*) xargs -0 mkdir -p -- <parents 2>&1 || status=1 ;; esac
+  case $flags in *v*) place <moves 2>&1 || status=1 ;; esac
   return $status
+}
+
+place() {
+  if [ -n "$gnu" ]; then xargs -0 -n 2 mv -fT --
+  else xargs -0 -n 2 sh -c '
+    if [ -L "$1" ]; then rm -f -- "$1"
+    elif [ -d "$1" ]; then echo "$1: Is a directory"; exit 1
+    fi
+    mv -f -- "$0" "$1"'
+  fi
 }
 
 while read -r verb block count flags; do

@@ -1,10 +1,11 @@
+import { posix } from "node:path";
 import type { Engine } from "../engine/engine.ts";
 import type { Agent } from "./agent.ts";
 import type { Desired, DesiredEntry } from "./desired-tree.ts";
 import { type Message, messagesFor } from "./messages.ts";
 import { observe } from "./observe.ts";
 import { Owners } from "./owners.ts";
-import { differences, type HeldEntry, planSync, type SyncPlan, sameDesired } from "./plan-sync.ts";
+import { differences, type HeldEntry, kindOf, planSync, type SyncPlan, sameDesired } from "./plan-sync.ts";
 import { startAgent } from "./start-agent.ts";
 import { formatMarker, readSyncedMarker, type SyncedMarker } from "./synced-marker.ts";
 
@@ -56,6 +57,8 @@ export class ContainerTree {
   /** Paths of which is not known what is there. */
   #doubt: "all" | Set<string>;
   readonly #refused = new Map<string, DesiredEntry | undefined>();
+  /** Folders above what was written, which are nobody's business otherwise. */
+  readonly #parents = new Set<string>();
   #marker: SyncedMarker;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -152,6 +155,10 @@ export class ContainerTree {
       root: this.#options.root,
       compress: this.#options.compress,
       marker: sameMarker(marker, this.#marker) ? undefined : formatMarker(marker),
+      isFolder: (path) => {
+        const known = this.#held.get(path) ?? desired.get(path);
+        return known === undefined ? this.#parents.has(path) : kindOf(known) === "directory";
+      },
       ids: (entry) => this.#owners.ids(entry.owner),
       onRefused: (path, why) => this.#refuse(run, path, why, desired),
       onUnsettled: (source) => run.unsettled.add(source),
@@ -193,6 +200,7 @@ export class ContainerTree {
       } else {
         this.#held.set(path, entry);
         run.written.push(path);
+        this.#parents.add(posix.dirname(path));
       }
     }
   }
@@ -213,6 +221,7 @@ export class ContainerTree {
 
   async #resolveDoubt(desired: Desired): Promise<void> {
     const doubt = this.#doubt;
+    if (doubt === "all" || doubt.size > 0) this.#parents.clear();
     const { image } = this.#options;
     const paths = doubt === "all" ? [...image.keys(), ...desired.keys(), ...this.#marker.changed] : [...doubt];
     if (paths.length > 0) {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { readOnly } from "../build/hash-files.ts";
@@ -27,6 +27,8 @@ export interface MessageOptions {
   readonly compress: boolean;
   /** To be written before anything is changed. */
   readonly marker: string | undefined;
+  /** Whether the container is known to have a folder there. */
+  isFolder(path: string): boolean;
   ids(entry: DesiredEntry): Promise<Ids | undefined>;
   onRefused(path: string, why: string): void;
   /** The file is not what it was when it was hashed, or is gone. */
@@ -153,6 +155,7 @@ class Put extends Archive {
 class Stage extends Archive {
   #flags = "";
   #moves = "";
+  readonly #parents = new Set<string>();
 
   list(flag: string, name: string, content: string): void {
     this.#flags += flag;
@@ -161,10 +164,15 @@ class Stage extends Archive {
 
   async move(path: string, entry: DesiredEntry | undefined): Promise<void> {
     const name = String(this.entries.length);
-    if (await this.pack(path, entry, name)) this.#moves += `${name}\0${path}\0`;
+    if (await this.pack(path, entry, name)) {
+      this.#moves += `${name}\0${path}\0`;
+      const parent = posix.dirname(path);
+      if (!this.options.isFolder(parent)) this.#parents.add(parent);
+    }
   }
 
   override async message(): Promise<Message> {
+    if (this.#parents.size > 0) this.list("d", "parents", [...this.#parents].map((path) => `${path}\0`).join(""));
     if (this.#moves !== "") this.list("v", "moves", this.#moves);
     return await super.message("stage", this.#flags);
   }

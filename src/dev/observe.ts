@@ -1,14 +1,15 @@
+import { constants } from "node:fs";
 import { type Agent, wholeData } from "./agent.ts";
 import type { Desired } from "./desired-tree.ts";
 import type { Owners } from "./owners.ts";
 import type { HeldEntry } from "./plan-sync.ts";
 
-const fileType = 0o170000;
-const types: Readonly<Record<number, "file" | "directory" | "symlink">> = {
-  16807: "file",
-  9604: "directory",
-  21609: "symlink",
-};
+const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK } = constants;
+const types = new Map<number, "file" | "directory" | "symlink">([
+  [S_IFREG, "file"],
+  [S_IFDIR, "directory"],
+  [S_IFLNK, "symlink"],
+]);
 
 /** Paths in one question: a kernel takes some 128 KiB of arguments at least, and `xargs` sees to that. */
 const portion = 5_000;
@@ -32,7 +33,7 @@ export async function observe(
   for (const line of await ask(agent, "stat", askable)) {
     const [, mode = "", uid, gid, path = ""] = /^([0-9a-f]+) (\d+) (\d+) (\/.*)$/s.exec(line) ?? [];
     const bits = Number.parseInt(mode, 16);
-    const kind = types[bits & fileType];
+    const kind = types.get(bits & S_IFMT);
     if (path === "") continue;
     found.set(path, { kind: "unknown", was: kind ?? "file" });
     const wanted = expected.get(path);

@@ -84,7 +84,7 @@ export async function readPins(directory: string): Promise<Record<string, Digest
   return Object.fromEntries(Object.entries(services).map(([name, pin]) => [name, pin.digest]));
 }
 
-const sections = ["services", "proxies"] as const;
+const sections = ["services", "proxies", "tools"] as const;
 type Section = (typeof sections)[number];
 type LockDocument = Readonly<Record<Section, Readonly<Record<string, Pin>>>>;
 
@@ -94,7 +94,8 @@ async function readLockFile(directory: string): Promise<LockDocument> {
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return { services: {}, proxies: {} };
+    if (error instanceof Error && "code" in error && error.code === "ENOENT")
+      return { services: {}, proxies: {}, tools: {} };
     throw error;
   }
   const document: unknown = parse(text, { maxAliasCount: 0 });
@@ -104,6 +105,7 @@ async function readLockFile(directory: string): Promise<LockDocument> {
   return {
     services: readSection(path, "service", document.services),
     proxies: readSection(path, "proxy", document.proxies),
+    tools: readSection(path, "tool", document.tools),
   };
 }
 

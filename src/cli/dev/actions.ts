@@ -53,16 +53,34 @@ export class DevActions {
     const question = this.#question;
     if (question) {
       this.#question = undefined;
-      return question(key === "y" || key === "Y");
+      question(key === "y" || key === "Y");
+      return;
     }
-    if (key === "q") return this.#loop.stop();
-    if (key === "r") return this.#loop.restart();
-    if (key === "b") return this.#loop.rebuild();
-    if (key === "?") return this.#say(...help);
-    if (key === "l") return this.#say(`  ${this.#view.logs?.next() ?? ""}`);
-    if (key === "o") void this.#alone(() => this.#open());
-    if (key === "s") void this.#alone(() => this.#shell());
-    if (key === "p") void this.#alone(() => this.#promote());
+    switch (key) {
+      case "q":
+        this.#loop.stop();
+        break;
+      case "r":
+        this.#loop.restart();
+        break;
+      case "b":
+        this.#loop.rebuild();
+        break;
+      case "?":
+        this.#say(...help);
+        break;
+      case "l":
+        this.#say(`  ${this.#view.logs?.next() ?? ""}`);
+        break;
+      case "o":
+        void this.#alone(() => this.#open());
+        break;
+      case "s":
+        void this.#alone(() => this.#shell());
+        break;
+      case "p":
+        void this.#alone(() => this.#promote());
+    }
   }
 
   #say(...lines: readonly string[]): void {

@@ -50,7 +50,7 @@ async function loopOver(
     reread: () => loadEnvironment({ file, directory, variables: context.variables, stage: stage.name }),
     once,
     busybox: async (within, of, engine) => {
-      const { bringBusybox } = await import("../../dev/busybox-image.ts");
+      const { bringBusybox } = await import("../../dev/busybox.ts");
       return await bringBusybox(within, of, engine);
     },
   });
@@ -65,11 +65,11 @@ async function loopOver(
   // A time limit is no way in which a person ends it.
   if (signal.aborted && signal.reason.exitCode !== ExitCode.interrupted) throw signal.reason;
   view.close();
-  return outcomeOf(loop, view, context, stage);
+  return outcomeOf(loop, context, stage);
 }
 
 /** What goes on running, and what to type next. */
-function outcomeOf(loop: DevLoop, view: DevView, context: Context, stage: Stage): Outcome {
+function outcomeOf(loop: DevLoop, context: Context, stage: Stage): Outcome {
   const { status } = loop;
   const exitCode = context.signal.aborted ? ExitCode.interrupted : ExitCode.done;
   if (context.options.json) {

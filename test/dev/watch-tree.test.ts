@@ -1,0 +1,261 @@
+import { chmod, mkdir, open, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { setTimeout } from "node:timers/promises";
+import { execa } from "execa";
+import { describe, expect, it } from "vitest";
+import { Folder } from "../build/folder.ts";
+import { Watched } from "./watched.ts";
+
+/** Longer than any quiet time. */
+const quiet = 400;
+
+async function folderWith(files: Readonly<Record<string, string>> = {}): Promise<Folder> {
+  return await Folder.of({ Dockerfile: "FROM scratch\n", ...files });
+}
+
+describe("watching a tree", () => {
+  it("no events: tells nothing of a tree that is left alone, nor of one that is read", async () => {
+    await using folder = await folderWith({ "a/b.txt": "b" });
+    await using watched = await Watched.of(folder);
+    await readFile(folder.join("a/b.txt"));
+    await setTimeout(quiet);
+    expect(watched.batches).toEqual([]);
+  });
+
+  it("atime-only triggers, and times that are touched, change nothing", async () => {
+    await using folder = await folderWith({ "a.txt": "a" });
+    await using watched = await Watched.of(folder);
+    await utimes(folder.join("a.txt"), new Date(0), new Date());
+    await setTimeout(quiet);
+    expect(watched.changes).toEqual([]);
+  });
+
+  it("no watches: an empty folder is watched, too, and what comes to it is seen", async () => {
+    await using folder = await folderWith();
+    await using watched = await Watched.of(folder);
+    await folder.write("first", "1");
+    await watched.converged();
+  });
+
+  it("sends a single save at once", async () => {
+    await using folder = await folderWith({ "a.txt": "a" });
+    await using watched = await Watched.of(folder);
+    const begun = performance.now();
+    await writeFile(folder.join("a.txt"), "b");
+    await watched.converged();
+    expect(watched.changes).toEqual([["a.txt"]]);
+    expect(performance.now() - begun).toBeLessThan(200);
+  });
+
+  it("ordering over 8 directories: each write ends up as the last one", async () => {
+    const names = Array.from({ length: 8 }, (_, index) => `d${index}/file`);
+    await using folder = await folderWith(Object.fromEntries(names.map((name) => [name, ""])));
+    await using watched = await Watched.of(folder);
+    for (let round = 0; round < 5; round += 1) {
+      for (const name of names) await writeFile(folder.join(name), `${name} ${round}`);
+    }
+    await watched.converged();
+  });
+
+  it("recursive; new directories; file and parent created at once; a path that did not exist yet", async () => {
+    await using folder = await folderWith();
+    await using watched = await Watched.of(folder);
+    await folder.write("x/y/z/deep.txt", "1");
+    await watched.converged();
+    await writeFile(folder.join("x/y/z/deep.txt"), "2");
+    await folder.write("x/y/new/other.txt", "1");
+    await watched.converged();
+    await writeFile(folder.join("x/y/new/other.txt"), "2");
+    await watched.converged();
+  });
+
+  it("directory and file both: modes of either are seen", async () => {
+    await using folder = await folderWith({ "d/f": "1" });
+    await using watched = await Watched.of(folder);
+    await chmod(folder.join("d/f"), 0o755);
+    await watched.converged();
+    await chmod(folder.join("d"), 0o700);
+    await watched.converged();
+  });
+
+  it("branch switch that makes and removes 10 × 10 directories", async () => {
+    await using folder = await folderWith();
+    await using watched = await Watched.of(folder);
+    const make = async (text: string) => {
+      for (let index = 0; index < 100; index += 1) await folder.write(`b${index % 10}/c${index}/file`, text);
+    };
+    await make("one");
+    await watched.converged();
+    for (let index = 0; index < 10; index += 1) await rm(folder.join(`b${index}`), { recursive: true });
+    await watched.converged();
+    await make("two");
+    await watched.converged();
+    await writeFile(folder.join("b3/c33/file"), "three");
+    await watched.converged();
+  });
+
+  it("remove; remove and add back, and what is written then", async () => {
+    await using folder = await folderWith({ "d/a": "a", b: "b" });
+    await using watched = await Watched.of(folder);
+    await rm(folder.join("b"));
+    await watched.converged();
+    await rm(folder.join("d"), { recursive: true });
+    await folder.write("d/a", "again");
+    await watched.converged();
+    await writeFile(folder.join("d/a"), "and again");
+    await watched.converged();
+  });
+
+  it("move and replace (.swp), then write again: 50 of 50", async () => {
+    await using folder = await folderWith({ "src/a.txt": "0" });
+    await using watched = await Watched.of(folder);
+    for (let round = 1; round <= 50; round += 1) {
+      await writeFile(folder.join("src/.a.txt.swp"), `saved ${round}`);
+      await rename(folder.join("src/.a.txt.swp"), folder.join("src/a.txt"));
+      await watched.converged();
+      await writeFile(folder.join("src/a.txt"), `written ${round}`);
+      await watched.converged();
+    }
+  }, 60_000);
+
+  it("moves of whole folders, and writes in them afterwards", async () => {
+    await using folder = await folderWith({ "one/two/three": "3", "one/four": "4" });
+    await using watched = await Watched.of(folder);
+    await rename(folder.join("one"), folder.join("moved"));
+    await watched.converged();
+    await writeFile(folder.join("moved/two/three"), "other");
+    await watched.converged();
+    await folder.write("one/two/three", "new in the old place");
+    await watched.converged();
+  });
+
+  it("broken and good symlinks, a file that becomes a folder, sockets", async () => {
+    await using folder = await folderWith({ "a/real": "1", swap: "file" });
+    await using watched = await Watched.of(folder);
+    await symlink("nowhere", folder.join("broken"));
+    await symlink("a", folder.join("good"));
+    await watched.converged();
+    await rm(folder.join("swap"));
+    await folder.write("swap/inside", "1");
+    await rm(folder.join("good"));
+    await folder.write("good", "a file now");
+    const server = createServer().listen(folder.join("socket"));
+    try {
+      await watched.converged();
+      expect(watched.local.tree.has("socket")).toBe(false);
+    } finally {
+      server.close();
+    }
+  });
+
+  it("editors' temporary files that are gone again change nothing", async () => {
+    await using folder = await folderWith({ "a.txt": "a" });
+    await using watched = await Watched.of(folder);
+    await writeFile(folder.join("4913"), "");
+    await rm(folder.join("4913"));
+    await setTimeout(quiet);
+    expect(watched.changes).toEqual([]);
+  });
+
+  it("100 events, one batch", async () => {
+    await using folder = await folderWith({ "a.txt": "a" });
+    await using watched = await Watched.of(folder);
+    const file = await open(folder.join("a.txt"), "w");
+    for (let index = 0; index < 100; index += 1) await file.write("x");
+    await file.close();
+    await watched.converged();
+    await setTimeout(quiet);
+    expect(watched.changes.length).toBeLessThanOrEqual(2);
+    expect(watched.batches.length).toBeLessThanOrEqual(2);
+  });
+
+  it("files ignored and un-ignored: folders that become wanted are watched from then on", async () => {
+    await using folder = await folderWith({
+      "node_modules/m/index.js": "1",
+      "a.log": "",
+      ".dockerignore": "node_modules\n*.log\n",
+    });
+    await using watched = await Watched.of(folder);
+    await writeFile(folder.join("node_modules/m/index.js"), "2");
+    await writeFile(folder.join("a.log"), "more");
+    await setTimeout(quiet);
+    expect(watched.batches).toEqual([]);
+    await writeFile(folder.join(".dockerignore"), "*.log\n");
+    await watched.converged();
+    expect(watched.local.tree.has("node_modules/m/index.js")).toBe(true);
+    await setTimeout(quiet);
+    await writeFile(folder.join("node_modules/m/index.js"), "3");
+    await watched.converged();
+    await rm(folder.join(".dockerignore"));
+    await watched.converged();
+    expect(watched.local.tree.has("a.log")).toBe(true);
+  });
+
+  it("the Dockerfile is told of even where it is ignored", async () => {
+    await using folder = await folderWith({ ".dockerignore": "Dockerfile\n" });
+    await using watched = await Watched.of(folder);
+    await writeFile(folder.join("Dockerfile"), "FROM busybox\n");
+    await expect
+      .poll(() => watched.batches.flatMap(({ files }) => [...files]))
+      .toContain(`${watched.local.root}/Dockerfile`);
+  });
+
+  it("event queue overflow: more events than the system keeps are still all seen", async () => {
+    await using folder = await folderWith();
+    await using watched = await Watched.of(folder);
+    // Nothing is read meanwhile: the events of another process pile up.
+    const script = 'for (let i = 0; i < 9000; i++) require("fs").writeFileSync("f" + (i % 3000), String(i))';
+    const child = execa(process.execPath, ["-e", script], { cwd: folder.path });
+    const until = Date.now() + 1_500;
+    await setTimeout(100);
+    while (Date.now() < until);
+    await child;
+    await watched.converged(20_000);
+  }, 60_000);
+
+  it.each(["a repository", "a linked work tree"])(
+    "waits for git's index.lock in %s, and sends one net change",
+    async (kind) => {
+      await using folder = await folderWith({ ".dockerignore": ".git\n", "a.txt": "a", "b.txt": "b" });
+      await using outside = await Folder.of({ "gitdir/HEAD": "" });
+      if (kind === "a repository") await mkdir(folder.join(".git"));
+      else await folder.write(".git", `gitdir: ${outside.join("gitdir")}\n`);
+      const lock = kind === "a repository" ? folder.join(".git/index.lock") : outside.join("gitdir/index.lock");
+      await using watched = await Watched.of(folder);
+      await writeFile(lock, "");
+      await writeFile(folder.join("a.txt"), "half");
+      await setTimeout(quiet);
+      await writeFile(folder.join("b.txt"), "half");
+      await setTimeout(quiet);
+      expect(watched.batches).toEqual([]);
+      await writeFile(folder.join("b.txt"), "b");
+      await writeFile(folder.join("a.txt"), "whole");
+      await rm(lock);
+      await watched.converged();
+      expect(watched.changes).toEqual([["a.txt"]]);
+      expect(watched.batches[0]?.heldByGit).toBeGreaterThan(quiet);
+    },
+  );
+
+  it("a lock of git that never goes is waited for some seconds, and told of once", async () => {
+    await using folder = await folderWith({ ".dockerignore": ".git\n", ".git/index.lock": "", "a.txt": "a" });
+    await using watched = await Watched.of(folder);
+    await writeFile(folder.join("a.txt"), "b");
+    await watched.converged(10_000);
+    await writeFile(folder.join("a.txt"), "c");
+    await watched.converged(1_000);
+    expect(watched.notes).toEqual([expect.stringContaining("index.lock")]);
+  });
+
+  it("the folder itself moved away and back is watched again", async () => {
+    await using parent = await Folder.of({ "project/Dockerfile": "FROM scratch\n", "project/a.txt": "a" });
+    const folder = { path: parent.join("project"), join: (path: string) => parent.join(`project/${path}`) } as Folder;
+    await using watched = await Watched.of(folder);
+    await rename(folder.path, parent.join("away"));
+    await mkdir(folder.path);
+    await writeFile(folder.join("Dockerfile"), "FROM scratch\n");
+    await watched.converged();
+    await writeFile(folder.join("a.txt"), "new");
+    await watched.converged();
+  });
+});
