@@ -144,9 +144,7 @@ function rivals(context: BuildContext, rules: SyncRules, path: string, verdict: 
     if (other?.action !== "sync" || entry.kind === "directory") return [];
     return verdict.targets.flatMap((target) => {
       const rival = other.targets.find((candidate) => candidate.path === target.path && candidate.layer > target.layer);
-      return rival
-        ? [`${entry.path} takes its place at ${target.path} (${other.at ?? "a rule"}): a change does nothing there`]
-        : [];
+      return rival ? [`${entry.path} takes its place at ${target.path}: a change does nothing there`] : [];
     });
   });
 }

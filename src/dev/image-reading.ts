@@ -4,7 +4,7 @@ import { type DockerfileStage, readStages, targetStage } from "../build/dockerfi
 import { matchSource } from "./copy-mapping.ts";
 import { commandOf, type ImageCommand } from "./program.ts";
 import { layOut, type StageLayout } from "./stage-layout.ts";
-import type { SyncRulesInput } from "./sync-rules.ts";
+import type { SyncRulesInput } from "./sync-rules-input.ts";
 import { type Trace, tracePath, type Use } from "./trace.ts";
 import type { PathKind } from "./verdict.ts";
 

@@ -4,7 +4,8 @@ import { type BuildContext, findIgnoreFile, readDockerfile, resolveRoot } from "
 import { DockerIgnore } from "../build/dockerignore.ts";
 import type { ObservedImage } from "../engine/engine.ts";
 import type { Environment, Stage } from "../environment/model.ts";
-import { type BuiltImage, type SyncRules, syncRules } from "./sync-rules.ts";
+import { type SyncRules, syncRules } from "./sync-rules.ts";
+import type { BuiltImage } from "./sync-rules-input.ts";
 
 export interface ReadRulesOptions {
   /** The image that was built last, as an engine has it. */

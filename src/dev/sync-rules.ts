@@ -1,10 +1,10 @@
 import { posix, relative } from "node:path";
 import { fixedPart, matchesPath, type PathPattern, parsePathPattern } from "../base/path-pattern.ts";
-import type { DockerIgnore } from "../build/dockerignore.ts";
-import type { DevSettings, ImageDefinition, SyncRule, VolumeMount } from "../environment/model.ts";
+import type { SyncRule } from "../environment/model.ts";
 import { type ImageReading, readImage } from "./image-reading.ts";
 import { isPackageFile } from "./package-files.ts";
 import { needsRestart, type Program, programOf } from "./program.ts";
+import type { SyncRulesInput } from "./sync-rules-input.ts";
 import type { Trace } from "./trace.ts";
 import type { PathKind, SyncTarget, Verdict } from "./verdict.ts";
 
@@ -16,38 +16,6 @@ export interface SyncRules {
   readonly program: Program;
   /** False where only a base image tells what runs, or where COPY puts files: then a built image makes verdicts better. */
   readonly complete: boolean;
-}
-
-/** How the built image runs, which its Dockerfile may leave to a base image. */
-export interface BuiltImage {
-  readonly workdir: string;
-  readonly env: Readonly<Record<string, string>>;
-  readonly command: readonly string[] | undefined;
-  readonly entrypoint: readonly string[] | undefined;
-}
-
-export interface SyncRulesInput {
-  /** `path` is absolute. */
-  readonly dockerfile: { readonly path: string; readonly text: string };
-  readonly image: ImageDefinition;
-  readonly ignore: DockerIgnore;
-  /** The ignore file in force, absolute. */
-  readonly ignoreFile: string | undefined;
-  readonly settings: DevSettings;
-  /** Folder of the environment file: what the paths of explicit rules are relative to. */
-  readonly directory: string;
-  /** The app as the stage runs it, before `settings` has its say. */
-  readonly app: {
-    readonly command: readonly string[] | undefined;
-    readonly entrypoint: readonly string[] | undefined;
-    readonly volumes: readonly VolumeMount[];
-  };
-  /** Undefined while there is no image: what only a base image tells is then unknown, and makes a rebuild. */
-  readonly built: BuiltImage | undefined;
-  /** The context's symbolic links, by path: COPY follows those that it names. Make the rules anew when they change. */
-  readonly links?: ReadonlyMap<string, string>;
-  /** Scripts of the context's package.json, for commands such as `npm start`. */
-  readonly scripts?: Readonly<Record<string, string>>;
 }
 
 export function syncRules(input: SyncRulesInput): SyncRules {

@@ -131,6 +131,8 @@ export interface Workload {
   readonly stop: { readonly signal: string | undefined; readonly grace: Duration };
   readonly resources: { readonly memory: Bytes | undefined; readonly cpus: number | undefined };
   readonly replicas: number;
+  /** For what `envctl dev` runs: in what it differs from the stage (`command, env DEBUG`), empty for nothing. */
+  readonly dev?: string;
 }
 
 /** Middleware beside the app: its own image, pinned in `envctl.lock`. */

@@ -84,12 +84,17 @@ export function taskSpec(
     name: `${app.spec.name}-task-${task.name}-${unique}`,
     command: task.command,
     entrypoint: undefined,
-    labels: { ...app.spec.labels, [Label.role]: "task", [Label.workload]: task.name },
+    labels: { ...withoutDev(app.spec.labels), [Label.role]: "task", [Label.workload]: task.name },
     ports: [],
     aliases: [],
     healthcheck: undefined,
     restart: "no",
   };
+}
+
+/** Nothing is ever synced into a task's container. */
+function withoutDev(labels: Labels): Labels {
+  return Object.fromEntries(Object.entries(labels).filter(([name]) => name !== Label.dev));
 }
 
 interface Particulars {
@@ -131,6 +136,7 @@ function desire(placement: Placement, workload: Workload, particulars: Particula
     [Label.digest]: particulars.digest,
     [Label.generation]: String(placement.generation),
     [Label.configHash]: configHash,
+    ...(workload.dev === undefined ? {} : { [Label.dev]: workload.dev }),
   };
   const { secretNames, env, ...rest } = publicPart;
   const secrets = particulars.secrets ?? {};

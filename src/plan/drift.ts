@@ -1,6 +1,7 @@
 import type { ObservedContainer, ObservedImage } from "../engine/engine.ts";
 import { Label } from "../engine/engine.ts";
 import { canonicalJson, type DesiredContainer } from "./desired.ts";
+import { isDevContainer } from "./dev-container.ts";
 import { isRunning, runsDigest } from "./observed.ts";
 
 /** One way in which what runs is not what should run. Values of secrets are never in it. */
@@ -44,6 +45,14 @@ export function differences(
   replace("restart", desired.spec.restart, found.restart);
   if (!(desired.spec.network in found.networks)) {
     replace("network", desired.spec.network, Object.keys(found.networks).join(", ") || "none");
+  }
+  // Files may be synced into a container of `envctl dev` at any time: it is never taken for the release, nor the other way.
+  if (desired.workload.dev === undefined ? isDevContainer(found) : !isDevContainer(found)) {
+    replace(
+      "dev",
+      desired.workload.dev === undefined ? "the release" : "envctl dev",
+      found.labels[Label.dev] ?? "the release",
+    );
   }
   // What no field above shows (a health check, a stop signal) is in the hash of the whole configuration.
   if (list.length === 0) replace("configuration", desired.configHash, found.labels[Label.configHash]);

@@ -16,8 +16,16 @@ export interface ObservedHost {
   readonly unhealthy: ReadonlySet<string>;
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
+  /** By container id: files that `envctl dev` changed in it. Containers without are not in it. */
+  readonly synced: ReadonlyMap<string, SyncedFiles>;
   /** All proxies of envctl's on this host, whosever sites they serve. */
   readonly proxies: readonly ObservedProxy[];
+}
+
+/** Files in a container that are not, or no longer, those of its image: container paths, sorted. */
+export interface SyncedFiles {
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
 }
 
 /** A reverse proxy on a host, and what it serves. */

@@ -95,9 +95,12 @@ function findMatch(
   return same.find(isRunning) ?? same[0];
 }
 
-/** What a kept container was is as good as new, but not where it publishes ports that the proxy has now, or has not. */
+/**
+ * What a kept container was is as good as new, but not where it publishes ports that the proxy has now, or has not, and
+ * never what `envctl dev` ran.
+ */
 function isNoMatchForRollback(what: string): boolean {
-  return what === "image" || what === "ports" || what === "network";
+  return what === "image" || what === "ports" || what === "network" || what === "dev";
 }
 
 /** The release's name is for people: the same digest under another name is no reason to replace a container. */

@@ -1,8 +1,10 @@
 import type { Digest } from "../base/digest.ts";
 import type { ContainerHealth, ContainerState, ObservedContainer } from "../engine/engine.ts";
+import { devStage } from "../environment/dev-stage.ts";
 import type { Environment, Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
 import { type DesiredContainer, desiredApp, desiredService, type SecretValues } from "./desired.ts";
+import { type DevDifference, devDifference, differsFromRelease, isDevContainer } from "./dev-container.ts";
 import { type Difference, differences } from "./drift.ts";
 import { upstreamName } from "./naming.ts";
 import {
@@ -34,6 +36,8 @@ export interface ContainerStatus {
   readonly startedAt: Date | undefined;
   readonly restarts: number;
   readonly drift: readonly Difference[];
+  /** In what it differs from its release, where `envctl dev` runs it. */
+  readonly dev: DevDifference | undefined;
 }
 
 export interface HostStatus {
@@ -56,8 +60,11 @@ export interface StageStatus {
   readonly after: readonly string[];
   readonly expected: ExpectedRelease | undefined;
   readonly hosts: readonly HostStatus[];
-  /** `ok`, `drift` (something is not as it should be), `empty` (nothing should run), or `unknown` (a host is out of reach). */
-  readonly verdict: "ok" | "drift" | "empty" | "unknown";
+  /**
+   * `ok`, `drift` (something is not as it should be), `dev` (`envctl dev` runs it, and not the release as it was built),
+   * `empty` (nothing should run), or `unknown` (a host is out of reach).
+   */
+  readonly verdict: "ok" | "drift" | "dev" | "empty" | "unknown";
 }
 
 export interface StageFacts {
@@ -76,8 +83,11 @@ export type Probed = ReadonlyMap<string, { readonly health: ContainerHealth; rea
 export function hostStatus(facts: StageFacts, observed: ObservedHost, home: boolean, probed: Probed): HostStatus {
   const placement = { environment: facts.environment.name, stage: facts.stage.name, generation: 0 };
   const ids = facts.release ? { [facts.release.digest]: releaseIds(facts.release) } : {};
+  // What a person runs for development is held against what that should be: that it is no release is told on its own.
+  const isDev = containersOf(observed, "app", "app").some((found) => isRunning(found) && isDevContainer(found));
+  const stage = isDev ? devStage(facts.environment, facts.stage) : facts.stage;
   const wanted = [
-    ...(facts.release ? desiredApp(placement, facts.stage, facts.release, facts.secrets) : []),
+    ...(facts.release ? desiredApp(placement, stage, facts.release, facts.secrets) : []),
     ...(home && facts.release ? facts.stage.services : []).flatMap((service) => {
       const digest = facts.pins[service.name];
       return digest === undefined ? [] : [desiredService(placement, service, digest, facts.secrets)];
@@ -93,7 +103,7 @@ export function hostStatus(facts: StageFacts, observed: ObservedHost, home: bool
     // A stopped container that would have to be replaced is not the one that should run: that one is gone.
     if (!isRunning(found) && list.some((difference) => difference.needsReplacement)) return missing(desired);
     accounted.add(found.id);
-    return running(found, desired.role, list, probed);
+    return running(found, desired.role, list, { observed, probed });
   });
   const extra = observed.containers.filter(
     (container) =>
@@ -104,7 +114,10 @@ export function hostStatus(facts: StageFacts, observed: ObservedHost, home: bool
     const role = roleOf(container) === "service" ? "service" : "app";
     const surplus = { what: "container", wanted: "none", found: "running", needsReplacement: false };
     const standsBy = role === "app" && generationOf(container) === standby;
-    containers.push({ ...running(container, role, standsBy ? [] : [surplus], probed), standby: standsBy });
+    containers.push({
+      ...running(container, role, standsBy ? [] : [surplus], { observed, probed }),
+      standby: standsBy,
+    });
   }
   const serving = containers.filter((container) => container.role === "app" && !container.standby);
   const proxies = facts.release
@@ -156,6 +169,7 @@ function proxyStatuses(facts: StageFacts, observed: ObservedHost, serving: reado
       startedAt: found?.container.startedAt,
       restarts: found?.container.restartCount ?? 0,
       drift,
+      dev: undefined,
     };
   });
 }
@@ -172,6 +186,7 @@ function verdictOf(expected: ExpectedRelease | undefined, hosts: readonly HostSt
   const containers = hosts.flatMap((host) => host.containers);
   if (containers.some((container) => container.drift.length > 0 || container.health === "unhealthy")) return "drift";
   if (hosts.some((host) => host.unreachable !== undefined)) return "unknown";
+  if (containers.some(({ dev }) => dev && differsFromRelease(dev))) return "dev";
   return expected === undefined && containers.length === 0 ? "empty" : "ok";
 }
 
@@ -206,6 +221,7 @@ function missing(desired: DesiredContainer): ContainerStatus {
     startedAt: undefined,
     restarts: 0,
     drift: [{ what: "container", wanted: "running", found: "none", needsReplacement: true }],
+    dev: undefined,
   };
 }
 
@@ -213,7 +229,7 @@ function running(
   container: ObservedContainer,
   role: "app" | "service",
   drift: readonly Difference[],
-  probed: Probed,
+  { observed, probed }: { readonly observed: ObservedHost; readonly probed: Probed },
 ): ContainerStatus {
   const probe = probed.get(container.id);
   return {
@@ -229,5 +245,6 @@ function running(
     startedAt: container.startedAt,
     restarts: container.restartCount,
     drift,
+    dev: devDifference(observed, container),
   };
 }

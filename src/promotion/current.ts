@@ -1,6 +1,7 @@
 import { type Digest, isDigest } from "../base/digest.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import type { Stage } from "../environment/model.ts";
+import { isDevContainer } from "../plan/dev-container.ts";
 import { byGeneration, isRunning, labelledDigest, roleOf } from "../plan/observed.ts";
 import { servingApp } from "../plan/serving.ts";
 import type { Release } from "../release/release.ts";
@@ -16,11 +17,17 @@ export interface ReleaseName {
   readonly digest: Digest;
 }
 
+/** A release that ran in a stage. */
+export interface PastRelease extends ReleaseName {
+  /** True where `envctl dev` ran its image: not the release as it was built, then, and nothing to go back to. */
+  readonly dev: boolean;
+}
+
 /**
  * The releases that ran in a stage, newest first and each once; the first is what it should run now. From the ledger,
  * or, where the registry does not answer, from the containers that its hosts have kept.
  */
-export async function stageReleases(workspace: Workspace, stage: Stage): Promise<ReleaseName[]> {
+export async function stageReleases(workspace: Workspace, stage: Stage): Promise<PastRelease[]> {
   try {
     return await fromLedger(workspace, stage);
   } catch (error) {
@@ -32,34 +39,41 @@ export async function stageReleases(workspace: Workspace, stage: Stage): Promise
   }
 }
 
-async function fromLedger(workspace: Workspace, stage: Stage): Promise<ReleaseName[]> {
+async function fromLedger(workspace: Workspace, stage: Stage): Promise<PastRelease[]> {
   const repository = await workspace.connections.repository(stage.repository);
   const ledger = new Ledger(repository, workspace.environment.name, stage.name);
-  const releases = new Map<Digest, ReleaseName>();
+  const releases: PastRelease[] = [];
   for await (const { record } of ledger.entries(200, workspace.signal)) {
     const { release } = record;
-    if (record.outcome === "succeeded" && release && !releases.has(release.digest)) {
-      releases.set(release.digest, { name: release.name, digest: release.digest });
+    if (record.outcome === "succeeded" && release) {
+      releases.push({ name: release.name, digest: release.digest, dev: record.dev !== undefined });
     }
   }
-  return [...releases.values()];
+  return eachOnce(releases);
 }
 
-async function fromHosts(workspace: Workspace, stage: Stage): Promise<ReleaseName[]> {
+/** As a release, and as what `envctl dev` ran. */
+function eachOnce(releases: readonly PastRelease[]): PastRelease[] {
+  return releases.filter(
+    ({ digest, dev }, index) => releases.findIndex((one) => one.digest === digest && one.dev === dev) === index,
+  );
+}
+
+async function fromHosts(workspace: Workspace, stage: Stage): Promise<PastRelease[]> {
   const place = { environment: workspace.environment.name, stage: stage.name };
   const engines = await openHosts(workspace, stage);
   const hosts = await Promise.all(engines.map((engine) => observeHost(engine, place, undefined, workspace.signal)));
   const apps = byGeneration(hosts.flatMap((host) => host.containers)).filter(
     (container) => roleOf(container) === "app" && container.startedAt !== undefined,
   );
-  const releases = new Map<Digest, ReleaseName>();
+  const releases: PastRelease[] = [];
   const serving = hosts.flatMap((host) => servingApp(host, place));
   for (const container of [...serving, ...apps.filter(isRunning), ...apps]) {
     const digest = labelledDigest(container);
-    if (digest === undefined || !isDigest(digest) || releases.has(digest)) continue;
-    releases.set(digest, { name: container.labels["envctl.release"] ?? "", digest });
+    if (digest === undefined || !isDigest(digest)) continue;
+    releases.push({ name: container.labels["envctl.release"] ?? "", digest, dev: isDevContainer(container) });
   }
-  return [...releases.values()];
+  return eachOnce(releases);
 }
 
 /** What is known of a release without asking the registry. Enough to run a container that a host has kept. */

@@ -62,9 +62,10 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   const [observed, head] = await Promise.all([observing, ledgerHead(deployment, ledger)]);
   const recorded = head?.outcome === "succeeded" && head.release?.digest === deployment.release.digest;
   const wish = { pins, secrets, certificate: certificate?.fingerprint, unrecorded: head !== undefined && !recorded };
+  const recordedAsIs = recorded && head.dev === stage.app.dev;
   const plan = await decide(deployment, engines, observed, wish);
   if (deployment.dryRun) return { plan, changed: !isEmpty(plan) };
-  if (isEmpty(plan) && recorded) {
+  if (isEmpty(plan) && recordedAsIs) {
     await sweepLocks(workspace, stage.name, engines);
     return { plan, changed: false };
   }
@@ -236,6 +237,7 @@ async function record(
     by: author(),
     at: workspace.clock.now().toISOString(),
     reason: failure,
+    dev: stage.app.dev,
   };
   await workspace.progress.step("record", async (progress) => {
     try {

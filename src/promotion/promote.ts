@@ -82,7 +82,8 @@ async function chosenRelease(
 
 async function hasRun(ledger: Ledger, release: Release, signal: AbortSignal): Promise<boolean> {
   for await (const { record } of ledger.entries(Number.POSITIVE_INFINITY, signal)) {
-    if (record.outcome === "succeeded" && record.release?.digest === release.digest) return true;
+    const counts = record.outcome === "succeeded" && record.dev === undefined;
+    if (counts && record.release?.digest === release.digest) return true;
   }
   return false;
 }

@@ -19,6 +19,8 @@ export interface StageRecord {
   readonly at: string;
   /** Why it failed. */
   readonly reason: string | undefined;
+  /** For `envctl dev`: in what it differed from the release, empty for files alone. Such a run proves nothing of a release. */
+  readonly dev?: string | undefined;
 }
 
 interface RecordedRelease {

@@ -2,7 +2,7 @@ import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
-import { type ReleaseName, releaseNamed, stageReleases } from "./current.ts";
+import { type PastRelease, type ReleaseName, releaseNamed, stageReleases } from "./current.ts";
 import { type DeploymentResult, deploy, openHosts } from "./deploy.ts";
 
 export interface RollbackResult extends DeploymentResult {
@@ -37,8 +37,10 @@ export async function rollback(
   return { ...result, release, before: releases[0] };
 }
 
-function choose(stage: Stage, releases: readonly ReleaseName[], typed: string | undefined): ReleaseName {
-  const [, previous] = releases;
+function choose(stage: Stage, past: readonly PastRelease[], typed: string | undefined): ReleaseName {
+  const releases = past.filter(({ dev }) => !dev);
+  // What `envctl dev` runs is no release: the one before it is the last that was.
+  const previous = past[0]?.dev ? releases[0] : releases[1];
   if (typed === undefined && previous) return previous;
   const hex = typed?.replace(/^sha256:/, "");
   const matches = releases.filter(

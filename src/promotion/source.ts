@@ -2,6 +2,7 @@ import { type Digest, isDigest, shortDigest } from "../base/digest.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Engine, ObservedContainer } from "../engine/engine.ts";
 import type { Environment, Stage } from "../environment/model.ts";
+import { describeDev, devDifference, differsFromRelease, nameFiles } from "../plan/dev-container.ts";
 import { labelledDigest, type ObservedHost, runsDigest } from "../plan/observed.ts";
 import { releaseIds } from "../plan/plan-stage.ts";
 import { servingApp } from "../plan/serving.ts";
@@ -30,6 +31,7 @@ async function runningRelease(workspace: Workspace, stage: Stage): Promise<Relea
     if (containers.length === 0) throw notReady(stage, `nothing runs there on ${engine.name}`);
     return containers.map((container) => ({ engine, observed, container }));
   });
+  for (const { engine, observed, container } of running) refuseDev(stage, engine, observed, container);
   const digests = new Set(running.map(({ container }) => labelledDigest(container) ?? "unknown"));
   const [digest, other] = [...digests];
   if (digest === undefined || !isDigest(digest))
@@ -64,6 +66,21 @@ export async function releaseToPromote(workspace: Workspace, stage: Stage): Prom
 
 export function stagesBefore(environment: Environment, stage: Stage): Stage[] {
   return environment.stages.filter((candidate) => stage.after.includes(candidate.name));
+}
+
+/** Files that were synced are in no image: the digest that would be promoted is not what was looked at. */
+function refuseDev(stage: Stage, engine: Engine, observed: ObservedHost, container: ObservedContainer): void {
+  const difference = devDifference(observed, container);
+  if (!difference || !differsFromRelease(difference)) return;
+  throw new EnvctlError({
+    code: "not-a-release",
+    exitCode: ExitCode.gateClosed,
+    what: `what runs in ${stage.name} is not what its image holds: ${describeDev(difference)}`,
+    where: `${container.name} on ${engine.name}`,
+    state: "nothing was promoted",
+    evidence: nameFiles(difference),
+    next: `envctl up ${stage.name} builds the release from the sources and runs it; then promote that`,
+  });
 }
 
 function proveIdentity(engine: Engine, observed: ObservedHost, container: ObservedContainer, release: Release): void {

@@ -1,5 +1,7 @@
+import { readSyncedMarker } from "../dev/synced-marker.ts";
 import type { Engine, ObservedContainer, ObservedImage } from "../engine/engine.ts";
 import { Label } from "../engine/engine.ts";
+import { isDevContainer } from "../plan/dev-container.ts";
 import type { ObservedHost } from "../plan/observed.ts";
 import type { Release } from "../release/release.ts";
 import { findRelease } from "./image.ts";
@@ -24,17 +26,29 @@ export async function observeHost(
     engine.volumes(labels, signal),
     observeProxies(engine, place, signal),
   ]);
-  const images = await imagesOf(engine, containers, signal);
+  const [images, synced] = await Promise.all([
+    imagesOf(engine, containers, signal),
+    syncedFiles(engine, containers, signal),
+  ]);
   return {
     name: engine.name,
     containers,
     images,
     presentImage: release && (presentIn(images, release) ?? (await findRelease(engine, release, signal))),
     unhealthy: new Set(),
+    synced,
     networks: networks.map((network) => network.name),
     volumes: volumes.map((volume) => volume.name),
     proxies,
   };
+}
+
+/** Only containers of `envctl dev` are asked: elsewhere nothing is ever synced. */
+async function syncedFiles(engine: Engine, containers: readonly ObservedContainer[], signal?: AbortSignal) {
+  const markers = await Promise.all(
+    containers.filter(isDevContainer).map(async ({ id }) => [id, await readSyncedMarker(engine, id, signal)] as const),
+  );
+  return new Map(markers.flatMap(([id, marker]) => (marker ? [[id, marker] as const] : [])));
 }
 
 async function imagesOf(engine: Engine, containers: readonly ObservedContainer[], signal?: AbortSignal) {

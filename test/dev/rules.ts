@@ -1,5 +1,6 @@
 import { DockerIgnore } from "../../src/build/dockerignore.ts";
-import { type SyncRules, type SyncRulesInput, syncRules } from "../../src/dev/sync-rules.ts";
+import { type SyncRules, syncRules } from "../../src/dev/sync-rules.ts";
+import type { SyncRulesInput } from "../../src/dev/sync-rules-input.ts";
 import type { PathKind, Verdict } from "../../src/dev/verdict.ts";
 import type { DevSettings, ImageDefinition } from "../../src/environment/model.ts";
 import { environment } from "../plan/world.ts";

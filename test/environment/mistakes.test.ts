@@ -125,6 +125,72 @@ describe("a mistake is shown at its place", () => {
       `${minimal}app: { command: "sh -c 'x" }\n${dev}`,
       /^3:17 a quote is opened and not closed/,
     ],
+    [
+      "an unknown key of dev",
+      `${minimal}dev: { sinc: infer }\n${dev}`,
+      /^3:8 unknown key `sinc`; did you mean `sync`\? \| allowed here: sync, rules, command/,
+    ],
+    [
+      "a way to sync that is none",
+      `${minimal}dev: { sync: inferr }\n${dev}`,
+      /^3:14 "inferr" is not allowed; did you mean `infer`/,
+    ],
+    [
+      "a rule without an action",
+      `${minimal}dev: { rules: [{ path: src }] }\n${dev}`,
+      /^3:16 `action` is missing in `dev.rules\[0\]`/,
+    ],
+    [
+      "an unknown key of a rule",
+      `${minimal}dev: { rules: [{ path: a, action: sync, to: /a }] }\n${dev}`,
+      /^3:41 unknown key `to`/,
+    ],
+    [
+      "a target that is not absolute",
+      `${minimal}dev: { rules: [{ path: a, action: sync, target: app/a }] }\n${dev}`,
+      /^3:49 "app\/a" is no absolute path \| did you mean `\/app\/a`\?/,
+    ],
+    [
+      "a target that climbs",
+      `${minimal}dev: { rules: [{ path: a, action: sync, target: /app/../b }] }\n${dev}`,
+      /^3:49 .* has `\.\.` in it/,
+    ],
+    [
+      "a target of a rebuild",
+      `${minimal}dev: { rules: [{ path: a, action: rebuild, target: /a }] }\n${dev}`,
+      /^3:52 `target` needs an action that syncs/,
+    ],
+    [
+      "a command without a sync",
+      `${minimal}dev: { rules: [{ path: a, action: ignore, run: make }] }\n${dev}`,
+      /^3:43 `run` needs an action that syncs/,
+    ],
+    [
+      "an exception as a rule",
+      `${minimal}dev: { rules: [{ path: "!a", action: sync }] }\n${dev}`,
+      /^3:24 a rule has no exceptions/,
+    ],
+    [
+      "an absolute pattern",
+      `${minimal}dev: { rules: [{ path: /a, action: sync }] }\n${dev}`,
+      /^3:24 "\/a" is absolute/,
+    ],
+    [
+      "a malformed pattern",
+      `${minimal}dev: { rules: [{ path: "[a", action: sync }] }\n${dev}`,
+      /^3:24 "\[a" is no pattern/,
+    ],
+    [
+      "a pattern outside of the context",
+      `${minimal}dev: { rules: [{ path: ../a, action: sync }] }\n${dev}`,
+      /^3:24 "\.\.\/a" is outside of the build context/,
+    ],
+    [
+      "a debugger's port that the stage has already",
+      `${minimal}dev: { ports: ["9229:9229"] }\nstages: { dev: { ports: ["9229:1"] } }\n`,
+      /^3:16 port 9229 of local is taken by stage dev already/,
+    ],
+    ["a port of dev that is none", `${minimal}dev: { ports: ["x"] }\n${dev}`, /^3:16 "x" is no port to publish/],
     ["a duplicate key", "name: a\nname: b\n", /2:1 this key is there twice/],
     ["a tab", "name: a\nimage:\n\trepository: b\n", /^3:1 .*tab/],
     ["two documents", `${minimal}${dev}---\nname: b\n`, /^4:1 .*more than one YAML document/],

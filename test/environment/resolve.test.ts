@@ -83,3 +83,36 @@ describe("what is in force", () => {
     expect(text).toContain('"KEY":"<secret>"');
   });
 });
+
+describe("the section for envctl dev", () => {
+  it("has defaults for all of it", async () => {
+    const { environment } = await readText(`${minimal}stages: { dev: {} }\n`);
+    expect(environment?.dev).toEqual({
+      sync: "infer",
+      rules: [],
+      command: undefined,
+      entrypoint: undefined,
+      env: {},
+      ports: [],
+      reload: undefined,
+    });
+  });
+
+  it("keeps a debugger to the machine itself, unless another address is given", async () => {
+    const text = `dev: { ports: ["9229:9229", "0.0.0.0:9230:9230"], reload: true, command: node a.js, env: { A: 1 } }`;
+    const { environment, problems } = await readText(`${minimal}${text}\nstages: { dev: {} }\n`);
+    expect(problems).toEqual([]);
+    expect(environment?.dev.ports.map(({ address }) => address)).toEqual(["127.0.0.1", "0.0.0.0"]);
+    expect(environment?.dev).toMatchObject({ reload: { port: 35729 }, command: ["node", "a.js"], env: { A: "1" } });
+  });
+
+  it("reads rules with their places", async () => {
+    const rules =
+      "dev:\n  rules:\n    - { path: ./src/, action: sync+restart, run: make css }\n    - { path: '*.md', action: ignore }";
+    const { environment } = await readText(`${minimal}${rules}\nstages: { dev: {} }\n`);
+    expect(environment?.dev.rules).toMatchObject([
+      { path: "./src/", action: "sync+restart", run: ["make", "css"], position: { line: 5, column: 7 } },
+      { path: "*.md", action: "ignore", run: undefined, position: { line: 6 } },
+    ]);
+  });
+});

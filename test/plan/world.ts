@@ -157,6 +157,7 @@ export function emptyHost(name: string): ObservedHost {
     networks: [],
     volumes: [],
     unhealthy: new Set(),
+    synced: new Map(),
     proxies: [],
   };
 }

@@ -1,3 +1,4 @@
+import { describeDev } from "../../plan/dev-container.ts";
 import type { ContainerStatus, StageStatus } from "../../plan/status.ts";
 import { text, type Verb } from "../verb.ts";
 
@@ -55,5 +56,6 @@ function containerDocument(container: ContainerStatus) {
     release: container.release ?? null,
     digest: container.digest ?? null,
     startedAt: container.startedAt?.toISOString() ?? null,
+    dev: container.dev ? { ...container.dev, summary: describeDev(container.dev) } : null,
   };
 }

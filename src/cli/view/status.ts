@@ -1,5 +1,6 @@
 import { isDigest, shortDigest } from "../../base/digest.ts";
 import { formatDuration } from "../../base/duration.ts";
+import { describeDev, differsFromRelease, nameFiles } from "../../plan/dev-container.ts";
 import type { ContainerStatus, HostStatus, StageStatus } from "../../plan/status.ts";
 import type { Context } from "../verb.ts";
 import { type Cell, renderTable } from "./table.ts";
@@ -19,7 +20,13 @@ export function renderStatus(
   const table = renderTable(["STAGE", "HOST", "RUNS", "RELEASE", "DIGEST", "HEALTH", "SINCE"], rows, paint, width);
   const notes = stages.flatMap((stage) => stage.hosts.flatMap((host) => hostNotes(stage, host)));
   const drifted = stages.filter((stage) => stage.verdict === "drift").map((stage) => stage.stage);
-  const advice = drifted.map((stage) => `mend it: envctl up ${stage}`);
+  const inDev = stages.filter((stage) => stage.verdict === "dev").map((stage) => stage.stage);
+  const advice = [
+    ...drifted.map((stage) => `mend it: envctl up ${stage}`),
+    ...inDev.map(
+      (stage) => `${stage} is no release as it runs; envctl up ${stage} makes one of the sources, and runs it`,
+    ),
+  ];
   return [
     `${paint("bold", environment)}`,
     table,
@@ -46,11 +53,16 @@ function containerCells(container: ContainerStatus, now: Date): Cell[] {
   const { digest, startedAt } = container;
   return [
     container.standby ? `${container.workload} (standby)` : container.workload,
-    container.role === "service" ? "" : (container.release ?? ""),
+    container.role === "service" ? "" : releaseCell(container),
     digest !== undefined && isDigest(digest) ? shortDigest(digest) : "",
     healthCell(container),
     container.state === "running" && startedAt ? formatDuration(Math.max(0, now.getTime() - startedAt.getTime())) : "",
   ];
+}
+
+/** What was synced is no release any more: the name alone would lie. */
+function releaseCell({ release = "", dev }: ContainerStatus): Cell {
+  return dev && differsFromRelease(dev) ? { text: `${release} + dev`, style: "yellow" } : release;
 }
 
 function healthCell(container: ContainerStatus): Cell {
@@ -65,8 +77,13 @@ function healthCell(container: ContainerStatus): Cell {
 function hostNotes(stage: StageStatus, host: HostStatus): string[] {
   if (host.unreachable !== undefined) return [`${stage.stage} ${host.host}: ${host.unreachable}`];
   return host.containers.flatMap((container) => {
+    const { dev } = container;
     const at = `${stage.stage} ${host.host} ${container.name}`;
     const drift = container.drift.map(({ what, wanted, found }) => `${at}: ${what} should be ${wanted}, is ${found}`);
+    if (dev && differsFromRelease(dev)) {
+      const files = nameFiles(dev);
+      drift.push(`${at}: ${describeDev(dev)}${files.length === 0 ? "" : ` (${files.join(", ")})`}`);
+    }
     return container.healthNote === undefined ? drift : [...drift, `${at}: ${container.healthNote.trim()}`];
   });
 }

@@ -1,0 +1,29 @@
+import type { Environment, Stage, Workload } from "./model.ts";
+
+/** The stage as `envctl dev` runs it: one container with the overrides of `dev`, marked as such. */
+export function devStage(environment: Pick<Environment, "dev">, stage: Stage): Stage {
+  const { dev } = environment;
+  const app: Workload = {
+    ...stage.app,
+    command: dev.command ?? stage.app.command,
+    entrypoint: dev.entrypoint ?? stage.app.entrypoint,
+    env: { ...stage.app.env, ...dev.env },
+    ports: [...stage.app.ports, ...dev.ports],
+    // Several could not share a debugger's port, and a person looks at one.
+    replicas: 1,
+  };
+  return { ...stage, app: { ...app, dev: overrides(stage.app, app) } };
+}
+
+/** `command, env DEBUG, ports 9229`: names alone, as it becomes a label that everybody on the host can read. */
+function overrides(before: Workload, after: Workload): string {
+  const differs = (key: "command" | "entrypoint") => JSON.stringify(before[key]) !== JSON.stringify(after[key]);
+  const names = Object.keys(after.env).filter((name) => before.env[name] !== after.env[name]);
+  const ports = after.ports.slice(before.ports.length).map(({ hostPort }) => hostPort);
+  return [
+    ...(differs("command") ? ["command"] : []),
+    ...(differs("entrypoint") ? ["entrypoint"] : []),
+    ...(names.length > 0 ? [`env ${names.join(", ")}`] : []),
+    ...(ports.length > 0 ? [`ports ${ports.join(", ")}`] : []),
+  ].join(", ");
+}
