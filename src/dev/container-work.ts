@@ -59,6 +59,7 @@ export class ContainerWork {
     this.#begin(async () => {
       const { signal, clock, listener } = this.#around.options();
       const wanted = this.#around.files();
+      const since = container.observed.startedAt?.getTime();
       try {
         if (!wanted) return;
         const holds = container.fresh ? this.#around.freshHolds() : "unknown";
@@ -67,7 +68,9 @@ export class ContainerWork {
         void ended.then(() => this.#around.onChange());
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof EnvctlError && error.code === "sync-impossible") {
+        // A program that ends at once takes with it whatever runs beside it: that says nothing of what could be.
+        const stays = await staysUp(container, since, signal);
+        if (stays && error instanceof EnvctlError && error.code === "sync-impossible") {
           container.files = "impossible";
           listener({ type: "note", text: `${messageOf(error)}: every change makes a rebuild` });
           return;
@@ -210,4 +213,10 @@ export class ContainerWork {
       });
     this.#under.add(promise);
   }
+}
+
+/** Whether the process that was started then still runs. */
+async function staysUp({ engine, id }: AppContainer, since: number | undefined, signal: AbortSignal): Promise<boolean> {
+  const now = await engine.container(id, signal).catch(() => undefined);
+  return now?.state === "running" && now.startedAt?.getTime() === since;
 }

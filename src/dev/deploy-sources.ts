@@ -1,11 +1,11 @@
-import type { EnvctlError } from "../base/errors.ts";
+import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
+import { devStage } from "../environment/dev-stage.ts";
 import type { Environment, Stage } from "../environment/model.ts";
 import { roleOf } from "../plan/observed.ts";
 import { bringUp } from "../promotion/up.ts";
 import { stageLabels } from "../rollout/observe.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import type { FailedAttempt } from "./decide.ts";
-import { devStage } from "./dev-stage.ts";
 import { inputsOf, type RunningImage } from "./running-image.ts";
 
 export interface SourcesDeployment {
@@ -53,4 +53,10 @@ async function observeImage(workspace: Workspace, stage: Stage, digest: string):
 export function retryAfter(error: EnvctlError): FailedAttempt["retry"] {
   if (error.code === "build-failed") return "inputs";
   return error.code.includes("unreachable") || error.code === "engine-lost" ? "engine" : "anything";
+}
+
+/** Whatever was thrown, as an error that can be shown. */
+export function asEnvctlError(thrown: unknown): EnvctlError {
+  if (thrown instanceof EnvctlError) return thrown;
+  return new EnvctlError({ code: "internal", exitCode: ExitCode.failed, what: messageOf(thrown), cause: thrown });
 }

@@ -57,7 +57,7 @@ export type DevEvent =
       readonly host: string;
       readonly workload: string;
       readonly container: string;
-      readonly change: "started" | "ended" | "gone";
+      readonly change: "started" | "ended" | "again" | "gone";
       readonly text: string;
       readonly lines: readonly string[];
     }

@@ -1,20 +1,19 @@
-import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import { cacheDirectory } from "../build/stat-cache.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { Environment, Problem, Stage } from "../environment/model.ts";
-import { openHosts } from "../promotion/deploy.ts";
 import { stageSecrets } from "../promotion/stage-secrets.ts";
-import type { Workspace } from "../rollout/workspace.ts";
 import { redactor } from "../secrets/redactor.ts";
 import type { AppContainer } from "./app-container.ts";
 import type { BringOptions } from "./bring-files.ts";
 import { ContainerWork } from "./container-work.ts";
-import { type Action, decide, type FailedAttempt } from "./decide.ts";
-import { deploySources, retryAfter } from "./deploy-sources.ts";
-import type { DevListener, DevStatus } from "./dev-event.ts";
+import { type Action, decide } from "./decide.ts";
+import { asEnvctlError } from "./deploy-sources.ts";
+import { Deployments, type DeploymentWish } from "./deployments.ts";
+import type { DevStatus } from "./dev-event.ts";
 import { type LoopSettings, nextSettings, sourcesMoved } from "./dev-settings.ts";
 import { freshHolds } from "./fresh-holds.ts";
 import type { Batch } from "./gathering.ts";
+import type { DevLoopOptions } from "./loop-options.ts";
+import { type LoopParts, openParts } from "./loop-parts.ts";
+import { statusOf } from "./loop-status.ts";
 import { DevOutside } from "./outside.ts";
 import type { RunningImage } from "./running-image.ts";
 import { Sources, type SourcesChange } from "./sources.ts";
@@ -22,21 +21,6 @@ import { StageContainers } from "./stage-containers.ts";
 import { WantedState } from "./wanted-state.ts";
 import { type Watch, watchTree } from "./watch-tree.ts";
 
-export interface DevLoopOptions {
-  readonly workspace: Workspace;
-  /** As the file has it: one that comes after no other. */
-  readonly stage: Stage;
-  readonly listener: DevListener;
-  /** Reads the environment file again. Throws `environment-invalid`. */
-  readonly reread: () => Promise<{ readonly environment: Environment; readonly problems: readonly Problem[] }>;
-  /** Bring everything up to date, and end. */
-  readonly once: boolean;
-  /** A reference, on that engine, of an image with a static busybox. */
-  readonly busybox: (workspace: Workspace, stage: Stage, engine: Engine) => Promise<string>;
-}
-
-/** Milliseconds until an engine or registry that was out of reach is tried again. */
-const retryPause = 5000;
 /** Milliseconds after which a file that changed while it was read is read again. */
 const settlePause = 50;
 
@@ -48,20 +32,16 @@ export class DevLoop {
   readonly #outside: DevOutside;
   readonly #containers: StageContainers;
   readonly #work: ContainerWork;
+  readonly #deployments: Deployments;
   #settings: LoopSettings;
   #sources: Sources;
   #wanted: WantedState;
   #watch: Watch | undefined;
   #image: RunningImage | undefined;
-  #deploying: { readonly key: string; readonly cancel: AbortController; readonly done: Promise<void> } | undefined;
-  #failed: (FailedAttempt & { readonly error: EnvctlError }) | undefined;
   #asked = false;
   #redact: (text: string) => string;
 
-  private constructor(
-    options: DevLoopOptions,
-    parts: { sources: Sources; wanted: WantedState; engines: readonly Engine[]; redact: (text: string) => string },
-  ) {
+  private constructor(options: DevLoopOptions, parts: LoopParts) {
     const { workspace, stage, listener } = options;
     this.#options = options;
     this.#settings = { environment: workspace.environment, stage };
@@ -77,7 +57,16 @@ export class DevLoop {
       signal: this.#signal,
       listener,
       redact: (text) => this.#redact(text),
-      deploying: () => this.#deploying !== undefined,
+      deploying: () => this.#deployments.current !== undefined,
+      onChange: () => this.#tick(),
+    });
+    this.#deployments = new Deployments({
+      workspace,
+      listener,
+      signal: this.#signal,
+      wish: () => this.#wish(),
+      onDeployed: (image) => this.#deployed(image),
+      url: () => this.#outside.url(this.#settings.stage),
       onChange: () => this.#tick(),
     });
     this.#work = new ContainerWork({
@@ -97,16 +86,7 @@ export class DevLoop {
 
   /** Throws where the stage's hosts, its secrets or the sources cannot be read: then there is nothing to loop over. */
   static async open(options: DevLoopOptions): Promise<DevLoop> {
-    const { workspace, stage } = options;
-    const { environment, variables, signal } = workspace;
-    const [engines, sources, secrets] = await Promise.all([
-      openHosts(workspace, stage),
-      Sources.open(environment, { cacheDirectory: cacheDirectory(variables), signal }),
-      stageSecrets(workspace, stage),
-    ]);
-    const wanted = await WantedState.read(environment, stage, sources, undefined);
-    const { redact } = redactor(Object.values(secrets));
-    return new DevLoop(options, { sources, wanted, engines, redact });
+    return new DevLoop(options, await openParts(options.workspace, options.stage));
   }
 
   /** Runs until the signal or `stop`; all that was begun has ended then. With `once` it throws what failed. */
@@ -124,11 +104,12 @@ export class DevLoop {
     } finally {
       this.#stop.abort();
       this.#watch?.close();
-      await this.#deploying?.done;
+      await this.#deployments.end();
       await this.#work.end();
       await Promise.allSettled([this.#containers.close(), this.#outside.close()]);
     }
-    if (once && this.#failed && !workspace.signal.aborted) throw this.#failed.error;
+    const { failed } = this.#deployments;
+    if (once && failed && !workspace.signal.aborted) throw failed.error;
   }
 
   stop(): void {
@@ -148,26 +129,21 @@ export class DevLoop {
     this.#tick();
   }
 
-  /** The app's containers that run. */
   get apps(): readonly AppContainer[] {
     return [...this.#containers.apps.values()].filter((app) => app.observed.state === "running");
   }
 
   get status(): DevStatus {
-    const ours = this.#ours();
-    const health = ours.map((app) => app.health);
-    const busy = ours.some((app) => app.busy);
-    return {
+    return statusOf({
       stage: this.#settings.stage.name,
       release: this.#image?.release.name,
-      different: Math.max(0, ...ours.map((app) => app.different)),
-      activity: this.#deploying ? "building" : health.includes("starting") ? "restarting" : busy ? "syncing" : "idle",
-      health: ours.length === 0 ? "down" : (health.find((one) => one !== "healthy") ?? "healthy"),
+      deploying: this.#deployments.current !== undefined,
+      apps: this.#ours(),
       lastSync: this.#work.lastSync,
       p95: this.#work.p95,
       url: this.#outside.url(this.#settings.stage),
-      failed: this.#failed !== undefined,
-    };
+      failed: this.#deployments.failed !== undefined,
+    });
   }
 
   get #place() {
@@ -186,82 +162,48 @@ export class DevLoop {
   #tick(): void {
     if (this.#signal.aborted) return;
     const keys = this.#wanted.keys(this.#sources, this.#settings, this.#image, this.#syncs);
-    if (this.#failed && this.#failed.key !== keys.wanted) this.#failed = undefined;
+    if (this.#deployments.failed?.key !== keys.wanted) this.#deployments.failed = undefined;
     const digest = this.#image?.release.digest;
     const actions = decide({
       version: this.#sources.version,
       ...keys,
-      deploying: this.#deploying && { key: this.#deploying.key, cancelled: this.#deploying.cancel.signal.aborted },
-      failed: this.#failed,
+      deploying: this.#deployments.current,
+      failed: this.#deployments.failed,
       asked: this.#asked,
       reachable: this.#containers.reachable,
       containers: [...this.#containers.apps.values()].map((app) => app.state(digest)),
     });
     for (const action of actions) this.#do(action);
     this.#options.listener({ type: "status", status: this.status });
-    const done = actions.length === 0 && this.#deploying === undefined && this.#work.idle;
+    const done = actions.length === 0 && this.#deployments.current === undefined && this.#work.idle;
     if (this.#options.once && done) this.#stop.abort();
   }
 
   #do(action: Action): void {
-    if (action.kind === "cancel") this.#deploying?.cancel.abort();
-    else if (action.kind === "deploy") this.#startDeployment(action.force);
-    else {
+    if (action.kind === "cancel") this.#deployments.cancel();
+    else if (action.kind === "deploy") {
+      this.#asked = false;
+      this.#deployments.start(action.force);
+    } else {
       const container = this.#containers.apps.get(action.container);
       if (container) this.#work[action.kind](container);
     }
   }
 
-  #startDeployment(force: boolean): void {
-    this.#asked = false;
-    const cancel = new AbortController();
+  #wish(): DeploymentWish {
+    const { version, texts } = this.#sources;
     const { wanted: key } = this.#wanted.keys(this.#sources, this.#settings, this.#image, this.#syncs);
     const reasons = this.#wanted.reasons(this.#sources, this.#settings, this.#image, this.#syncs);
-    this.#options.listener({ type: "rebuilding", why: force ? ["you asked for it"] : reasons });
-    // It is told as under way before its first step: a look at the containers must know who replaces them.
-    const done = Promise.resolve()
-      .then(() => this.#deploy(force, cancel.signal, key))
-      .finally(() => {
-        this.#deploying = undefined;
-        this.#tick();
-      });
-    this.#deploying = { key, cancel, done };
+    return { ...this.#settings, key, version, texts, reasons, serving: this.#image?.release.name };
   }
 
-  async #deploy(force: boolean, cancelled: AbortSignal, key: string): Promise<void> {
-    const { workspace, listener } = this.#options;
+  async #deployed(image: RunningImage): Promise<void> {
     const { environment, stage } = this.#settings;
-    const { version, texts } = this.#sources;
-    const begun = performance.now();
-    try {
-      const signal = AbortSignal.any([cancelled, this.#stop.signal]);
-      const image = await deploySources({ workspace, environment, stage, texts, force, signal });
-      this.#image = image;
-      this.#failed = undefined;
-      this.#wanted = await WantedState.read(environment, stage, this.#sources, image);
-      await this.#containers.lookAtAll();
-      const { name, digest } = image.release;
-      const url = this.#outside.url(stage);
-      const milliseconds = performance.now() - begun;
-      listener({ type: "serving", release: name, digest, built: image.built, url, milliseconds });
-      await this.#outside.forward(environment, stage);
-      this.#outside.reload([], name);
-    } catch (thrown) {
-      if (this.#signal.aborted) return;
-      if (cancelled.aborted) return listener({ type: "cancelled" });
-      const error = asEnvctlError(thrown);
-      this.#failed = { key, version, retry: retryAfter(error), error };
-      listener({ type: "failed", error, serving: this.#image?.release.name });
-      if (this.#failed.retry === "engine") this.#tryAgainLater();
-    }
-  }
-
-  #tryAgainLater(): void {
-    const again = () => {
-      if (this.#failed?.retry === "engine") this.#failed = undefined;
-      this.#tick();
-    };
-    this.#options.workspace.clock.wait(retryPause, this.#signal).then(again, () => {});
+    this.#image = image;
+    this.#wanted = await WantedState.read(environment, stage, this.#sources, image);
+    await this.#containers.lookAtAll();
+    await this.#outside.forward(environment, stage);
+    this.#outside.reload([], image.release.name);
   }
 
   async #openWatch(): Promise<void> {
@@ -355,9 +297,4 @@ export class DevLoop {
       signal: this.#signal,
     };
   }
-}
-
-function asEnvctlError(thrown: unknown): EnvctlError {
-  if (thrown instanceof EnvctlError) return thrown;
-  return new EnvctlError({ code: "internal", exitCode: ExitCode.failed, what: messageOf(thrown), cause: thrown });
 }

@@ -29,7 +29,7 @@ export function differencesOf(
   now: { readonly tree: Tree; readonly inputs: readonly string[] },
   needsRebuild: (path: string) => string | undefined,
 ): readonly string[] {
-  if (!image) return ["nothing runs yet that is known to be of these sources"];
+  if (!image) return ["what runs is not known yet to be of these sources"];
   const paths = new Set([...image.tree.keys(), ...now.tree.keys()]);
   const reasons: string[] = [];
   for (const path of [...paths].sort()) {

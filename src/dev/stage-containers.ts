@@ -111,7 +111,7 @@ export class StageContainers {
     const { place, signal, deploying } = this.#options;
     let now: readonly ObservedContainer[];
     try {
-      now = await lookAt(engine, place, signal);
+      now = await lookAt(engine, place, this.#seen.get(engine), signal);
     } catch {
       // That it does not answer is noticed by who listens to its events, who also sees when it is back.
       return;
@@ -123,16 +123,16 @@ export class StageContainers {
     for (const change of changes) {
       const { container } = change.from;
       const app = this.apps.get(container.id);
-      if (change.change === "started") this.#logs.follow(change.from, before !== undefined && change.isNew);
+      if (change.change === "started" || change.change === "again")
+        this.#logs.follow(change.from, before !== undefined && change.isNew);
       if (change.change === "gone") {
         this.apps.delete(container.id);
         this.#logs.forget(container.id);
       }
       if (change.change === "ended") app?.closed();
+      // Deployments and our own restarts tell of themselves.
       const expected = before === undefined || change.isNew || deploying() || app?.busy === true;
-      if (!expected || (change.change === "ended" && change.isNew && !deploying())) {
-        this.#options.listener(await containerEvent(change));
-      }
+      if (!expected) this.#options.listener(await containerEvent(change));
     }
   }
 

@@ -8,15 +8,17 @@ import type { DevEvent } from "./dev-event.ts";
 /** What became of a container between two looks. */
 export interface ContainerChange {
   readonly from: StageContainer;
-  readonly change: "started" | "ended" | "gone";
+  /** `again`: it ended, and was started again before we looked. */
+  readonly change: "started" | "ended" | "again" | "gone";
   /** True where it was not there at the look before. */
   readonly isNew: boolean;
 }
 
-/** The containers of a stage that matter: all that run, and of a workload of which none does, the newest. */
+/** The containers of a stage that matter: all that run, and of a workload of which none does, what ran last. */
 export async function lookAt(
   engine: Engine,
   place: { readonly environment: string; readonly stage: string },
+  before: ReadonlyMap<string, ObservedContainer> | undefined,
   signal: AbortSignal,
 ): Promise<readonly ObservedContainer[]> {
   const all = await engine.containers(stageLabels(place.environment, place.stage), signal);
@@ -24,7 +26,8 @@ export async function lookAt(
   return programs.filter((found) => {
     if (isRunning(found)) return true;
     const same = programs.filter((other) => workloadOf(other) === workloadOf(found));
-    return !same.some(isRunning) && same[0] === found;
+    if (same.some(isRunning)) return false;
+    return same.some(({ id }) => before?.has(id)) ? before?.has(found.id) === true : same[0] === found;
   });
 }
 
@@ -42,7 +45,8 @@ export function compareLooks(
     const started = container.startedAt?.getTime();
     if (container.state === "running") {
       const same = known?.state === "running" && known.startedAt?.getTime() === started;
-      if (!same) changes.push({ from, change: "started", isNew: known === undefined });
+      const again = known !== undefined && known.restartCount < container.restartCount && known.state === "running";
+      if (!same) changes.push({ from, change: again ? "again" : "started", isNew: known === undefined });
     } else if (known === undefined || known.state === "running" || known.restartCount !== container.restartCount) {
       changes.push({ from, change: "ended", isNew: known === undefined });
     }
@@ -56,7 +60,7 @@ export function compareLooks(
 /** For people, with the container's last words where it ended. */
 export async function containerEvent({ from, change }: ContainerChange): Promise<DevEvent> {
   const { engine, container } = from;
-  const lines = change === "ended" ? await lastLines(engine, container.id, 10) : [];
+  const lines = change === "ended" || change === "again" ? await lastLines(engine, container.id, 10) : [];
   return {
     type: "container",
     host: engine.name,
@@ -70,6 +74,7 @@ export async function containerEvent({ from, change }: ContainerChange): Promise
 
 function words(container: ObservedContainer, change: ContainerChange["change"]): string {
   if (change === "started") return "runs again";
+  if (change === "again") return "ended, and was started again by the engine";
   if (change === "gone") return "was removed by somebody else";
   if (container.outOfMemory) return "ran out of memory and was killed";
   const code = container.exitCode === undefined ? "" : ` with code ${container.exitCode}`;

@@ -1,9 +1,9 @@
 import type { Tree } from "../build/tree.ts";
+import { devStage } from "../environment/dev-stage.ts";
 import type { Environment, Stage } from "../environment/model.ts";
 import type { WantedFiles } from "./app-container.ts";
 import { buildKey } from "./build-key.ts";
 import { DesiredView } from "./desired-tree.ts";
-import { devStage } from "./dev-stage.ts";
 import { readSyncRules } from "./read-sync-rules.ts";
 import { differencesOf, inputsOf, type RunningImage } from "./running-image.ts";
 import type { Sources } from "./sources.ts";

@@ -77,6 +77,9 @@ export function textView(context: Context, options: { readonly live: boolean; re
         if (status.activity !== "building") doing = undefined;
         draw = (columns) => statusLine(status, doing, columns, paint);
         screen.redraw();
+      } else if (event.type === "container" && logs.shows(event.workload)) {
+        // Its last lines have just been shown.
+        screen.print(...eventLines({ ...event, lines: [] }, paint));
       } else screen.print(...eventLines(event, paint));
     },
     screen: options.live ? screen : undefined,

@@ -27,10 +27,14 @@ export class LogLines {
     this.#width = Math.max(0, ...shape.workloads.map((name) => name.length));
   }
 
+  shows(workload: string): boolean {
+    return this.#shown === undefined || this.#shown === workload;
+  }
+
   /** Undefined where its workload is not shown now. */
   line(event: LogEvent): string | undefined {
     const { workload, host, timestamp } = event;
-    if (this.#shown !== undefined && this.#shown !== workload) return undefined;
+    if (!this.shows(workload)) return undefined;
     const colour = colours[Math.max(0, this.#workloads.indexOf(workload)) % colours.length] ?? "cyan";
     const name = `${workload.padEnd(this.#width)}${this.#severalHosts ? ` ${host}` : ""}`;
     const time = this.#timestamps && timestamp !== undefined ? `${this.#paint("dim", timestamp.slice(0, 23))} ` : "";
