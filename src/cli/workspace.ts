@@ -11,6 +11,7 @@ export async function withWorkspace<Result>(
   context: Context,
   stage: string | undefined,
   work: (workspace: Workspace) => Promise<Result>,
+  connecting: { readonly compress: boolean } = { compress: false },
 ): Promise<Result> {
   const { environment, problems } = await loadEnvironment({
     file: context.options.file,
@@ -22,7 +23,7 @@ export async function withWorkspace<Result>(
     const { file, line, column } = problem.position;
     context.progress.warn(`${file}:${line}:${column}: ${problem.message}`);
   }
-  const connections = new Connections(context.variables, context.interactive);
+  const connections = new Connections(context.variables, context.interactive, connecting.compress);
   try {
     return await work({
       environment,

@@ -5,4 +5,6 @@ export interface OpenOptions {
   readonly variables?: Readonly<Record<string, string | undefined>>;
   /** True where a person sits at a terminal, so that ssh may ask for a passphrase. */
   readonly interactive?: boolean;
+  /** Compress what goes over SSH. */
+  readonly compress?: boolean;
 }

@@ -1,5 +1,6 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { type BuildIntent, findBuilt, makeRelease, readIntent } from "../build/make-release.ts";
+import type { Tree } from "../build/tree.ts";
 import type { Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
@@ -15,7 +16,13 @@ export interface UpOptions {
 }
 
 export type UpResult =
-  | (DeploymentResult & { readonly kind: "deployed"; readonly release: Release; readonly built: boolean })
+  | (DeploymentResult & {
+      readonly kind: "deployed";
+      readonly release: Release;
+      readonly built: boolean;
+      /** The files that the release was made of; undefined where it was not made of the present sources. */
+      readonly tree: Tree | undefined;
+    })
   /** With `dryRun` alone: the sources have yet to be built, so nobody knows the digest that would run. */
   | { readonly kind: "would-build"; readonly intent: BuildIntent };
 
@@ -33,7 +40,7 @@ export async function bringUp(workspace: Workspace, stage: Stage, options: UpOpt
     );
     if (!known || options.force) return { kind: "would-build", intent };
   }
-  const { release, built } = await chooseRelease(workspace, stage, options);
+  const { release, built, tree } = await chooseRelease(workspace, stage, options);
   const { image } = workspace.environment;
   const elsewhere = stage.repository.registry !== image.registry || stage.repository.path !== image.path;
   const repository =
@@ -50,21 +57,21 @@ export async function bringUp(workspace: Workspace, stage: Stage, options: UpOpt
     dryRun: options.dryRun,
   });
   if (!options.dryRun && result.changed) await pointTag(repository, stage.name, release, workspace.signal);
-  return { kind: "deployed", ...result, release, built };
+  return { kind: "deployed", ...result, release, built, tree };
 }
 
 async function chooseRelease(
   workspace: Workspace,
   stage: Stage,
   options: UpOptions,
-): Promise<{ release: Release; built: boolean }> {
+): Promise<{ release: Release; built: boolean; tree: Tree | undefined }> {
   if (stage.after.length > 0) {
     if (options.release !== undefined) throw mustPromote(stage, options.release);
-    return { release: await currentRelease(workspace, stage), built: false };
+    return { release: await currentRelease(workspace, stage), built: false, tree: undefined };
   }
   if (options.release === undefined) return await makeRelease(workspace, { force: options.force });
   const repository = await workspace.connections.repository(stage.repository);
-  return { release: await findRelease(repository, options.release, workspace.signal), built: false };
+  return { release: await findRelease(repository, options.release, workspace.signal), built: false, tree: undefined };
 }
 
 function mustPromote(stage: Stage, release: string): EnvctlError {

@@ -30,10 +30,13 @@ export class Connections {
   readonly #variables: Readonly<Record<string, string | undefined>>;
   /** True where ssh may ask a person for a passphrase. */
   readonly #interactive: boolean;
+  /** True where much that is plain text goes over SSH. */
+  readonly #compress: boolean;
 
-  constructor(variables: Readonly<Record<string, string | undefined>>, interactive: boolean) {
+  constructor(variables: Readonly<Record<string, string | undefined>>, interactive: boolean, compress = false) {
     this.#variables = variables;
     this.#interactive = interactive;
+    this.#compress = compress;
   }
 
   engine(address: HostAddress, signal?: AbortSignal): Promise<Engine> {
@@ -42,6 +45,7 @@ export class Connections {
     const opening = openEngine(address, {
       variables: this.#variables,
       interactive: this.#interactive,
+      compress: this.#compress,
       signal: AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]),
     });
     this.#engines.set(address.name, opening);

@@ -2,6 +2,7 @@ import { EnvctlError, ExitCode } from "../../base/errors.ts";
 import type { Explanation } from "../../dev/explain.ts";
 import type { Environment, Stage } from "../../environment/model.ts";
 import type { Workspace } from "../../rollout/workspace.ts";
+import { skipHooksOption, waitOption } from "../global-options.ts";
 import { type Context, type Outcome, text, type Verb } from "../verb.ts";
 
 export const dev: Verb = {
@@ -9,21 +10,37 @@ export const dev: Verb = {
   group: "work with what runs",
   summary: "run the app from the sources, and bring every change into it",
   arguments: [["[stage]", "the stage (default: dev, or the first)"]],
-  options: [{ flags: "--explain <path>", description: "only say what a change of this path would do, and why" }],
+  options: [
+    { flags: "--explain <path>", description: "only say what a change of this path would do, and why" },
+    { flags: "--once", description: "bring everything up to date, and end" },
+    { flags: "-t, --timestamps", description: "with the time of each line that containers print" },
+    waitOption,
+    skipHooksOption,
+  ],
   changes: false,
-  examples: [["envctl dev --explain src/server.js", "what happens when this file is saved"]],
+  endless: (options) => options.once !== true && options.explain === undefined,
+  examples: [
+    ["envctl dev", "save a file, see it running; ? shows the keys"],
+    ["envctl dev --once --json", "in a script: one JSON document a line, and an end"],
+    ["envctl dev --explain src/server.js", "what happens when this file is saved"],
+  ],
   run: async (context, [name], options) => {
     const { withWorkspace } = await import("../workspace.ts");
     const { findStage } = await import("../../rollout/workspace.ts");
     const { developmentStage } = await import("../../environment/development-stage.ts");
-    return await withWorkspace(context, name, async (workspace) => {
-      const { environment } = workspace;
+    const choose = ({ environment }: Workspace): Stage => {
       const stage = name === undefined ? developmentStage(environment) : findStage(environment, name);
       if (!stage || stage.after.length > 0) throw notFromSources(environment, stage);
-      const path = text(options, "explain");
-      if (path !== undefined) return await explainPath(context, workspace, stage, path);
-      throw new EnvctlError({ code: "usage", exitCode: ExitCode.usage, what: "only `--explain <path>` is there yet" });
-    });
+      return stage;
+    };
+    const path = text(options, "explain");
+    if (path !== undefined) {
+      return await withWorkspace(context, name, (workspace) =>
+        explainPath(context, workspace, choose(workspace), path),
+      );
+    }
+    const { runDev } = await import("../dev/run-dev.ts");
+    return await runDev(context, name, options, choose);
   },
 };
 

@@ -14,7 +14,7 @@ export async function openDocker(address: HostAddress, options: OpenOptions): Pr
   options.signal?.throwIfAborted();
   const variables = options.variables ?? process.env;
   const endpoint = await resolveEndpoint(address, variables);
-  const transport = await transportTo(endpoint, address.name, variables, options.interactive ?? false);
+  const transport = await transportTo(endpoint, address.name, variables, options);
   return await DockerEngine.open(address.name, transport, options.signal);
 }
 
@@ -22,7 +22,7 @@ async function transportTo(
   endpoint: Endpoint,
   name: string,
   variables: Variables,
-  interactive: boolean,
+  { interactive = false, compress = false }: OpenOptions,
 ): Promise<Transport> {
   switch (endpoint.kind) {
     case "unix":
@@ -32,7 +32,7 @@ async function transportTo(
     case "ssh": {
       const { host, user, port } = endpoint;
       return await SshTransport.open(
-        { host, user, port, configFile: variables.ENVCTL_SSH_CONFIG || undefined, interactive },
+        { host, user, port, configFile: variables.ENVCTL_SSH_CONFIG || undefined, interactive, compress },
         name,
       );
     }

@@ -10,6 +10,8 @@ export interface SshTarget {
   readonly configFile: string | undefined;
   /** True where a person can answer ssh's questions. */
   readonly interactive: boolean;
+  /** Compress what goes over the connection; the user's own configuration decides unless it is true. */
+  readonly compress?: boolean;
 }
 
 /** How a connection uses the one that is shared: makes it, goes through it, or stays apart. */
@@ -27,6 +29,7 @@ function commonOptions(target: SshTarget): string[] {
     ...(target.configFile === undefined ? [] : ["-F", target.configFile]),
     ...["-T", "-a", "-x"],
     ...(target.interactive ? [] : option("BatchMode=yes")),
+    ...(target.compress ? option("Compression=yes") : []),
     ...option("ConnectTimeout=10"),
     // A host that is gone is known to be gone after 15 s: nobody waits longer before things are put in order.
     ...option("ServerAliveInterval=5"),

@@ -1,0 +1,180 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Engine, ObservedContainer } from "../engine/engine.ts";
+import { Label } from "../engine/engine.ts";
+import { ContainerTree, type SyncReport } from "./container-tree.ts";
+import type { ContainerState } from "./decide.ts";
+import type { Desired, DesiredEntry } from "./desired-tree.ts";
+import { differences, sameDesired } from "./plan-sync.ts";
+import type { SyncRules } from "./sync-rules.ts";
+import { formatMarker, markerPath } from "./synced-marker.ts";
+
+/** What a container is to hold, and what its image does. */
+export interface WantedFiles {
+  /** Folder that the sources are relative to, absolute. */
+  readonly root: string;
+  readonly version: number;
+  readonly rules: SyncRules;
+  readonly desired: Desired;
+  readonly image: Desired;
+}
+
+/** What came of bringing a container up to date. */
+export interface Synced {
+  readonly report: SyncReport;
+  /** Sources whose files were written or removed. */
+  readonly files: readonly string[];
+  /** What has to follow, by the rules. */
+  readonly restart: boolean;
+  readonly run: readonly (readonly string[])[];
+}
+
+export interface OpenFiles {
+  readonly holds: "image" | "unknown" | ReadonlySet<string>;
+  readonly compress: boolean;
+  readonly busybox: () => Promise<string>;
+  readonly signal: AbortSignal;
+}
+
+/** A container of the app, and the way into it. */
+export class AppContainer {
+  readonly engine: Engine;
+  observed: ObservedContainer;
+  /** It was made while we watched, of an image whose files are known, and nothing has been written into it yet. */
+  fresh: boolean;
+  files: ContainerState["files"] = "closed";
+  busy = false;
+  /** -1 before the first sync. */
+  version = -1;
+  /** Files that differ from the image. */
+  different = 0;
+  health: "starting" | "healthy" | "unhealthy" = "healthy";
+  #tree: ContainerTree | undefined;
+  #held: Desired | undefined;
+
+  constructor(engine: Engine, observed: ObservedContainer, fresh: boolean) {
+    this.engine = engine;
+    this.observed = observed;
+    this.fresh = fresh;
+  }
+
+  get id(): string {
+    return this.observed.id;
+  }
+
+  get digest(): string | undefined {
+    return this.observed.labels[Label.digest];
+  }
+
+  state(digest: string | undefined): ContainerState {
+    return {
+      id: this.id,
+      running: this.observed.state === "running",
+      crashed: this.observed.state === "restarting",
+      ours: this.digest === digest,
+      files: this.files,
+      busy: this.busy,
+      version: this.version,
+    };
+  }
+
+  /** Resolves with a promise of the end. Throws what `ContainerTree.open` throws. */
+  async open(wanted: WantedFiles, options: OpenFiles): Promise<{ readonly ended: Promise<void> }> {
+    const { holds, compress, busybox, signal } = options;
+    const tree = await ContainerTree.open(this.engine, this.id, {
+      root: wanted.root,
+      image: wanted.image,
+      holds,
+      compress,
+      busybox,
+      signal,
+    });
+    this.#tree = tree;
+    this.#held = wanted.image;
+    this.fresh = false;
+    // What it holds is not known to be what it held: the next sync is over everything.
+    this.version = Math.min(this.version, 0);
+    this.files = "open";
+    return {
+      ended: tree.ended.then(() => {
+        if (this.#tree === tree) this.closed();
+      }),
+    };
+  }
+
+  /** Nothing can be said of its files any more, but that they are what they were. */
+  closed(): void {
+    this.#tree = undefined;
+    if (this.files === "open") this.files = "closed";
+  }
+
+  async close(): Promise<void> {
+    const tree = this.#tree;
+    this.closed();
+    await tree?.close();
+  }
+
+  /** Throws `sync-lost`. */
+  async sync(wanted: WantedFiles, signal: AbortSignal): Promise<Synced> {
+    const tree = this.#tree;
+    if (!tree) throw new RangeError("its files are not open");
+    const before = this.#held ?? wanted.image;
+    const report = await tree.reconcile(wanted.desired, signal);
+    this.#held = wanted.desired;
+    this.version = wanted.version;
+    this.different = report.different;
+    return { report, ...consequences(report, before, wanted) };
+  }
+
+  /**
+   * Writes the files that changed since it ended, as root's: who owns them is put right by the sync once it runs. What was
+   * deleted is deleted then, too. Returns the sources.
+   */
+  async writeStopped(wanted: WantedFiles, signal: AbortSignal): Promise<readonly string[]> {
+    const before = this.#held ?? wanted.image;
+    const changed = [...wanted.desired].flatMap(([path, entry]) => {
+      const held = before.get(path);
+      const same = held !== undefined && sameDesired(held, entry);
+      return entry.kind === "file" && !same ? [{ path, entry }] : [];
+    });
+    const files = await Promise.all(
+      changed.map(async ({ path, entry }) => ({
+        path,
+        content: await readFile(join(wanted.root, entry.source)),
+        mode: entry.mode,
+      })),
+    );
+    if (files.length > 0) {
+      const marker = formatMarker(differences(wanted.image, wanted.desired));
+      // First of all it says that it is no longer what its image is.
+      await this.engine.writeFiles(this.id, [{ path: markerPath, content: marker }], signal);
+      await this.engine.writeFiles(this.id, files, signal);
+    }
+    this.version = wanted.version;
+    return changed.map(({ entry }) => entry.source);
+  }
+}
+
+/** What the rules ask for after what was really done; a folder that comes or goes is nobody's concern. */
+function consequences(
+  report: Pick<SyncReport, "written" | "removed">,
+  before: Desired,
+  { desired, image, rules }: WantedFiles,
+): Omit<Synced, "report"> {
+  const touched = new Map<string, DesiredEntry>();
+  for (const path of report.written) note(touched, desired.get(path));
+  for (const path of report.removed) note(touched, before.get(path) ?? image.get(path));
+  const run = new Map<string, readonly string[]>();
+  let restart = false;
+  for (const [source, { kind }] of touched) {
+    const verdict = rules.judge(source, kind);
+    if (verdict.action !== "sync") continue;
+    restart ||= verdict.restart;
+    for (const command of verdict.run) run.set(JSON.stringify(command), command);
+  }
+  return { files: [...touched.keys()].sort(), restart, run: [...run.values()] };
+}
+
+function note(touched: Map<string, DesiredEntry>, entry: DesiredEntry | undefined): void {
+  if (entry && entry.kind !== "directory") touched.set(entry.source, entry);
+}

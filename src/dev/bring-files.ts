@@ -1,0 +1,85 @@
+import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import { silent } from "../base/progress.ts";
+import type { Workload } from "../environment/model.ts";
+import { waitUntilHealthy } from "../rollout/health.ts";
+import { stageLabels } from "../rollout/observe.ts";
+import type { AppContainer, Synced, WantedFiles } from "./app-container.ts";
+import type { DevListener } from "./dev-event.ts";
+import { restartApp } from "./restart-app.ts";
+import { runCommand } from "./run-command.ts";
+
+export interface BringOptions {
+  readonly app: Workload;
+  readonly place: { readonly environment: string; readonly stage: string };
+  /** How long a restarted app may take to become healthy, in milliseconds. */
+  readonly timeout: number;
+  readonly clock: Clock;
+  readonly listener: DevListener;
+  readonly redact: (text: string) => string;
+  readonly signal: AbortSignal;
+}
+
+/** Moments, by `performance.now()`. */
+export interface Brought extends Synced {
+  readonly sentAt: number;
+  readonly restartedAt: number | undefined;
+}
+
+/** Syncs a container, runs the commands that the rules name, and starts its process anew where they ask for that. */
+export async function bringFiles(
+  container: AppContainer,
+  wanted: WantedFiles,
+  options: BringOptions,
+): Promise<Brought> {
+  const { engine } = container;
+  const { listener, signal, redact } = options;
+  const synced = await container.sync(wanted, signal);
+  const sentAt = performance.now();
+  for (const { path, why } of synced.report.refused) listener({ type: "refused", host: engine.name, path, why });
+  for (const command of synced.run) {
+    const result = await runCommand(engine, container.id, command, signal);
+    listener({ type: "ran", host: engine.name, command, ...result, output: result.output.map(redact) });
+  }
+  if (!synced.restart) return { ...synced, sentAt, restartedAt: undefined };
+  await restart(container, options);
+  return { ...synced, sentAt, restartedAt: performance.now() };
+}
+
+/** Starts the process anew; what the container holds is looked at again afterwards. */
+export async function restart(container: AppContainer, { app, signal }: BringOptions): Promise<{ killed: boolean }> {
+  const { engine } = container;
+  await container.close();
+  container.health = "starting";
+  const result = await restartApp(engine, container.observed, app.stop.grace, signal);
+  const observed = await engine.container(container.id, signal);
+  if (observed) container.observed = observed;
+  return result;
+}
+
+/** Why the app is not healthy; undefined where it is. Ends early, with that, when the signal says that nobody waits any more. */
+export async function awaitHealth(
+  container: AppContainer,
+  options: BringOptions,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { app, place, timeout, clock } = options;
+  try {
+    await waitUntilHealthy({
+      engine: container.engine,
+      name: container.observed.name,
+      labels: stageLabels(place.environment, place.stage),
+      health: app.health,
+      timeout,
+      clock,
+      progress: silent,
+      signal,
+    });
+    container.health = "healthy";
+    return undefined;
+  } catch (error) {
+    if (signal.aborted) return "it was changed again before it was healthy";
+    container.health = "unhealthy";
+    return messageOf(error);
+  }
+}

@@ -1,0 +1,300 @@
+import { cacheDirectory } from "../build/stat-cache.ts";
+import { stageSecrets } from "../promotion/stage-secrets.ts";
+import { redactor } from "../secrets/redactor.ts";
+import type { AppContainer } from "./app-container.ts";
+import type { BringOptions } from "./bring-files.ts";
+import { ContainerWork } from "./container-work.ts";
+import { type Action, decide } from "./decide.ts";
+import { asEnvctlError } from "./deploy-sources.ts";
+import { Deployments, type DeploymentWish } from "./deployments.ts";
+import type { DevStatus } from "./dev-event.ts";
+import { type LoopSettings, nextSettings, sourcesMoved } from "./dev-settings.ts";
+import { freshHolds } from "./fresh-holds.ts";
+import type { Batch } from "./gathering.ts";
+import type { DevLoopOptions } from "./loop-options.ts";
+import { type LoopParts, openParts } from "./loop-parts.ts";
+import { statusOf } from "./loop-status.ts";
+import { DevOutside } from "./outside.ts";
+import type { RunningImage } from "./running-image.ts";
+import { Sources, type SourcesChange } from "./sources.ts";
+import { StageContainers } from "./stage-containers.ts";
+import { WantedState } from "./wanted-state.ts";
+import { type Watch, watchTree } from "./watch-tree.ts";
+
+/** Milliseconds after which a file that changed while it was read is read again. */
+const settlePause = 50;
+
+/** Brings every change of the sources to the containers of a stage, until it is told to end. */
+export class DevLoop {
+  readonly #options: DevLoopOptions;
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #outside: DevOutside;
+  readonly #containers: StageContainers;
+  readonly #work: ContainerWork;
+  readonly #deployments: Deployments;
+  #settings: LoopSettings;
+  #sources: Sources;
+  #wanted: WantedState;
+  #watch: Watch | undefined;
+  #image: RunningImage | undefined;
+  #asked = false;
+  #redact: (text: string) => string;
+
+  private constructor(options: DevLoopOptions, parts: LoopParts) {
+    const { workspace, stage, listener } = options;
+    this.#options = options;
+    this.#settings = { environment: workspace.environment, stage };
+    this.#sources = parts.sources;
+    this.#wanted = parts.wanted;
+    this.#redact = parts.redact;
+    this.#signal = AbortSignal.any([workspace.signal, this.#stop.signal]);
+    this.#outside = new DevOutside(workspace, listener);
+    this.#containers = new StageContainers({
+      engines: parts.engines,
+      place: this.#place,
+      clock: workspace.clock,
+      signal: this.#signal,
+      listener,
+      redact: (text) => this.#redact(text),
+      deploying: () => this.#deployments.current !== undefined,
+      onChange: () => this.#tick(),
+    });
+    this.#deployments = new Deployments({
+      workspace,
+      listener,
+      signal: this.#signal,
+      wish: () => this.#wish(),
+      onDeployed: (image) => this.#deployed(image),
+      url: () => this.#outside.url(this.#settings.stage),
+      onChange: () => this.#tick(),
+    });
+    this.#work = new ContainerWork({
+      files: () => this.#wanted.files(this.#sources, this.#image),
+      options: () => this.#bringOptions(),
+      freshHolds: () => {
+        const { rules } = this.#settings.environment.dev;
+        return this.#image ? freshHolds(this.#image.tree, this.#sources.tree, this.#wanted.rules, rules) : "unknown";
+      },
+      busybox: (engine) => options.busybox(workspace, this.#settings.stage, engine),
+      version: () => Math.min(this.#sources.version, ...this.#ours().map(({ version }) => version)),
+      onReady: (files) => this.#outside.reload(files, this.#image?.release.name ?? ""),
+      onUnsettled: (paths) => void this.#lookAgain(paths),
+      onChange: () => this.#tick(),
+    });
+  }
+
+  /** Throws where the stage's hosts, its secrets or the sources cannot be read: then there is nothing to loop over. */
+  static async open(options: DevLoopOptions): Promise<DevLoop> {
+    return new DevLoop(options, await openParts(options.workspace, options.stage));
+  }
+
+  /** Runs until the signal or `stop`; all that was begun has ended then. With `once` it throws what failed. */
+  async run(): Promise<void> {
+    const { listener, once, workspace } = this.#options;
+    for (const note of this.#sources.notes) listener({ type: "note", text: note });
+    try {
+      await this.#outside.openReload(this.#settings.environment);
+      await this.#containers.start();
+      if (!once) await this.#openWatch();
+      this.#tick();
+      if (!this.#signal.aborted) {
+        await new Promise<void>((resolve) => this.#signal.addEventListener("abort", () => resolve(), { once: true }));
+      }
+    } finally {
+      this.#stop.abort();
+      this.#watch?.close();
+      await this.#deployments.end();
+      await this.#work.end();
+      await Promise.allSettled([this.#containers.close(), this.#outside.close()]);
+    }
+    const { failed } = this.#deployments;
+    if (once && failed && !workspace.signal.aborted) throw failed.error;
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  /** Builds anew, whether anything changed or not. */
+  rebuild(): void {
+    this.#asked = true;
+    this.#tick();
+  }
+
+  /** Starts the app's processes anew. */
+  restart(): void {
+    const digest = this.#image?.release.digest;
+    for (const app of this.#containers.apps.values()) if (app.digest === digest) this.#work.restart(app);
+    this.#tick();
+  }
+
+  get apps(): readonly AppContainer[] {
+    return [...this.#containers.apps.values()].filter((app) => app.observed.state === "running");
+  }
+
+  get status(): DevStatus {
+    return statusOf({
+      stage: this.#settings.stage.name,
+      release: this.#image?.release.name,
+      deploying: this.#deployments.current !== undefined,
+      apps: this.#ours(),
+      lastSync: this.#work.lastSync,
+      p95: this.#work.p95,
+      url: this.#outside.url(this.#settings.stage),
+      failed: this.#deployments.failed !== undefined,
+    });
+  }
+
+  get #place() {
+    return { environment: this.#settings.environment.name, stage: this.#settings.stage.name };
+  }
+
+  get #syncs(): boolean {
+    return ![...this.#containers.apps.values()].some((app) => app.files === "impossible");
+  }
+
+  #ours(): readonly AppContainer[] {
+    const digest = this.#image?.release.digest;
+    return digest === undefined ? [] : this.apps.filter((app) => app.digest === digest);
+  }
+
+  #tick(): void {
+    if (this.#signal.aborted) return;
+    const keys = this.#wanted.keys(this.#sources, this.#settings, this.#image, this.#syncs);
+    if (this.#deployments.failed?.key !== keys.wanted) this.#deployments.failed = undefined;
+    const digest = this.#image?.release.digest;
+    const actions = decide({
+      version: this.#sources.version,
+      ...keys,
+      deploying: this.#deployments.current,
+      failed: this.#deployments.failed,
+      asked: this.#asked,
+      reachable: this.#containers.reachable,
+      containers: [...this.#containers.apps.values()].map((app) => app.state(digest)),
+    });
+    for (const action of actions) this.#do(action);
+    this.#options.listener({ type: "status", status: this.status });
+    const done = actions.length === 0 && this.#deployments.current === undefined && this.#work.idle;
+    if (this.#options.once && done) this.#stop.abort();
+  }
+
+  #do(action: Action): void {
+    if (action.kind === "cancel") this.#deployments.cancel();
+    else if (action.kind === "deploy") {
+      this.#asked = false;
+      this.#deployments.start(action.force);
+    } else {
+      const container = this.#containers.apps.get(action.container);
+      if (container) this.#work[action.kind](container);
+    }
+  }
+
+  #wish(): DeploymentWish {
+    const { version, texts } = this.#sources;
+    const { wanted: key } = this.#wanted.keys(this.#sources, this.#settings, this.#image, this.#syncs);
+    const reasons = this.#wanted.reasons(this.#sources, this.#settings, this.#image, this.#syncs);
+    return { ...this.#settings, key, version, texts, reasons, serving: this.#image?.release.name };
+  }
+
+  async #deployed(image: RunningImage): Promise<void> {
+    const { environment, stage } = this.#settings;
+    this.#image = image;
+    this.#wanted = await WantedState.read(environment, stage, this.#sources, image);
+    await this.#containers.lookAtAll();
+    await this.#outside.forward(environment, stage);
+    this.#outside.reload([], image.release.name);
+  }
+
+  async #openWatch(): Promise<void> {
+    this.#watch = await watchTree({
+      root: this.#sources.root,
+      ignore: () => this.#sources.ignore,
+      files: this.#sources.files,
+      signal: this.#signal,
+      onDirty: (batch) => this.#onBatch(batch),
+      onNote: (text) => this.#options.listener({ type: "note", text }),
+    });
+    // What changed before everything was watched was not seen.
+    this.#took(await this.#sources.refresh("everything"), performance.now(), 0);
+  }
+
+  async #onBatch(batch: Batch): Promise<void> {
+    try {
+      const [environmentFile, dotenv] = this.#sources.files;
+      if ([environmentFile, dotenv].some((file) => file !== undefined && batch.files.has(file))) await this.#reread();
+      const change = await this.#sources.refresh(batch.dirty);
+      this.#took(change, batch.detectedAt, batch.heldByGit);
+      const { links, scripts } = this.#wanted.holdsFor(this.#sources.tree);
+      if (!links || !scripts) await this.#renewRules(!links);
+      this.#tick();
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      this.#options.listener({ type: "failed", error: asEnvctlError(error), serving: this.#image?.release.name });
+    }
+  }
+
+  #took(change: SourcesChange, detectedAt: number, heldByGit: number): void {
+    if (change.ignoreChanged) this.#watch?.rejudge();
+    if (change.unsettled.length > 0) void this.#lookAgain(change.unsettled);
+    if (change.changed.length === 0) return;
+    this.#work.edits.add({ version: this.#sources.version, detectedAt, readAt: performance.now(), heldByGit });
+  }
+
+  async #lookAgain(paths: readonly string[]): Promise<void> {
+    const detectedAt = performance.now();
+    await this.#options.workspace.clock.wait(settlePause, this.#signal).catch(() => {});
+    await this.#onBatch({ dirty: new Set(paths), files: new Set(), detectedAt, heldByGit: 0 });
+  }
+
+  /** The environment file or `.env` changed. What is wrong with it is told, and what was in force stays so. */
+  async #reread(): Promise<void> {
+    const { listener, reread, workspace } = this.#options;
+    const before = this.#settings;
+    const settings = nextSettings(before, (await reread()).environment);
+    if (!settings) return;
+    const { environment, stage } = settings;
+    const secrets = await stageSecrets({ ...workspace, environment }, stage);
+    await this.#outside.openReload(environment);
+    this.#redact = redactor(Object.values(secrets)).redact;
+    this.#settings = settings;
+    listener({ type: "note", text: "the environment file was read again" });
+    if (sourcesMoved(before.environment, environment)) {
+      const options = { cacheDirectory: cacheDirectory(workspace.variables), signal: this.#signal };
+      const { version } = this.#sources;
+      this.#sources = await Sources.open(environment, options);
+      this.#sources.version = version + 1;
+      this.#watch?.close();
+      await this.#openWatch();
+    }
+    await this.#renewRules(true);
+  }
+
+  /** `moved`: files may belong elsewhere than before, and what the containers hold is looked at anew. */
+  async #renewRules(moved: boolean): Promise<void> {
+    const { environment, stage } = this.#settings;
+    const image = this.#image;
+    // The rules of another Dockerfile are those of the image that is yet to be built.
+    if (image && image.inputs[0] !== this.#sources.texts[0]) return;
+    this.#wanted = await WantedState.read(environment, stage, this.#sources, image);
+    if (!moved) return;
+    for (const app of this.#containers.apps.values()) {
+      app.fresh = false;
+      await app.close();
+    }
+  }
+
+  #bringOptions(): BringOptions {
+    const { workspace, listener } = this.#options;
+    const { stage } = this.#settings;
+    return {
+      app: stage.app,
+      place: this.#place,
+      timeout: stage.rollout.timeout,
+      clock: workspace.clock,
+      listener,
+      redact: (text) => this.#redact(text),
+      signal: this.#signal,
+    };
+  }
+}

@@ -1,0 +1,118 @@
+import type { Tree } from "../build/tree.ts";
+import { devStage } from "../environment/dev-stage.ts";
+import type { Environment, Stage } from "../environment/model.ts";
+import type { WantedFiles } from "./app-container.ts";
+import { buildKey } from "./build-key.ts";
+import { DesiredView } from "./desired-tree.ts";
+import { readSyncRules } from "./read-sync-rules.ts";
+import { differencesOf, inputsOf, type RunningImage } from "./running-image.ts";
+import type { Sources } from "./sources.ts";
+import type { SyncRules } from "./sync-rules.ts";
+
+/** What the sources and the settings want of the containers, by the rules of the image that runs. */
+export class WantedState {
+  readonly #rules: SyncRules;
+  readonly #view: DesiredView;
+  readonly #shape: Shape;
+  #files: { readonly tree: Tree; readonly wanted: WantedFiles } | undefined;
+  #keys: { readonly of: readonly unknown[]; readonly wanted: string; readonly runs: string | undefined } | undefined;
+
+  private constructor(rules: SyncRules, shape: Shape) {
+    this.#rules = rules;
+    this.#view = new DesiredView(rules);
+    this.#shape = shape;
+  }
+
+  static async read(
+    environment: Environment,
+    stage: Stage,
+    sources: Sources,
+    image: RunningImage | undefined,
+  ): Promise<WantedState> {
+    const links = new Map<string, string>();
+    for (const [path, entry] of sources.tree) if (entry.kind === "symlink") links.set(path, entry.target);
+    const rules = await readSyncRules(environment, stage, { built: image?.observed, links });
+    return new WantedState(rules, shapeOf(sources.tree));
+  }
+
+  get rules(): SyncRules {
+    return this.#rules;
+  }
+
+  /** What the rules depend on that is other than it was is false: then they may be, too. */
+  holdsFor(tree: Tree): { readonly links: boolean; readonly scripts: boolean } {
+    const { links, scripts } = shapeOf(tree);
+    return { links: links === this.#shape.links, scripts: scripts === this.#shape.scripts };
+  }
+
+  /** Undefined while no image is known. */
+  files(sources: Sources, image: RunningImage | undefined): WantedFiles | undefined {
+    if (!image) return undefined;
+    const { tree, root, version } = sources;
+    if (this.#files?.tree !== tree) {
+      const wanted = {
+        root,
+        version,
+        rules: this.#rules,
+        desired: this.#view.of(tree),
+        image: this.#imageView.of(image.tree),
+      };
+      this.#files = { tree, wanted };
+    }
+    return { ...this.#files.wanted, version };
+  }
+
+  /** One view for both would forget, with each call for the one, what it knows of the other. */
+  get #imageView(): DesiredView {
+    this.#image ??= new DesiredView(this.#rules);
+    return this.#image;
+  }
+  #image: DesiredView | undefined;
+
+  /** See `LoopState`. `syncs` is false where nothing can be synced, so that every change needs a build. */
+  keys(
+    sources: Sources,
+    settings: { readonly environment: Environment; readonly stage: Stage },
+    image: RunningImage | undefined,
+    syncs: boolean,
+  ): { readonly wanted: string; readonly runs: string | undefined } {
+    const { environment, stage } = settings;
+    const of = [sources.tree, sources.texts, environment, stage, image, syncs];
+    if (this.#keys?.of.every((value, index) => value === of[index])) return this.#keys;
+    const inputs = inputsOf(environment, devStage(environment, stage), sources.texts);
+    this.#keys = {
+      of,
+      wanted: buildKey(sources.tree, this.#rules, inputs, syncs),
+      runs: image && buildKey(image.tree, this.#rules, image.inputs, syncs),
+    };
+    return this.#keys;
+  }
+
+  /** Why a build is wanted, for people. */
+  reasons(
+    sources: Sources,
+    settings: { readonly environment: Environment; readonly stage: Stage },
+    image: RunningImage | undefined,
+    syncs: boolean,
+  ): readonly string[] {
+    const inputs = inputsOf(settings.environment, devStage(settings.environment, settings.stage), sources.texts);
+    return differencesOf(image, { tree: sources.tree, inputs }, (path) => {
+      const kind = (sources.tree.get(path) ?? image?.tree.get(path))?.kind ?? "file";
+      const verdict = this.#rules.judge(path, kind);
+      if (verdict.action === "rebuild") return `${verdict.why}${verdict.at === undefined ? "" : ` (${verdict.at})`}`;
+      return verdict.action === "sync" && !syncs ? "nothing can be synced into the container" : undefined;
+    });
+  }
+}
+
+/** What of a tree the rules themselves depend on. */
+interface Shape {
+  readonly links: string;
+  readonly scripts: string;
+}
+
+function shapeOf(tree: Tree): Shape {
+  const links = [...tree].flatMap(([path, entry]) => (entry.kind === "symlink" ? [[path, entry.target]] : []));
+  const manifest = tree.get("package.json");
+  return { links: JSON.stringify(links.sort()), scripts: manifest?.kind === "file" ? manifest.hash : "" };
+}
