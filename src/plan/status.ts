@@ -2,7 +2,14 @@ import type { Digest } from "../base/digest.ts";
 import type { ContainerHealth, ContainerState, ObservedContainer } from "../engine/engine.ts";
 import type { Environment, Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
-import { type DesiredContainer, desiredApp, desiredService, type SecretValues } from "./desired.ts";
+import {
+  type DesiredContainer,
+  desiredApp,
+  desiredService,
+  desiredWorkers,
+  type SecretValues,
+  type WorkloadRole,
+} from "./desired.ts";
 import { type Difference, differences } from "./drift.ts";
 import { upstreamName } from "./naming.ts";
 import {
@@ -20,8 +27,8 @@ import { desiredSites } from "./proxies.ts";
 /** One container that runs, or should. */
 export interface ContainerStatus {
   readonly name: string;
-  readonly role: "app" | "service" | "proxy";
-  /** `app`, the service's name, or `proxy`. */
+  readonly role: WorkloadRole | "proxy";
+  /** `app`, the worker's or service's name, or `proxy`. */
   readonly workload: string;
   /** True for a release that runs beside the one that serves, for an instant rollback. */
   readonly standby: boolean;
@@ -78,6 +85,7 @@ export function hostStatus(facts: StageFacts, observed: ObservedHost, home: bool
   const ids = facts.release ? { [facts.release.digest]: releaseIds(facts.release) } : {};
   const wanted = [
     ...(facts.release ? desiredApp(placement, facts.stage, facts.release, facts.secrets) : []),
+    ...(facts.release ? desiredWorkers(placement, facts.stage, home, facts.release, facts.secrets).flat() : []),
     ...(home && facts.release ? facts.stage.services : []).flatMap((service) => {
       const digest = facts.pins[service.name];
       return digest === undefined ? [] : [desiredService(placement, service, digest, facts.secrets)];
@@ -101,7 +109,8 @@ export function hostStatus(facts: StageFacts, observed: ObservedHost, home: bool
   );
   const standby = facts.stage.rollout.strategy === "blue-green" ? newestApp(extra) : undefined;
   for (const container of extra) {
-    const role = roleOf(container) === "service" ? "service" : "app";
+    const found = roleOf(container);
+    const role = found === "service" || found === "worker" ? found : "app";
     const surplus = { what: "container", wanted: "none", found: "running", needsReplacement: false };
     const standsBy = role === "app" && generationOf(container) === standby;
     containers.push({ ...running(container, role, standsBy ? [] : [surplus], probed), standby: standsBy });
@@ -211,7 +220,7 @@ function missing(desired: DesiredContainer): ContainerStatus {
 
 function running(
   container: ObservedContainer,
-  role: "app" | "service",
+  role: WorkloadRole,
   drift: readonly Difference[],
   probed: Probed,
 ): ContainerStatus {
