@@ -17,9 +17,9 @@ export async function chooseHosts(workspace: Workspace, stage: Stage, typed: str
   return await Promise.all(chosen.map((host) => workspace.connections.engine(host, workspace.signal)));
 }
 
-/** `app`, or a service of the stage. Throws `unknown-workload` (exit 2). */
+/** `app`, or a worker or service of the stage. Throws `unknown-workload` (exit 2). */
 export function chooseWorkload(stage: Stage, typed = "app"): string {
-  const names = ["app", ...stage.services.map((service) => service.name)];
+  const names = ["app", ...[...stage.workers, ...stage.services].map(({ name }) => name)];
   if (names.includes(typed)) return typed;
   throw unknown("workload", typed, names);
 }

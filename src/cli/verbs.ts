@@ -9,6 +9,7 @@ import { down } from "./verbs/down.ts";
 import { exec } from "./verbs/exec.ts";
 import { history } from "./verbs/history.ts";
 import { init } from "./verbs/init.ts";
+import { keys } from "./verbs/keys.ts";
 import { lock } from "./verbs/lock.ts";
 import { logs } from "./verbs/logs.ts";
 import { maintenance } from "./verbs/maintenance.ts";
@@ -45,6 +46,7 @@ export const verbs: readonly Verb[] = [
   run,
   proxy,
   maintenance,
+  keys,
   lock,
   unlock,
   prune,

@@ -43,7 +43,8 @@ export interface ContainerSpec {
   /** Bytes. */
   readonly memory: number | undefined;
   readonly cpus: number | undefined;
-  readonly healthcheck: HealthcheckSpec | undefined;
+  /** `none` switches the image's own off; undefined keeps it. */
+  readonly healthcheck: HealthcheckSpec | "none" | undefined;
   readonly restart: "unless-stopped" | "no";
   /** Kernel parameters of the container's network. */
   readonly sysctls?: Readonly<Record<string, string>>;

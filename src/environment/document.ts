@@ -12,6 +12,7 @@ export interface EnvironmentDocument {
   };
   readonly app?: WorkloadDocument;
   readonly proxy?: ProxyDocument;
+  readonly workers?: Readonly<Record<string, WorkerDocument>>;
   readonly services?: Readonly<Record<string, ServiceDocument>>;
   readonly tasks?: Readonly<Record<string, TaskDocument>>;
   readonly dev?: DevDocument;
@@ -54,6 +55,14 @@ export interface ServiceDocument extends WorkloadDocument {
   readonly stages?: readonly string[];
   readonly ports?: readonly (string | number)[];
   readonly env_file?: string | readonly string[];
+}
+
+export interface WorkerDocument extends WorkloadDocument {
+  readonly command: CommandDocument;
+  readonly stages?: readonly string[];
+  readonly env_file?: string | readonly string[];
+  readonly replicas?: number;
+  readonly hosts?: "all" | "first";
 }
 
 interface TaskDocument {

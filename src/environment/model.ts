@@ -72,6 +72,7 @@ export interface Stage {
   /** All ports of the app that its hosts publish, in the order of the file: by the app's containers, or by a proxy. */
   readonly ports: readonly PortBinding[];
   readonly app: Workload;
+  readonly workers: readonly Worker[];
   readonly services: readonly Service[];
   /** The reverse proxy in front of the app; undefined where clients reach the app itself, or nobody does. */
   readonly proxy: StageProxy | undefined;
@@ -133,6 +134,12 @@ export interface Workload {
   readonly replicas: number;
   /** For what `envctl dev` runs: in what it differs from the stage (`command, env DEBUG`), empty for nothing. */
   readonly dev?: string;
+}
+
+/** Another program of the release, beside the app and with what the app is given; nobody reaches it from outside. */
+export interface Worker extends Workload {
+  /** On all hosts of the stage, or on its first alone. */
+  readonly place: "all" | "first";
 }
 
 /** Middleware beside the app: its own image, pinned in `envctl.lock`. */

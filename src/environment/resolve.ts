@@ -1,7 +1,7 @@
 import { resolve as resolvePath } from "node:path";
 import { parseImageReference, parseOwnRepository } from "../base/reference.ts";
-import type { EnvironmentDocument, ServiceDocument, StageDocument } from "./document.ts";
-import type { Environment, ImageDefinition, Service, Stage, Task } from "./model.ts";
+import type { EnvironmentDocument, ServiceDocument, StageDocument, WorkerDocument } from "./document.ts";
+import type { Environment, ImageDefinition, PortBinding, Service, Stage, Task, Worker, Workload } from "./model.ts";
 import type { Path } from "./problems.ts";
 import { readDev } from "./read-dev.ts";
 import { readHosts } from "./read-hosts.ts";
@@ -17,15 +17,21 @@ import {
   readVolumes,
 } from "./read-values.ts";
 import { readWorkload } from "./read-workload.ts";
-import { orderStages } from "./stage-order.ts";
+import { orderStages, requireStage } from "./stage-order.ts";
 
 /** Completes a document of the right shape with defaults, and reports what its shape alone does not show. */
 export function resolveEnvironment(reading: Reading, file: string, document: EnvironmentDocument): Environment {
   const image = readImage(reading, document);
   const order = orderStages(document.stages, ["stages"], reading.problems);
-  for (const name of Object.keys(document.services ?? {})) {
-    if (name === "app")
-      reading.problems.keyError(["services", name], "a service cannot be called `app`: that is the image itself");
+  for (const kind of ["service", "worker"] as const) {
+    for (const [name, { stages = [] }] of Object.entries(document[`${kind}s`] ?? {})) {
+      for (const [index, stage] of stages.entries())
+        requireStage(reading.problems, [`${kind}s`, name, "stages", index], stage, Object.keys(document.stages));
+      if (name === "app")
+        reading.problems.keyError([`${kind}s`, name], `a ${kind} cannot be called \`app\`: that is the image itself`);
+      else if (kind === "worker" && document.services?.[name])
+        reading.problems.keyError(["workers", name], `there is a service \`${name}\` already`);
+    }
   }
   return {
     name: document.name,
@@ -97,6 +103,7 @@ function readStage(
   const proxy = readProxy(reading, document, name, published);
   // What the proxy publishes, no container of the app does.
   const ports = published.filter((port) => !proxy?.ports.includes(port));
+  const app = readApp(reading, document, name, ports);
   if (replicas > 1 && ports.length > 0) {
     reading.problems.error(
       [...path, "replicas"],
@@ -113,24 +120,63 @@ function readStage(
         ? { registry: image.registry, path: image.path }
         : readRepository(reading, [...path, "repository"], stage.repository),
     ports: published,
-    app: readWorkload(reading, ["app"], document.app ?? {}, {
-      name: "app",
-      ports,
-      env: {
-        ...readEnvFiles(reading, [...path, "env_file"], stage.env_file),
-        ...readEnv(reading, [...path, "env"], stage.env),
-      },
-      secrets: stage.secrets ?? [],
-      volumes: readVolumes(reading, [...path, "volumes"], stage.volumes),
-      resources: stage.resources,
-      resourcesPath: [...path, "resources"],
-      replicas,
-    }),
+    app,
+    workers: Object.entries(document.workers ?? {})
+      .filter(([, worker]) => worker.stages === undefined || worker.stages.includes(name))
+      .map(([workerName, worker]) => readWorker(reading, workerName, worker, app)),
     services: Object.entries(document.services ?? {})
       .filter(([, service]) => service.stages === undefined || service.stages.includes(name))
       .map(([serviceName, service]) => readService(reading, ["services", serviceName], serviceName, service)),
     proxy,
     rollout: readRollout(reading, [...path, "rollout"], stage.rollout, { proxied: proxy !== undefined }),
+  };
+}
+
+function readApp(
+  reading: Reading,
+  document: EnvironmentDocument,
+  name: string,
+  ports: readonly PortBinding[],
+): Workload {
+  const path = ["stages", name];
+  const stage: StageDocument = document.stages[name] ?? {};
+  return readWorkload(reading, ["app"], document.app ?? {}, {
+    name: "app",
+    ports,
+    env: {
+      ...readEnvFiles(reading, [...path, "env_file"], stage.env_file),
+      ...readEnv(reading, [...path, "env"], stage.env),
+    },
+    secrets: stage.secrets ?? [],
+    volumes: readVolumes(reading, [...path, "volumes"], stage.volumes),
+    resources: stage.resources,
+    resourcesPath: [...path, "resources"],
+    replicas: stage.replicas ?? 1,
+  });
+}
+
+/** What its section does not say, it has from the app. */
+function readWorker(reading: Reading, name: string, document: WorkerDocument, app: Workload): Worker {
+  const path = ["workers", name];
+  const own = readWorkload(reading, path, document, {
+    name,
+    ports: [],
+    env: {},
+    secrets: [],
+    volumes: [],
+    resources: undefined,
+    resourcesPath: path,
+    replicas: document.replicas ?? 1,
+  });
+  const targets = new Set(own.volumes.map((mount) => mount.target));
+  return {
+    ...own,
+    user: own.user ?? app.user,
+    env: { ...app.env, ...readEnvFiles(reading, [...path, "env_file"], document.env_file), ...own.env },
+    secrets: [...new Set([...app.secrets, ...own.secrets])],
+    volumes: [...app.volumes.filter((mount) => !targets.has(mount.target)), ...own.volumes],
+    stop: document.stop ? own.stop : app.stop,
+    place: document.hosts ?? "all",
   };
 }
 

@@ -61,6 +61,12 @@ function stageDocument(stage: Stage) {
     repository: repositoryText(stage.repository),
     replicas: stage.app.replicas,
     app: workloadDocument(stage.app),
+    workers: Object.fromEntries(
+      stage.workers.map((worker) => [
+        worker.name,
+        { hosts: worker.place, replicas: worker.replicas, ...workloadDocument(worker) },
+      ]),
+    ),
     services: Object.fromEntries(stage.services.map((service) => [service.name, serviceDocument(service)])),
     proxy: stage.proxy ? proxyDocument(stage.proxy) : false,
     rollout: {

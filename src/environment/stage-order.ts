@@ -20,14 +20,8 @@ export function orderStages(
   );
   for (const [name, before] of after) {
     for (const [index, other] of before.entries()) {
-      if (names.includes(other)) continue;
-      const meant = didYouMean(other, names);
       const at = Array.isArray(stages[name]?.after) ? [...path, name, "after", index] : [...path, name, "after"];
-      problems.error(
-        at,
-        `there is no stage \`${other}\`${meant ? `; did you mean \`${meant}\`?` : ""}`,
-        `the stages are: ${names.join(", ")}`,
-      );
+      requireStage(problems, at, other, names);
     }
   }
   const ordered: string[] = [];
@@ -60,4 +54,15 @@ function findCircle(names: readonly string[], after: ReadonlyMap<string, readonl
     current = (after.get(current) ?? []).find((other) => names.includes(other));
   }
   return current === undefined ? trail : trail.slice(trail.indexOf(current));
+}
+
+/** Reports a name that is none of the stages'. */
+export function requireStage(problems: Problems, path: Path, name: string, stages: readonly string[]): void {
+  if (stages.includes(name)) return;
+  const meant = didYouMean(name, stages);
+  problems.error(
+    path,
+    `there is no stage \`${name}\`${meant ? `; did you mean \`${meant}\`?` : ""}`,
+    `the stages are: ${stages.join(", ")}`,
+  );
 }

@@ -40,6 +40,7 @@ function prune(value: unknown, path: Path, wrong: ReadonlySet<string>): unknown 
 function lacksRequired(path: Path, keys: readonly string[]): boolean {
   if (path.length !== 2) return false;
   if (path[0] === "services") return !keys.includes("image");
+  if (path[0] === "workers") return !keys.includes("command");
   return path[0] === "tasks" && !keys.includes("command");
 }
 

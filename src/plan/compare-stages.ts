@@ -36,6 +36,15 @@ export function compareStages(left: StageSide, right: StageSide): StageDifferenc
       compareWorkloads(one, other, compare);
     }
   }
+  for (const name of new Set([...left.stage.workers, ...right.stage.workers].map((worker) => worker.name))) {
+    const one = left.stage.workers.find((worker) => worker.name === name);
+    const other = right.stage.workers.find((worker) => worker.name === name);
+    if (!one || !other) compare(`worker ${name}`, one && "runs", other && "runs");
+    else {
+      compare(`worker ${name} hosts`, one.place, other.place);
+      compareWorkloads(one, other, compare);
+    }
+  }
   compare("hosts", left.stage.hosts.length, right.stage.hosts.length);
   compare("rollout", left.stage.rollout, right.stage.rollout);
   return list;

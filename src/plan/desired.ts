@@ -14,9 +14,12 @@ export interface Placement {
 /** Values of the secrets a workload names; undefined where they are not to be had (then they are not compared). */
 export type SecretValues = Readonly<Record<string, string>> | undefined;
 
+/** What a container is for; a worker runs the same release as the app. */
+export type WorkloadRole = "app" | "worker" | "service";
+
 /** A container to be made: its specification, all but the image reference that each host knows it by. */
 export interface DesiredContainer {
-  readonly role: "app" | "service";
+  readonly role: WorkloadRole;
   readonly workload: Workload;
   readonly replica: number;
   /** Manifest digest of the image it must run. */
@@ -38,9 +41,32 @@ export function desiredApp(
   release: Release,
   secrets: SecretValues,
 ): DesiredContainer[] {
-  return Array.from({ length: stage.app.replicas }, (_, index) =>
-    desire(placement, stage.app, {
-      role: "app",
+  return replicasOf("app", placement, stage.app, release, secrets);
+}
+
+/** The containers of each worker on one host; `home` is true for the stage's first. */
+export function desiredWorkers(
+  placement: Placement,
+  stage: Stage,
+  home: boolean,
+  release: Release,
+  secrets: SecretValues,
+): DesiredContainer[][] {
+  return stage.workers
+    .filter((worker) => home || worker.place === "all")
+    .map((worker) => replicasOf("worker", placement, worker, release, secrets));
+}
+
+function replicasOf(
+  role: "app" | "worker",
+  placement: Placement,
+  workload: Workload,
+  release: Release,
+  secrets: SecretValues,
+): DesiredContainer[] {
+  return Array.from({ length: workload.replicas }, (_, index) =>
+    desire(placement, workload, {
+      role,
       replica: index + 1,
       digest: release.digest,
       version: release.name,
@@ -98,7 +124,7 @@ function withoutDev(labels: Labels): Labels {
 }
 
 interface Particulars {
-  readonly role: "app" | "service";
+  readonly role: WorkloadRole;
   readonly replica: number;
   readonly digest: Digest;
   readonly version: string;
@@ -123,7 +149,7 @@ function desire(placement: Placement, workload: Workload, particulars: Particula
     stopGrace: workload.stop.grace,
     memory: workload.resources.memory,
     cpus: workload.resources.cpus,
-    healthcheck: healthcheckOf(workload),
+    healthcheck: healthcheckOf(workload, particulars.role),
   };
   const configHash = digestOf(canonicalJson(publicPart)).slice("sha256:".length, "sha256:".length + 16);
   const labels: Labels = {
@@ -172,10 +198,13 @@ function desire(placement: Placement, workload: Workload, particulars: Particula
   };
 }
 
-/** Only a command can be the engine's own health check; HTTP and TCP are probed from outside, with no tools in the image. */
-function healthcheckOf(workload: Workload): HealthcheckSpec | undefined {
+/**
+ * Only a command can be the engine's own health check; HTTP and TCP are probed from outside, with no tools in the image.
+ * The image's HEALTHCHECK is about the app: of a worker nobody asks that.
+ */
+function healthcheckOf(workload: Workload, role: WorkloadRole): HealthcheckSpec | "none" | undefined {
   const health = workload.health;
-  if (health?.kind !== "command") return undefined;
+  if (health?.kind !== "command") return role === "worker" ? "none" : undefined;
   return { command: health.command, interval: health.interval, timeout: health.timeout, retries: health.retries };
 }
 

@@ -1,6 +1,7 @@
 import type { Digest } from "../base/digest.ts";
 import { Label, type ObservedContainer, type ObservedImage } from "../engine/engine.ts";
 import type { Site } from "../proxy/proxy.ts";
+import type { WorkloadRole } from "./desired.ts";
 
 /** All that envctl knows about one stage on one host, read in one go. */
 export interface ObservedHost {
@@ -60,7 +61,7 @@ export function byGeneration(containers: readonly ObservedContainer[]): Observed
 }
 
 /** The containers of one workload, newest first. */
-export function containersOf(host: ObservedHost, role: "app" | "service", workload: string): ObservedContainer[] {
+export function containersOf(host: ObservedHost, role: WorkloadRole, workload: string): ObservedContainer[] {
   return byGeneration(
     host.containers.filter((container) => roleOf(container) === role && workloadOf(container) === workload),
   );

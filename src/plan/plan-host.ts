@@ -15,6 +15,8 @@ export interface HostWish {
   readonly place: { readonly environment: string; readonly stage: string };
   readonly stage: Stage;
   readonly app: readonly DesiredContainer[];
+  /** The containers of each worker. */
+  readonly workers: readonly (readonly DesiredContainer[])[];
   readonly services: readonly { readonly service: Service; readonly desired: DesiredContainer }[];
   readonly identity: DesiredIdentity;
   readonly release: Release;
@@ -30,7 +32,9 @@ export function planHost(host: ObservedHost, wish: HostWish): HostPlan {
     service: undefined,
     title: `${wish.place.environment} ${wish.release.name}`,
   };
-  const app = replace(host, wish.app, { identity: wish.identity, asItRanThen: wish.asItRanThen, image: releaseImage });
+  const matching = { identity: wish.identity, asItRanThen: wish.asItRanThen, image: releaseImage };
+  const app = replace(host, wish.app, matching);
+  const workers = wish.workers.map((desired) => replace(host, desired, matching));
   const services = wish.services.map(({ service, desired }) =>
     replace(host, [desired], {
       identity: wish.identity,
@@ -39,8 +43,8 @@ export function planHost(host: ObservedHost, wish: HostWish): HostPlan {
     }),
   );
   const sites = planSites(host, { ...wish, serving: app.serving });
-  const turn = turnOver(host, wish, app, sites);
-  const prepare = prepareSteps(host, wish, { releaseImage, app, services });
+  const turn = withWorkers(turnOver(host, wish, app, sites), workers, wish.stage.rollout.strategy);
+  const prepare = prepareSteps(host, wish, { releaseImage, app, workers, services });
   prepare.push(...turn.proxiesFirst);
   const stops = [...prepare, ...turn.switch, ...turn.retire, ...turn.standDown].filter((step) => step.kind === "stop");
   return {
@@ -55,12 +59,15 @@ export function planHost(host: ObservedHost, wish: HostWish): HostPlan {
       // A replaced service's data is in its volumes; its stopped container is of no use.
       ...services.flatMap(({ stops: replaced }) => replaced.map((step): Step => ({ ...step, kind: "remove" }))),
       ...tidySteps(host, {
-        kept: new Set([...app.kept, ...services.flatMap((service) => service.kept)]),
+        kept: new Set([app, ...workers, ...services].flatMap(({ kept }) => kept)),
         stopped: new Set(stops.map((step) => step.container.id)),
         keep: wish.stage.rollout.keep,
         release: wish.release.digest,
         left: leftUpstreams(sites),
-        services: wish.services.map(({ service }) => service.name),
+        workloads: [
+          ...wish.workers.flatMap((containers) => containers.slice(0, 1).map(({ workload }) => workload.name)),
+          ...wish.services.map(({ service }) => service.name),
+        ],
       }),
       ...sites.removals,
     ],
@@ -144,6 +151,32 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
 }
 
 /**
+ * Workers of the new release start before clients come to it, so that one that cannot run stops the rollout in time; those
+ * of the old go on until then. They take no turns with a proxy: nobody waits for their answer.
+ */
+function withWorkers(
+  turn: Turnover,
+  workers: readonly Replacement[],
+  strategy: Stage["rollout"]["strategy"],
+): Turnover {
+  const steps = (choose: (worker: Replacement) => readonly Step[]) => workers.flatMap(choose);
+  if (strategy === "recreate") {
+    const inPlace = steps(({ creates, stops, starts }) => [...creates, ...stops, ...starts]);
+    return { ...turn, switch: [...turn.switch, ...inPlace] };
+  }
+  const starts = steps((worker) => [
+    ...worker.creates,
+    ...worker.starts,
+    ...(worker.stops.some((step) => step.container.running) ? worker.waits : []),
+  ]);
+  const all = [...starts, ...turn.start];
+  const beside = (["create", "start", "wait-healthy"] as const).flatMap((kind) =>
+    all.filter((step) => step.kind === kind),
+  );
+  return { ...turn, start: beside, retire: [...turn.retire, ...steps(({ stops }) => stops)] };
+}
+
+/**
  * Where the stage's proxy gives way to another that publishes one of its ports: the old one lets go before the new one
  * starts, and is told nothing more. Undefined where both can run.
  */
@@ -212,19 +245,21 @@ function prepareSteps(
   parts: {
     readonly releaseImage: PlannedImage;
     readonly app: Replacement;
+    readonly workers: readonly Replacement[];
     readonly services: readonly Replacement[];
   },
 ): Step[] {
-  const { releaseImage, app, services } = parts;
+  const { releaseImage, app, workers, services } = parts;
   const prepare: Step[] = leftoverTaskSteps(host);
-  if (app.creates.length > 0 && host.presentImage === undefined) prepare.push({ kind: "pull", image: releaseImage });
+  const ofRelease = [app, ...workers].flatMap(({ creates }) => creates);
+  if (ofRelease.length > 0 && host.presentImage === undefined) prepare.push({ kind: "pull", image: releaseImage });
   for (const { creates } of services) {
     for (const step of creates) {
       if (step.kind === "create" && !hasImage(host, step.image.digest))
         prepare.push({ kind: "pull", image: step.image });
     }
   }
-  const creates = [...services.flatMap((service) => service.creates), ...app.creates];
+  const creates = [...services.flatMap((service) => service.creates), ...ofRelease];
   const network = networkName(wish.place);
   const needsNetwork = creates.length > 0 || wish.stage.proxy !== undefined;
   if (needsNetwork && !host.networks.includes(network)) prepare.push({ kind: "network", name: network });

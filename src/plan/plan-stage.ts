@@ -2,7 +2,7 @@ import type { Digest } from "../base/digest.ts";
 import type { ObservedContainer } from "../engine/engine.ts";
 import type { Environment, Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
-import { type DesiredContainer, desiredApp, desiredService, type SecretValues } from "./desired.ts";
+import { type DesiredContainer, desiredApp, desiredService, desiredWorkers, type SecretValues } from "./desired.ts";
 import { type DesiredIdentity, differences } from "./drift.ts";
 import { notesOf } from "./notes.ts";
 import { containersOf, generationOf, isRunning, type ObservedHost } from "./observed.ts";
@@ -38,6 +38,7 @@ export function planStage(wanted: Wanted, observed: readonly ObservedHost[]): St
       place: placement,
       stage,
       app,
+      workers: desiredWorkers(placement, stage, index === 0, release, wanted.secrets),
       // A service has one home, or its data would be split between hosts.
       services: index === 0 ? pinnedServices(wanted, placement) : [],
       identity,

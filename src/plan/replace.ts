@@ -14,7 +14,7 @@ export interface Matching {
 /** How the containers of one workload on one host become what is wanted. In which order is for others to say. */
 export interface Replacement {
   readonly creates: readonly Step[];
-  /** Starts and waits; empty where all that is wanted runs, and is past its start. */
+  /** Starts, and then waits; empty where all that is wanted runs, and is past its start. */
   readonly starts: readonly Step[];
   /** Waits for what runs already: whoever started it may have been killed before it was healthy. */
   readonly waits: readonly WaitStep[];
@@ -41,17 +41,19 @@ export function replace(
   const replaced = found.filter((container) => isRunning(container) && !matched.has(container.id));
   const creates: Step[] = [];
   const starts: Step[] = [];
+  const starting: WaitStep[] = [];
   const waits: WaitStep[] = [];
   for (const { container, match } of matches) {
     if (match && isRunning(match)) {
-      (match.health === "starting" ? starts : waits).push(waitStep(match.name, container.workload));
+      (match.health === "starting" ? starting : waits).push(waitStep(match.name, container.workload));
       continue;
     }
     if (!match) creates.push({ kind: "create", container, image: how.image });
     const name = match?.name ?? container.spec.name;
     starts.push({ kind: "start", container: { name, workload: container.workload.name } });
-    starts.push(waitStep(name, container.workload));
+    starting.push(waitStep(name, container.workload));
   }
+  starts.push(...starting);
   const stopped = replaced.length > 0 ? replaced : starts.length > 0 && matched.size === 0 ? lastServing(found) : [];
   return {
     creates,

@@ -3,7 +3,14 @@ import type { ContainerHealth, ContainerState, ObservedContainer } from "../engi
 import { devStage } from "../environment/dev-stage.ts";
 import type { Environment, Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
-import { type DesiredContainer, desiredApp, desiredService, type SecretValues } from "./desired.ts";
+import {
+  type DesiredContainer,
+  desiredApp,
+  desiredService,
+  desiredWorkers,
+  type SecretValues,
+  type WorkloadRole,
+} from "./desired.ts";
 import { type DevDifference, devDifference, differsFromRelease, isDevContainer } from "./dev-container.ts";
 import { type Difference, differences } from "./drift.ts";
 import { upstreamName } from "./naming.ts";
@@ -22,8 +29,8 @@ import { desiredSites } from "./proxies.ts";
 /** One container that runs, or should. */
 export interface ContainerStatus {
   readonly name: string;
-  readonly role: "app" | "service" | "proxy";
-  /** `app`, the service's name, or `proxy`. */
+  readonly role: WorkloadRole | "proxy";
+  /** `app`, the worker's or service's name, or `proxy`. */
   readonly workload: string;
   /** True for a release that runs beside the one that serves, for an instant rollback. */
   readonly standby: boolean;
@@ -88,6 +95,7 @@ export function hostStatus(facts: StageFacts, observed: ObservedHost, home: bool
   const stage = isDev ? devStage(facts.environment, facts.stage) : facts.stage;
   const wanted = [
     ...(facts.release ? desiredApp(placement, stage, facts.release, facts.secrets) : []),
+    ...(facts.release ? desiredWorkers(placement, facts.stage, home, facts.release, facts.secrets).flat() : []),
     ...(home && facts.release ? facts.stage.services : []).flatMap((service) => {
       const digest = facts.pins[service.name];
       return digest === undefined ? [] : [desiredService(placement, service, digest, facts.secrets)];
@@ -111,7 +119,8 @@ export function hostStatus(facts: StageFacts, observed: ObservedHost, home: bool
   );
   const standby = facts.stage.rollout.strategy === "blue-green" ? newestApp(extra) : undefined;
   for (const container of extra) {
-    const role = roleOf(container) === "service" ? "service" : "app";
+    const found = roleOf(container);
+    const role = found === "service" || found === "worker" ? found : "app";
     const surplus = { what: "container", wanted: "none", found: "running", needsReplacement: false };
     const standsBy = role === "app" && generationOf(container) === standby;
     containers.push({
@@ -227,7 +236,7 @@ function missing(desired: DesiredContainer): ContainerStatus {
 
 function running(
   container: ObservedContainer,
-  role: "app" | "service",
+  role: WorkloadRole,
   drift: readonly Difference[],
   { observed, probed }: { readonly observed: ObservedHost; readonly probed: Probed },
 ): ContainerStatus {

@@ -40,11 +40,12 @@ interface TidyWish {
   readonly release: string;
   /** Upstreams that proxies had until now: they served, whatever else runs. */
   readonly left: ReadonlySet<string>;
-  readonly services: readonly string[];
+  /** Names of the workers and services that belong on the host. */
+  readonly workloads: readonly string[];
 }
 
 /**
- * What is left over on a host: services that the file no longer names, containers that never started, and stopped releases
+ * What is left over on a host: workers and services that the file no longer names, containers that never started, and stopped releases
  * beyond those kept for rollback.
  */
 export function tidySteps(host: ObservedHost, wish: TidyWish): Step[] {
@@ -56,12 +57,12 @@ export function tidySteps(host: ObservedHost, wish: TidyWish): Step[] {
   const rest = byGeneration(host.containers).filter((container) => !wish.kept.has(container.id));
   for (const container of rest) {
     const role = roleOf(container);
-    if (role === "service" && !wish.services.includes(workloadOf(container)))
+    if ((role === "service" || role === "worker") && !wish.workloads.includes(workloadOf(container)))
       remove(container, "no longer in the environment file");
     else if (role === "service" && !isRunning(container)) remove(container, "replaced");
   }
   const stopped = rest.filter(
-    (container) => roleOf(container) === "app" && (!isRunning(container) || wish.stopped.has(container.id)),
+    (container) => runsRelease(container, wish) && (!isRunning(container) || wish.stopped.has(container.id)),
   );
   for (const container of stopped.filter((candidate) => candidate.startedAt === undefined))
     remove(container, "never started");
@@ -77,13 +78,10 @@ export function tidySteps(host: ObservedHost, wish: TidyWish): Step[] {
  * Ids of the newest containers of each of the last releases besides the one that is wanted, those that served last first:
  * what runs now and is about to be replaced is the next to roll back to.
  */
-function keptForRollback(
-  containers: readonly ObservedContainer[],
-  wish: Pick<TidyWish, "keep" | "release" | "left" | "stopped">,
-): ReadonlySet<string> {
+function keptForRollback(containers: readonly ObservedContainer[], wish: Omit<TidyWish, "kept">): ReadonlySet<string> {
   const served = containers.filter(
     (container) =>
-      roleOf(container) === "app" &&
+      runsRelease(container, wish) &&
       !isDevContainer(container) &&
       container.startedAt !== undefined &&
       labelledDigest(container) !== undefined &&
@@ -100,8 +98,18 @@ function keptForRollback(
   return new Set(
     releases.flatMap((digest) => {
       const own = served.filter((container) => labelledDigest(container) === digest);
-      const newest = Math.max(...own.map(generationOf));
-      return own.filter((container) => generationOf(container) === newest).map(({ id }) => id);
+      return own.filter((container) => generationOf(container) === newestOf(container, own)).map(({ id }) => id);
     }),
   );
+}
+
+/** The newest generation of the container's workload. */
+function newestOf(container: ObservedContainer, all: readonly ObservedContainer[]): number {
+  return Math.max(...all.filter((other) => workloadOf(other) === workloadOf(container)).map(generationOf));
+}
+
+/** Containers of the app, and of the workers that belong on the host. */
+function runsRelease(container: ObservedContainer, wish: Pick<TidyWish, "workloads">): boolean {
+  const role = roleOf(container);
+  return role === "app" || (role === "worker" && wish.workloads.includes(workloadOf(container)));
 }

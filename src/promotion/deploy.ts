@@ -19,6 +19,7 @@ import { observeHost, stageLabels } from "../rollout/observe.ts";
 import { probeStage } from "../rollout/probe-stage.ts";
 import { ProxyHost } from "../rollout/proxy-host.ts";
 import type { Workspace } from "../rollout/workspace.ts";
+import type { Signer } from "../signing/envelope.ts";
 import { deployOccasion } from "./deploy-hooks.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
@@ -38,6 +39,8 @@ export interface Deployment {
   readonly kind: "up" | "promote" | "rollback";
   readonly from: string | undefined;
   readonly dryRun: boolean;
+  /** Who signs the record of it; undefined where the history is not signed. */
+  readonly signer: Signer | undefined;
 }
 
 export interface DeploymentResult {
@@ -164,7 +167,7 @@ interface Action {
 
 async function act(deployment: Deployment, plan: StagePlan, action: Action): Promise<void> {
   const { workspace, stage } = deployment;
-  const { engines, ledger, pins, lock } = action;
+  const { engines, lock } = action;
   const workers = new Map(engines.map((engine) => [engine.name, workerFor(deployment, engine, action)]));
   try {
     if (!isEmpty(plan)) {
@@ -180,10 +183,10 @@ async function act(deployment: Deployment, plan: StagePlan, action: Action): Pro
       });
     }
   } catch (error) {
-    await record(deployment, ledger, pins, messageOf(error));
+    await record(deployment, action, messageOf(error));
     throw error;
   }
-  await record(deployment, ledger, pins, undefined);
+  await record(deployment, action, undefined);
 }
 
 function workerFor(deployment: Deployment, engine: Engine, action: Action): HostWorker {
@@ -211,12 +214,7 @@ function workerFor(deployment: Deployment, engine: Engine, action: Action): Host
 }
 
 /** The record is written even after Ctrl-C: it tells what became of the stage. */
-async function record(
-  deployment: Deployment,
-  ledger: Ledger,
-  services: Readonly<Record<string, Digest>>,
-  failure: string | undefined,
-): Promise<void> {
+async function record(deployment: Deployment, { ledger, pins }: Action, failure: string | undefined): Promise<void> {
   const { workspace, stage, release } = deployment;
   const entry: StageRecord = {
     version: 1,
@@ -233,7 +231,7 @@ async function record(
     },
     from: deployment.from,
     hosts: stage.hosts.map((host) => host.name),
-    services,
+    services: pins,
     by: author(),
     at: workspace.clock.now().toISOString(),
     reason: failure,
@@ -241,7 +239,7 @@ async function record(
   };
   await workspace.progress.step("record", async (progress) => {
     try {
-      await ledger.append(entry, AbortSignal.timeout(30_000));
+      await ledger.append(entry, deployment.signer, AbortSignal.timeout(30_000));
     } catch (error) {
       progress.note("not recorded");
       workspace.progress.warn(`this ${deployment.kind} is not in the stage's history: ${messageOf(error)}`);

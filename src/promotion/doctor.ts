@@ -85,7 +85,7 @@ async function examineHost(workspace: Workspace, host: HostAddress, hostTimeout:
 }
 
 async function examineSecrets(workspace: Workspace, stage: Stage): Promise<Outcome> {
-  const names = [...new Set([stage.app, ...stage.services].flatMap((workload) => workload.secrets))];
+  const names = [...new Set([stage.app, ...stage.workers, ...stage.services].flatMap((workload) => workload.secrets))];
   if (names.length === 0) return undefined;
   const resolved = await resolveSecrets(names, {
     stage: stage.name,

@@ -7,10 +7,13 @@ import { isRunning, roleOf } from "../plan/observed.ts";
 import { observeHost, stageLabels } from "../rollout/observe.ts";
 import { proxyVolumes, removeProxy } from "../rollout/remove-proxy.ts";
 import type { Workspace } from "../rollout/workspace.ts";
+import type { Signer } from "../signing/envelope.ts";
 import { author, openHosts } from "./deploy.ts";
 import { leaveProxies, sharedProxies } from "./leave-proxies.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
+import type { StageRecord } from "./record.ts";
+import { stageSigner } from "./stage-signer.ts";
 
 /** What `down` removes, or would. */
 export interface DownHost {
@@ -53,6 +56,7 @@ export async function takeDown(
     (host) => host.containers.length + host.networks.length + host.volumes.length + host.proxies.length === 0,
   );
   if (options.dryRun || nothing || !first) return result;
+  const signer = await stageSigner(workspace, options);
   await whileLocked(workspace, stage, first, `envctl down ${stage.name}`, async () => {
     await progress.step("take down", async (at) => {
       await Promise.all(
@@ -76,7 +80,7 @@ export async function takeDown(
         ),
       );
     });
-    await record(workspace, stage);
+    await record(workspace, stage, signer);
   });
   return result;
 }
@@ -92,10 +96,10 @@ async function leftOfProxy(
   return (await proxyVolumes(engine, name, signal)).map((volume) => volume.name);
 }
 
-async function record(workspace: Workspace, stage: Stage): Promise<void> {
+async function record(workspace: Workspace, stage: Stage, signer: Signer | undefined): Promise<void> {
   try {
     const repository = await workspace.connections.repository(stage.repository);
-    await new Ledger(repository, workspace.environment.name, stage.name).append({
+    const entry: StageRecord = {
       version: 1,
       kind: "down",
       outcome: "succeeded",
@@ -108,7 +112,8 @@ async function record(workspace: Workspace, stage: Stage): Promise<void> {
       by: author(),
       at: workspace.clock.now().toISOString(),
       reason: undefined,
-    });
+    };
+    await new Ledger(repository, workspace.environment.name, stage.name).append(entry, signer);
   } catch (error) {
     workspace.progress.warn(`this is not in the stage's history: ${messageOf(error)}`);
   }

@@ -2,17 +2,19 @@ import { Buffer } from "node:buffer";
 import { Readable } from "node:stream";
 import { type Digest, digestOf, isDigest } from "../base/digest.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
-import type { StoredManifest } from "../registry/registry.ts";
+import type { Descriptor, StoredManifest } from "../registry/registry.ts";
 import type { OpenRepository } from "../rollout/connections.ts";
-import { type LedgerEntry, parseRecord, type StageRecord } from "./record.ts";
+import { readEnvelope, type Signer, sealStatement } from "../signing/envelope.ts";
+import type { LedgerEntry, StageRecord } from "./record.ts";
+import { parseStatement, statementOf } from "./statement.ts";
 
-const recordType = "application/vnd.envctl.record.v1+json";
+const envelopeType = "application/vnd.dsse.envelope.v1+json";
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
-const Annotation = { previous: "envctl.previous", sequence: "envctl.sequence" } as const;
 
 /**
- * One stage's history: OCI artifacts in the image's repository, each naming the digest of the one before. A tag points
- * at the newest, and each record has a tag of its own, so that no registry's garbage collection takes it away.
+ * One stage's history: signed statements (in-toto in DSSE), kept as OCI artifacts in the image's repository with the image as
+ * their subject, each naming the digest of the one before. A tag points at the newest, and each record has a tag of its
+ * own, so that no registry's garbage collection takes it away.
  * Append only while holding the stage's lock: registries have no compare-and-swap.
  */
 export class Ledger {
@@ -37,81 +39,83 @@ export class Ledger {
       if (entry.previous === undefined) return;
       const { previous } = entry;
       entry = await this.#entry(previous, signal);
-      if (!entry) throw broken(`the record ${previous} is missing`, this.#where());
+      if (!entry) throw broken(`the record ${previous} is missing`, this.where);
     }
   }
 
-  async append(record: StageRecord, signal?: AbortSignal): Promise<LedgerEntry> {
+  /** Adds a record, signed where there is a signer. */
+  async append(record: StageRecord, signer: Signer | undefined, signal?: AbortSignal): Promise<LedgerEntry> {
     const { registry, path } = this.#repository;
     const head = await this.head(signal);
-    const sequence = (head?.sequence ?? 0) + 1;
-    const content = Buffer.from(JSON.stringify(record));
-    const descriptor = { mediaType: recordType, digest: digestOf(content), size: content.length };
-    await registry.uploadBlob(path, descriptor, async (offset) => Readable.from([content.subarray(offset)]), signal);
-    // The content rides along in `data` (OCI image-spec, descriptor.md), so that reading a record is one request.
-    const inline = { ...descriptor, data: content.toString("base64") };
-    const manifest = stored({
-      schemaVersion: 2,
-      mediaType: manifestType,
-      artifactType: recordType,
-      config: inline,
-      layers: [descriptor],
-      annotations: {
-        ...(head ? { [Annotation.previous]: head.digest } : {}),
-        [Annotation.sequence]: String(sequence),
-      },
-    });
-    await registry.putManifest(path, `${this.#tag}.${sequence}`, manifest, signal);
+    const link = { sequence: (head?.sequence ?? 0) + 1, previous: head?.digest };
+    const content = await sealStatement(statementOf(record, link), signer);
+    const descriptor = { mediaType: envelopeType, digest: digestOf(content), size: content.length };
+    const [subject] = await Promise.all([
+      record.release && registry.head(path, record.release.digest, signal),
+      registry.uploadBlob(path, descriptor, async (offset) => Readable.from([content.subarray(offset)]), signal),
+    ]);
+    const manifest = manifestOf(descriptor, content, subject);
+    await registry.putManifest(path, this.tagOf(link.sequence), manifest, signal);
     await registry.putManifest(path, this.#tag, manifest, signal);
-    return { record, digest: manifest.descriptor.digest, previous: head?.digest, sequence };
+    return this.#read(manifest, content);
+  }
+
+  /** The digest that the tag of this record has; undefined where there is none. */
+  async recordAt(sequence: number, signal?: AbortSignal): Promise<Digest | undefined> {
+    return (await this.#repository.registry.head(this.#repository.path, this.tagOf(sequence), signal))?.digest;
+  }
+
+  tagOf(sequence: number): string {
+    return `${this.#tag}.${sequence}`;
+  }
+
+  get where(): string {
+    return `${this.#repository.registry.host}/${this.#repository.path}:${this.#tag}`;
   }
 
   async #entry(reference: string, signal?: AbortSignal): Promise<LedgerEntry | undefined> {
-    const manifest = await this.#repository.registry.manifest(this.#repository.path, reference, signal);
+    const { registry, path } = this.#repository;
+    const manifest = await registry.manifest(path, reference, signal);
     if (!manifest) return undefined;
-    const { config, annotations } = readManifest(manifest, this.#where());
-    const content =
-      config.data ?? (await this.#repository.registry.readBlob(this.#repository.path, config.digest, signal));
-    if (digestOf(content) !== config.digest)
-      throw broken(`the record ${reference} is not what its digest says`, this.#where());
-    const record = parseRecord(Buffer.from(content).toString("utf8"));
-    if (!record) throw broken(`the record ${reference} cannot be read`, this.#where());
-    const previous = annotations[Annotation.previous];
-    return {
-      record,
-      digest: manifest.descriptor.digest,
-      previous: previous !== undefined && isDigest(previous) ? previous : undefined,
-      sequence: Number(annotations[Annotation.sequence] ?? 0),
-    };
+    const { digest, data } = contentOf(manifest, this.where);
+    const content = data ?? (await registry.readBlob(path, digest, signal));
+    if (digestOf(content) !== digest) {
+      throw broken(`the record ${reference} is not what its digest says`, this.where);
+    }
+    return this.#read(manifest, content);
   }
 
-  #where(): string {
-    return `${this.#repository.registry.host}/${this.#repository.path}:${this.#tag}`;
+  #read(manifest: StoredManifest, content: Uint8Array): LedgerEntry {
+    const { digest } = manifest.descriptor;
+    const envelope = readEnvelope(Buffer.from(content).toString("utf8"));
+    const statement = envelope && parseStatement(envelope.payload.toString("utf8"));
+    if (!envelope || !statement) throw broken(`the record ${digest} cannot be read`, this.where);
+    return { ...statement, digest, envelope };
   }
 }
 
-function stored(manifest: object): StoredManifest {
-  const bytes = Buffer.from(JSON.stringify(manifest));
+/** The content rides along in `data` (OCI image-spec, descriptor.md), so that reading a record is one request. */
+function manifestOf(descriptor: Descriptor, content: Buffer, subject: Descriptor | undefined): StoredManifest {
+  const bytes = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: manifestType,
+      artifactType: envelopeType,
+      config: { ...descriptor, data: content.toString("base64") },
+      layers: [descriptor],
+      ...(subject ? { subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size } } : {}),
+    }),
+  );
   return { descriptor: { mediaType: manifestType, digest: digestOf(bytes), size: bytes.length }, bytes };
 }
 
-interface RecordManifest {
-  readonly config: { readonly digest: Digest; readonly data: Uint8Array | undefined };
-  readonly annotations: Readonly<Record<string, string>>;
-}
-
-function readManifest(manifest: StoredManifest, where: string): RecordManifest {
+function contentOf(manifest: StoredManifest, where: string): { digest: Digest; data: Uint8Array | undefined } {
   const value: unknown = JSON.parse(Buffer.from(manifest.bytes).toString("utf8"));
-  const { config, annotations } = (value ?? {}) as {
-    config?: { digest?: unknown; data?: unknown };
-    annotations?: unknown;
-  };
+  const { config } = (value ?? {}) as { config?: { digest?: unknown; data?: unknown } };
   if (typeof config?.digest !== "string" || !isDigest(config.digest)) throw broken("a record has no content", where);
-  const data = typeof config.data === "string" ? Buffer.from(config.data, "base64") : undefined;
-  const pairs = Object.entries(typeof annotations === "object" && annotations !== null ? annotations : {});
   return {
-    config: { digest: config.digest, data },
-    annotations: Object.fromEntries(pairs.filter((pair): pair is [string, string] => typeof pair[1] === "string")),
+    digest: config.digest,
+    data: typeof config.data === "string" ? Buffer.from(config.data, "base64") : undefined,
   };
 }
 

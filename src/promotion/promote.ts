@@ -7,6 +7,7 @@ import { Ledger } from "./ledger.ts";
 import { findRelease } from "./releases.ts";
 import { bringToRepository, pointTag } from "./repository.ts";
 import { releaseToPromote, stagesBefore } from "./source.ts";
+import { stageSigner } from "./stage-signer.ts";
 
 export interface PromotionOptions {
   /** Name or digest; undefined takes what runs in the stage before. */
@@ -22,6 +23,7 @@ export interface PromotionResult extends DeploymentResult {
 /** Moves exactly the digest that the stage before runs to this stage: registry to registry, then onto its hosts. */
 export async function promote(workspace: Workspace, stage: Stage, options: PromotionOptions): Promise<PromotionResult> {
   if (stage.after.length === 0) throw firstStage(stage);
+  const signer = await stageSigner(workspace, options);
   // Meanwhile: whether it fails is told when the stage's hosts are needed.
   openHosts(workspace, stage).catch(() => {});
   const { release, from } = await workspace.progress.step(
@@ -46,6 +48,7 @@ export async function promote(workspace: Workspace, stage: Stage, options: Promo
     kind: "promote",
     from: from.name,
     dryRun: options.dryRun,
+    signer,
   });
   if (!options.dryRun) await pointTag(target, stage.name, release, workspace.signal);
   return { ...result, release, from };

@@ -1,4 +1,5 @@
 import { type Digest, isDigest } from "../base/digest.ts";
+import type { Envelope } from "../signing/envelope.ts";
 
 /** What the ledger keeps of one change of a stage. Version 1: fields are added, never renamed. */
 export interface StageRecord {
@@ -38,16 +39,14 @@ export interface LedgerEntry {
   readonly digest: Digest;
   readonly previous: Digest | undefined;
   readonly sequence: number;
+  /** As it is signed, if it is. */
+  readonly envelope: Envelope;
+  /** Digests that the signed statement is about. */
+  readonly subjects: readonly string[];
 }
 
 /** Reads a record from the registry: foreign data until proven otherwise. Returns undefined if it is no record. */
-export function parseRecord(text: string): StageRecord | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+export function parseRecord(value: unknown): StageRecord | undefined {
   return isRecord(value) ? value : undefined;
 }
 

@@ -4,6 +4,7 @@ import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { type PastRelease, type ReleaseName, releaseNamed, stageReleases } from "./current.ts";
 import { type DeploymentResult, deploy, openHosts } from "./deploy.ts";
+import { stageSigner } from "./stage-signer.ts";
 
 export interface RollbackResult extends DeploymentResult {
   readonly release: Release;
@@ -19,6 +20,7 @@ export async function rollback(
   stage: Stage,
   options: { readonly release: string | undefined; readonly dryRun: boolean },
 ): Promise<RollbackResult> {
+  const signer = await stageSigner(workspace, options);
   // Meanwhile: whether it fails is told when they are needed.
   openHosts(workspace, stage).catch(() => {});
   const releases = await stageReleases(workspace, stage);
@@ -33,6 +35,7 @@ export async function rollback(
     kind: "rollback",
     from: undefined,
     dryRun: options.dryRun,
+    signer,
   });
   return { ...result, release, before: releases[0] };
 }

@@ -4,7 +4,7 @@ import { resolveSecrets } from "../secrets/resolve.ts";
 
 /** Values of all secrets that the stage's containers name. Throws `secret-missing` (exit 2) before anything is touched. */
 export async function stageSecrets(workspace: Workspace, stage: Stage): Promise<Readonly<Record<string, string>>> {
-  const names = new Set([stage.app, ...stage.services].flatMap((workload) => workload.secrets));
+  const names = new Set([stage.app, ...stage.workers, ...stage.services].flatMap((workload) => workload.secrets));
   if (names.size === 0) return {};
   const resolved = await resolveSecrets([...names], {
     stage: stage.name,

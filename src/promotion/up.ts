@@ -8,6 +8,7 @@ import { currentRelease } from "./current.ts";
 import { type DeploymentResult, deploy } from "./deploy.ts";
 import { findRelease } from "./releases.ts";
 import { bringToRepository, pointTag } from "./repository.ts";
+import { stageSigner } from "./stage-signer.ts";
 
 export interface UpOptions {
   readonly release: string | undefined;
@@ -31,6 +32,7 @@ export type UpResult =
  * any other stage keeps the release that was promoted to it.
  */
 export async function bringUp(workspace: Workspace, stage: Stage, options: UpOptions): Promise<UpResult> {
+  const signer = await stageSigner(workspace, options);
   if (options.dryRun && options.release === undefined && stage.after.length === 0) {
     const intent = await readIntent(workspace);
     const known = await findBuilt(
@@ -55,6 +57,7 @@ export async function bringUp(workspace: Workspace, stage: Stage, options: UpOpt
     kind: "up",
     from: undefined,
     dryRun: options.dryRun,
+    signer,
   });
   if (!options.dryRun && result.changed) await pointTag(repository, stage.name, release, workspace.signal);
   return { kind: "deployed", ...result, release, built, tree };

@@ -13,7 +13,9 @@ export async function probeStage(
   signal: AbortSignal,
 ): Promise<Probed> {
   const checks = observed.containers.filter(isRunning).flatMap((container) => {
-    const workload = [stage.app, ...stage.services].find((candidate) => candidate.name === workloadOf(container));
+    const workload = [stage.app, ...stage.workers, ...stage.services].find(
+      (candidate) => candidate.name === workloadOf(container),
+    );
     const health = workload?.health;
     return health?.kind === "http" || health?.kind === "tcp" ? [{ container, health }] : [];
   });

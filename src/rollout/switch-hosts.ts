@@ -8,6 +8,7 @@ import { batches } from "./batches.ts";
 import { bake } from "./canary.ts";
 import { type Execution, runStep, workerOf } from "./execution.ts";
 import type { HostProgress } from "./host-progress.ts";
+import type { HostWorker } from "./host-worker.ts";
 
 type Phase = "start" | "switch" | "retire";
 
@@ -138,10 +139,45 @@ async function run(
   steps: readonly Step[],
   progress: Progress,
 ): Promise<void> {
-  for (const step of steps) {
+  for (const group of sideBySide(steps)) {
     execution.signal.throwIfAborted();
-    host.begun.push(step);
-    execution.situation.set(host.name, `was about to: ${describeStep(step)}`);
-    await runStep(step, workerOf(execution, host.name), progress, execution.signal);
+    host.begun.push(...group);
+    execution.situation.set(host.name, `was about to: ${group.map(describeStep).join(", ")}`);
+    await runGroup(execution, group, workerOf(execution, host.name), progress);
   }
+}
+
+/** Once one container is not healthy, nobody needs to know of the others; what starts or stops is waited for. */
+async function runGroup(
+  execution: Execution,
+  group: readonly Step[],
+  worker: HostWorker,
+  progress: Progress,
+): Promise<void> {
+  const failure = new AbortController();
+  const errors: unknown[] = [];
+  const waiting = AbortSignal.any([execution.signal, failure.signal]);
+  await Promise.allSettled(
+    group.map(async (step) => {
+      try {
+        await runStep(step, worker, progress, step.kind === "wait-healthy" ? waiting : execution.signal);
+      } catch (error) {
+        errors.push(error);
+        failure.abort(new Error("another container is not healthy"));
+      }
+    }),
+  );
+  if (errors.length > 0) throw errors[0];
+}
+
+/** Containers that start, are waited for, or stop one after the other in the plan, need not do so one by one. */
+function sideBySide(steps: readonly Step[]): Step[][] {
+  const groups: Step[][] = [];
+  for (const step of steps) {
+    const last = groups.at(-1);
+    const together = step.kind === "start" || step.kind === "wait-healthy" || step.kind === "stop";
+    if (together && last?.[0]?.kind === step.kind) last.push(step);
+    else groups.push([step]);
+  }
+  return groups;
 }

@@ -106,6 +106,26 @@ describe("a mistake is shown at its place", () => {
       /^3:13 a service cannot be called `app`/,
     ],
     [
+      "a worker called as a service",
+      `${minimal}services: { mail: { image: x:1 } }\nworkers: { mail: { command: x } }\n${dev}`,
+      /^4:12 there is a service `mail` already/,
+    ],
+    [
+      "a worker without a command",
+      `${minimal}workers: { mail: { replicas: 2 } }\n${dev}`,
+      /^3:12 `command` is missing in `workers.mail`/,
+    ],
+    [
+      "a worker of a stage that is none",
+      `${minimal}workers: { mail: { command: x, stages: [deb] } }\n${dev}`,
+      /^3:41 there is no stage `deb`; did you mean `dev`\?/,
+    ],
+    [
+      "a service of a stage that is none",
+      `${minimal}services: { db: { image: "x:1", stages: [deb] } }\n${dev}`,
+      /^3:42 there is no stage `deb`; did you mean `dev`\?/,
+    ],
+    [
       "a file that is not there",
       `${minimal}stages: { dev: { env_file: no.env } }\n`,
       /^3:28 no\.env: there is no such file/,

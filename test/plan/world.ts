@@ -64,6 +64,7 @@ export function stage(overrides: Partial<Stage> = {}): Stage {
     repository: { registry: undefined, path: "shop" },
     ports: [],
     app: workload(),
+    workers: [],
     services: [],
     proxy: undefined,
     rollout: rollout(),

@@ -1,11 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { execa } from "execa";
 import { beforeAll, expect, it } from "vitest";
 import { describeLab } from "../lab/describe-lab.ts";
 import { type Lab, useLab } from "../lab/lab.ts";
 import { ask } from "../proxy/request.ts";
 import { askDuring } from "./background.ts";
-import { docker, Project, runningContainers } from "./project.ts";
+import { cli, docker, Project, runningContainers } from "./project.ts";
 
 const [http, https] = [18_081, 18_444];
 const proxyName = `envctl-proxy-${http}-${https}`;
@@ -129,6 +130,30 @@ describeLab("proxies that stages share", () => {
     );
   });
 
+  it("log requests as they come, until Ctrl-C", async () => {
+    const args = [cli, "proxy", "logs", "prod", "--follow", "--tail", "0", "--json"];
+    const child = execa(process.execPath, args, { cwd: shop.folder, env: shop.env, reject: false });
+    let seen = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      seen += chunk.toString("utf8");
+    });
+    // Whoever follows is there in a moment; nothing tells when.
+    await expect
+      .poll(async () => {
+        await ask(prod1.ip, { host: "shop.test", port: http, path: "/seen-at-once" });
+        return seen;
+      })
+      .toMatch(/seen-at-once/);
+    child.kill("SIGINT");
+    const { exitCode, stderr } = await child;
+    expect([exitCode, stderr]).toEqual([130, expect.not.stringMatching(/✗/)]);
+    const lines = seen
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { access: { uri: string } });
+    expect(lines.every(({ access }) => access !== null)).toBe(true);
+  });
+
   it("keep others out of a name that is taken, before anything is switched", async () => {
     const rival = new Project(lab);
     rival.environment(blogStages("domain: [new.test, shop.test]"));
@@ -228,6 +253,21 @@ describeLab("proxies that stages share", () => {
     expect(await id()).not.toBe(before);
     expect([await page("shop.test"), await page("blog.test")]).toEqual(["200 shop two", "200 blog one"]);
     expect(await proxyOn(shop)).toMatchObject({ live: true, warnings: [] });
+  });
+
+  it("come back with the program they had, where another image has none that runs", async () => {
+    const file = await readFile(join(shop.folder, "envctl.yaml"), "utf8");
+    shop.write("envctl.yaml", file.replace("proxy: { http_port", "proxy: { image: busybox, http_port"));
+    const result = await shop.run("proxy", "reload", "prod", "--recreate", "--yes");
+    shop.write("envctl.yaml", file);
+    expect([result.exitCode, result.stderr]).toEqual([
+      1,
+      expect.stringMatching(/ssh:\/\/prod1[\s\S]*state: the proxy that was there before serves again/),
+    ]);
+    expect([await page("shop.test"), await page("blog.test")]).toEqual(["200 shop two", "200 blog one"]);
+    expect(await proxyOn(shop)).toMatchObject({ state: "running", live: true, warnings: [] });
+    const images = await onHost(prod1.socket, "ps", "--format", "{{.Image}}", "--filter", `name=^${proxyName}$`);
+    expect(images).toEqual([expect.stringMatching(/caddy/)]);
   });
 
   it("come back after a restart of the engine, and still serve the right releases", async () => {

@@ -142,6 +142,7 @@ describeLab("trouble", () => {
         ["ssh://prod1", true],
         ["ssh://prod2", "no answer within 2s"],
       ]);
+      expect((await project.run("status", "--check", "--host-timeout", "2s")).exitCode).toBe(5);
       const result = await project.run("promote", "prod");
       expect(result.exitCode).toBe(5);
       expect(result.stderr).toMatch(/prod2/);
@@ -182,8 +183,17 @@ describeLab("trouble", () => {
     const id = async () => (await runningContainers(socket, project.name, "prod"))[0]?.Id ?? "";
     await docker(socket, "update", "--memory", "64m", "--memory-swap", "64m", await id());
     expect(await drift()).toEqual(["memory"]);
+    expect((await project.run("status", "--check")).exitCode).toBe(1);
     await project.ok("up", "prod");
     expect(await drift()).toEqual([]);
+    const labels = [`environment=${project.name}`, "stage=prod", "role=app", "workload=app"];
+    const extra = labels.flatMap((label) => ["--label", `envctl.${label}`]);
+    const stranger = await docker(socket, "run", "-d", "--stop-signal", "KILL", ...extra, "busybox", "sleep", "1000");
+    expect(await drift()).toEqual(["container"]);
+    expect((await project.run("status", "prod", "--check")).exitCode).toBe(1);
+    await project.ok("up", "prod");
+    expect(await docker(socket, "ps", "-aq", "--no-trunc", "--filter", `id=${stranger}`)).toBe("");
+    await project.ok("status", "--check");
     await docker(socket, "stop", "-t", "0", await id());
     expect(await drift()).toEqual(["state"]);
     await project.ok("up", "prod");

@@ -35,14 +35,14 @@ describeLab("a HAProxy that takes a new configuration", () => {
   it("loses no request, kept alive or new, quick or slow", async () => {
     const load = startLoad(address);
     const served = new Set<string>();
-    for (let reload = 0; reload < 30; reload += 1) {
+    for (let reload = 0; reload < 20; reload += 1) {
       await proxy.serve([reload % 2 ? blue : green]);
       served.add(`${reload % 2} ${(await seen(address)).name}`);
       await new Promise((resolve) => setTimeout(resolve, 150));
     }
     const { answered, failures } = await load.stop();
     expect(failures).toEqual([]);
-    expect(answered).toBeGreaterThan(1000);
+    expect(answered).toBeGreaterThan(500);
     expect([...served].sort()).toEqual(["0 green", "1 blue"]);
   });
 

@@ -7,7 +7,7 @@ import { bringToDev, runSeries, type Series, watchedApp, watchedDrivers } from "
 import { judge } from "./rounds-verdict.ts";
 import type { WatchedApp } from "./watched-app.ts";
 
-const rounds = 2;
+const rounds = 1;
 
 /** What is in dev may change only between two rounds of both. */
 function whenBothAsk(bring: (round: number) => Promise<string>): (round: number) => Promise<string> {

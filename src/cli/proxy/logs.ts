@@ -10,7 +10,7 @@ import { clean } from "../view/clean.ts";
 import { withStage } from "../workspace.ts";
 
 export async function proxyLogs(context: Context, name: string, options: OptionValues): Promise<Outcome> {
-  const tail = readCount("--tail", text(options, "tail"));
+  const tail = readCount("--tail", text(options, "tail"), 0);
   const since = readSince(text(options, "since"), context.clock.now());
   return await withStage(context, name, async (workspace, stage) => {
     const engines = await chooseHosts(workspace, stage, text(options, "host"));

@@ -7,20 +7,29 @@ export const history: Verb = {
   group: "look",
   summary: "what ran in a stage when, who brought it there, and what failed",
   arguments: [["[stage]", "one stage; without it, all"]],
-  options: [{ flags: "-n, --limit <count>", description: "records of each stage, newest first", default: "20" }],
+  options: [
+    { flags: "-n, --limit <count>", description: "records of each stage, newest first", default: "20" },
+    { flags: "--verify", description: "prove that every record is there, in its place, and as it was signed" },
+  ],
   changes: false,
   examples: [
     ["envctl history prod", "the last 20 changes of prod"],
     ["envctl history --limit 100 --json", "for scripts"],
+    ["envctl history --verify", "prove all of it; exit 6 names what is not as it was written"],
   ],
   run: async (context, [name], options) => {
+    if (options.verify === true) return await (await import("./verify-history.ts")).verifyHistories(context, name);
     const { withWorkspace } = await import("../workspace.ts");
     const { findStage } = await import("../../rollout/workspace.ts");
     const { Ledger } = await import("../../promotion/ledger.ts");
     const { readCount } = await import("../read-count.ts");
+    const { readPublicKeys } = await import("../../signing/public-key.ts");
+    const { signedBy } = await import("../../signing/envelope.ts");
     const { renderTable } = await import("../view/table.ts");
     const limit = readCount("--limit", text(options, "limit")) ?? 20;
     return await withWorkspace(context, name, async ({ environment, connections, signal }) => {
+      const keys = await readPublicKeys(environment.directory);
+      const signer = ({ envelope }: LedgerEntry) => signedBy(envelope, keys)?.name;
       const stages = name === undefined ? environment.stages : [findStage(environment, name)];
       const entries = await Promise.all(
         stages.map(async (stage) => {
@@ -31,26 +40,21 @@ export const history: Verb = {
         }),
       );
       const all = entries.flat().sort((left, right) => (left.record.at < right.record.at ? 1 : -1));
-      const rows = all.map(({ record }) => [
-        record.at.replace(/\.\d+Z$/, "Z"),
-        record.stage,
-        record.dev === undefined ? record.kind : `${record.kind} (dev)`,
-        record.release?.name ?? "",
-        record.release ? shortDigest(record.release.digest) : "",
-        { text: record.outcome, style: record.outcome === "failed" ? ("red" as const) : ("green" as const) },
-        record.by,
-        record.reason ?? (record.from ? `from ${record.from}` : ""),
-      ]);
-      const head = ["WHEN", "STAGE", "WHAT", "RELEASE", "DIGEST", "OUTCOME", "BY", ""];
+      const rows = all.map((entry) =>
+        entryRow(entry, keys.length > 0 ? (signer(entry) ?? "nobody we know") : undefined),
+      );
+      const signed = keys.length > 0 ? ["SIGNED BY"] : [];
+      const head = ["WHEN", "STAGE", "WHAT", "RELEASE", "DIGEST", "OUTCOME", "BY", ...signed, ""];
       return {
         json: {
           verb: "history",
           environment: environment.name,
-          records: all.map(({ record, digest, previous, sequence }) => ({
-            ...record,
-            record: digest,
-            previous: previous ?? null,
-            sequence,
+          records: all.map((entry) => ({
+            ...entry.record,
+            record: entry.digest,
+            previous: entry.previous ?? null,
+            sequence: entry.sequence,
+            signer: signer(entry) ?? null,
           })),
         },
         text: rows.length === 0 ? "no history yet" : renderTable(head, rows, context.paint, context.width),
@@ -58,3 +62,17 @@ export const history: Verb = {
     });
   },
 };
+
+function entryRow({ record }: LedgerEntry, signer: string | undefined) {
+  return [
+    record.at.replace(/\.\d+Z$/, "Z"),
+    record.stage,
+    record.dev === undefined ? record.kind : `${record.kind} (dev)`,
+    record.release?.name ?? "",
+    record.release ? shortDigest(record.release.digest) : "",
+    { text: record.outcome, style: record.outcome === "failed" ? ("red" as const) : ("green" as const) },
+    record.by,
+    ...(signer === undefined ? [] : [signer]),
+    record.reason ?? (record.from ? `from ${record.from}` : ""),
+  ];
+}

@@ -1,3 +1,4 @@
+import { ExitCode } from "../../base/errors.ts";
 import { describeDev } from "../../plan/dev-container.ts";
 import type { ContainerStatus, StageStatus } from "../../plan/status.ts";
 import { text, type Verb } from "../verb.ts";
@@ -9,11 +10,18 @@ export const status: Verb = {
   group: "look",
   summary: "compare what runs with what should, host by host",
   arguments: [["[stage]", "one stage; without it, all"]],
-  options: [{ flags: "--host-timeout <duration>", description: "wait no longer than this for a host (default: 10s)" }],
+  options: [
+    { flags: "--host-timeout <duration>", description: "wait no longer than this for a host (default: 10s)" },
+    {
+      flags: "--check",
+      description: "exit 1 if anything is not as the history has it, 5 if a host does not tell; for cron and CI",
+    },
+  ],
   changes: false,
   examples: [
     ["envctl status", "every stage and host"],
     ["envctl status prod --json", "for scripts"],
+    ["envctl status --check || envctl up prod", "mend prod if somebody changed anything by hand"],
   ],
   run: async (context, [name], options) => {
     const { withWorkspace } = await import("../workspace.ts");
@@ -29,10 +37,16 @@ export const status: Verb = {
       return {
         json: { verb: "status", environment: environment.name, stages: found.map(stageDocument) },
         text: renderStatus(environment.name, found, context, workspace.clock.now()),
+        exitCode: options.check === true ? checkCode(found) : ExitCode.done,
       };
     });
   },
 };
+
+function checkCode(stages: readonly StageStatus[]): number {
+  if (stages.some(({ verdict }) => verdict === "drift")) return ExitCode.failed;
+  return stages.some(({ verdict }) => verdict === "unknown") ? ExitCode.unreachable : ExitCode.done;
+}
 
 function stageDocument(stage: StageStatus) {
   return {

@@ -21,7 +21,8 @@ export function containerBody(spec: ContainerSpec): object {
     ExposedPorts: Object.fromEntries(Object.keys(bindings).map((key) => [key, {}])),
     StopSignal: spec.stopSignal,
     StopTimeout: Math.ceil(spec.stopGrace / 1000),
-    Healthcheck: spec.healthcheck && healthcheckBody(spec.healthcheck),
+    Healthcheck:
+      spec.healthcheck === "none" ? { Test: ["NONE"] } : spec.healthcheck && healthcheckBody(spec.healthcheck),
     HostConfig: {
       NetworkMode: spec.network,
       PortBindings: bindings,
