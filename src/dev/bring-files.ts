@@ -51,7 +51,7 @@ export async function restart(container: AppContainer, { app, signal }: BringOpt
   const { engine } = container;
   await container.close();
   container.health = "starting";
-  const result = await restartApp(engine, container.observed, app.stop.grace, signal);
+  const result = await restartApp(engine, container.observed, { grace: app.stop.grace, port: app.port }, signal);
   const observed = await engine.container(container.id, signal);
   if (observed) container.observed = observed;
   return result;

@@ -4,6 +4,7 @@ import { type BuildContext, findIgnoreFile, readDockerfile, resolveRoot } from "
 import { DockerIgnore } from "../build/dockerignore.ts";
 import type { ObservedImage } from "../engine/engine.ts";
 import type { Environment, Stage } from "../environment/model.ts";
+import { lockFileOf } from "../promotion/pins.ts";
 import { type SyncRules, syncRules } from "./sync-rules.ts";
 import type { BuiltImage } from "./sync-rules-input.ts";
 
@@ -37,6 +38,7 @@ export async function readSyncRules(
     ignoreFile: ignoreFile?.file,
     settings: dev,
     directory,
+    ownFiles: [environment.file, lockFileOf(directory)],
     app: stage.app,
     built: options.built && builtImage(options.built),
     links: options.links,

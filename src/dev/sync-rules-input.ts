@@ -19,6 +19,8 @@ export interface SyncRulesInput {
   readonly settings: DevSettings;
   /** Folder of the environment file: what the paths of explicit rules are relative to. */
   readonly directory: string;
+  /** Absolute paths of what envctl itself reads and writes: no program of the image does. */
+  readonly ownFiles: readonly string[];
   /** The app as the stage runs it, before `settings` has its say. */
   readonly app: {
     readonly command: readonly string[] | undefined;

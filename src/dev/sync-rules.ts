@@ -35,6 +35,7 @@ class Judge implements SyncRules {
   readonly #input: SyncRulesInput;
   readonly #reading: ImageReading;
   readonly #rules: readonly CompiledRule[];
+  readonly #ownFiles: ReadonlySet<string>;
   /** Paths that make a rebuild whatever they hold, with the reason. */
   readonly #inputs: ReadonlyMap<string, string>;
 
@@ -56,6 +57,7 @@ class Judge implements SyncRules {
       return pattern ? [{ rule, pattern }] : [];
     });
     const inContext = (path: string) => relative(image.context, path);
+    this.#ownFiles = new Set(input.ownFiles.map(inContext));
     const own = `${dockerfile.path}.dockerignore`;
     this.#inputs = new Map([
       [inContext(dockerfile.path), "it is the Dockerfile"],
@@ -69,6 +71,8 @@ class Judge implements SyncRules {
     const { ignore, ignoreFile, settings } = this.#input;
     const why = this.#inputs.get(path);
     if (why !== undefined) return { action: "rebuild", why, at: undefined };
+    if (this.#ownFiles.has(path))
+      return { action: "ignore", why: "it is envctl's own: what it says is taken up at once" };
     if (ignore.excludes(path)) {
       return { action: "ignore", why: `${ignoreFile ? posix.basename(ignoreFile) : ".dockerignore"} leaves it out` };
     }

@@ -5,8 +5,8 @@ import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Descriptor, StoredManifest } from "../registry/registry.ts";
 import type { OpenRepository } from "../rollout/connections.ts";
 import { readEnvelope, type Signer, sealStatement } from "../signing/envelope.ts";
-import type { LedgerEntry, StageRecord } from "./record.ts";
-import { parseStatement, statementOf } from "./statement.ts";
+import { type LedgerEntry, parseRecord, type StageRecord } from "./record.ts";
+import { parseStatement, type ReadStatement, statementOf } from "./statement.ts";
 
 const envelopeType = "application/vnd.dsse.envelope.v1+json";
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
@@ -87,10 +87,13 @@ export class Ledger {
 
   #read(manifest: StoredManifest, content: Uint8Array): LedgerEntry {
     const { digest } = manifest.descriptor;
-    const envelope = readEnvelope(Buffer.from(content).toString("utf8"));
+    const text = Buffer.from(content).toString("utf8");
+    const envelope = readEnvelope(text);
     const statement = envelope && parseStatement(envelope.payload.toString("utf8"));
-    if (!envelope || !statement) throw broken(`the record ${digest} cannot be read`, this.where);
-    return { ...statement, digest, envelope };
+    if (envelope && statement) return { ...statement, digest, envelope };
+    const unsigned = readUnsigned(text, manifest);
+    if (!unsigned) throw broken(`the record ${digest} cannot be read`, this.where);
+    return { ...unsigned, digest, envelope: { payload: Buffer.from(text), signatures: [] } };
   }
 }
 
@@ -107,6 +110,27 @@ function manifestOf(descriptor: Descriptor, content: Buffer, subject: Descriptor
     }),
   );
   return { descriptor: { mediaType: manifestType, digest: digestOf(bytes), size: bytes.length }, bytes };
+}
+
+/** As envctl wrote records before it signed them: the record alone, and its place in the annotations. */
+function readUnsigned(text: string, manifest: StoredManifest): ReadStatement | undefined {
+  const record = parseRecord(parseJson(text));
+  const { annotations } = parseJson(Buffer.from(manifest.bytes).toString("utf8")) as {
+    annotations?: Readonly<Record<string, unknown>>;
+  };
+  const previous = annotations?.["envctl.previous"];
+  const sequence = Number(annotations?.["envctl.sequence"]);
+  if (!record || !Number.isSafeInteger(sequence)) return undefined;
+  const before = typeof previous === "string" && isDigest(previous) ? previous : undefined;
+  return { record, sequence, previous: before, subjects: record.release ? [record.release.digest] : [] };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function contentOf(manifest: StoredManifest, where: string): { digest: Digest; data: Uint8Array | undefined } {

@@ -15,6 +15,12 @@ interface Pin {
 }
 
 const lockFile = "envctl.lock";
+
+/** Where the digests of an environment are written down. */
+export function lockFileOf(directory: string): string {
+  return join(directory, lockFile);
+}
+
 const heading =
   "# Digests of images from elsewhere, so that every stage runs the very image the first one ran.\n" +
   "# Written by envctl; commit it. To take a newer image under the same tag, delete its entry.\n";
@@ -53,7 +59,7 @@ export async function pinImages(
   }
   const all = { ...pins, ...fresh };
   if (write && Object.keys(fresh).length > 0) {
-    await writePins(join(workspace.environment.directory, lockFile), { ...document, [section]: all });
+    await writePins(lockFileOf(workspace.environment.directory), { ...document, [section]: all });
   }
   return Object.fromEntries(
     images.flatMap(({ name }) => {
@@ -89,7 +95,7 @@ type Section = (typeof sections)[number];
 type LockDocument = Readonly<Record<Section, Readonly<Record<string, Pin>>>>;
 
 async function readLockFile(directory: string): Promise<LockDocument> {
-  const path = join(directory, lockFile);
+  const path = lockFileOf(directory);
   let text: string;
   try {
     text = await readFile(path, "utf8");

@@ -13,7 +13,7 @@ import { EditStatistics } from "../../src/dev/edit-times.ts";
 import { PendingEdits } from "../../src/dev/pending-edits.ts";
 import { PortForwards } from "../../src/dev/port-forwards.ts";
 import { ReloadEndpoint } from "../../src/dev/reload-endpoint.ts";
-import { catches } from "../../src/dev/restart-app.ts";
+import { catches, listensOn } from "../../src/dev/restart-app.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { rulesOf } from "./rules.ts";
 
@@ -47,6 +47,17 @@ describe("a process and its stop signal", () => {
     expect(catches("SigCgt:\t0000000000004000\n", 15)).toBe(true);
     expect(catches("SigCgt:\t0000000000002000\n", 15)).toBe(false);
     expect(catches("no such line", 15)).toBeUndefined();
+  });
+
+  it("is not heeded by one that listens on", () => {
+    const line = (local: string, state: string) =>
+      `   0: ${local} 00000000:0000 ${state} 00000000:00000000 00:00000000\n`;
+    const head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when\n";
+    expect(listensOn(`${head}${line("00000000:1F90", "0A")}`, 8080)).toBe(true);
+    expect(listensOn(`${head}${line("00000000000000000000000000000000:1F90", "0A")}`, 8080)).toBe(true);
+    expect(listensOn(`${head}${line("0100007F:1F90", "01")}`, 8080)).toBe(false);
+    expect(listensOn(`${head}${line("00000000:1F91", "0A")}`, 8080)).toBe(false);
+    expect(listensOn(`${head}${line("00000000:0050", "0A")}`, 80)).toBe(true);
   });
 });
 

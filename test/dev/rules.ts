@@ -22,6 +22,7 @@ export function rulesOf(dockerfile: string, overrides: Overrides = {}): SyncRule
     ignoreFile: ignore === undefined ? undefined : "/shop/.dockerignore",
     settings: { ...world.dev, ...settings },
     directory: "/shop",
+    ownFiles: ["/shop/envctl.yaml", "/shop/envctl.lock"],
     app: { command: undefined, entrypoint: undefined, volumes: [] },
     built: undefined,
     ...rest,

@@ -10,7 +10,7 @@ import type { Registry, StoredManifest } from "../../src/registry/registry.ts";
 import { type Signer, statementType } from "../../src/signing/envelope.ts";
 import { formatPublicKey, parsePublicKey } from "../../src/signing/public-key.ts";
 import { describeLab } from "../lab/describe-lab.ts";
-import { content, descriptor, imageManifest, layerType } from "../registry/content.ts";
+import { content, descriptor, imageManifest, layerType, manifest } from "../registry/content.ts";
 import { type RunningRegistry, registryKinds, startRegistry } from "../registry/registries.ts";
 
 const signal = new AbortController().signal;
@@ -169,6 +169,25 @@ describeLab("a signed history", () => {
       expect((await problems()).join("\n")).toMatch(/^2: .*is missing/m);
       await mend();
       expect(await problems()).toEqual([]);
+    });
+
+    it("goes on from records that were written before they were signed", async () => {
+      const older = { environment: place.environment, stage: "older" };
+      const record = { ...recordOf(1, image), stage: older.stage };
+      const bytes = Buffer.from(JSON.stringify(record));
+      const blob = { mediaType: "application/vnd.envctl.record.v1+json", digest: digestOf(bytes), size: bytes.length };
+      await registry.uploadBlob(path, blob, async (offset) => Readable.from([bytes.subarray(offset)]));
+      const annotations = { "envctl.sequence": "1" };
+      const found = manifest({ config: { ...blob, data: bytes.toString("base64") }, layers: [blob], annotations });
+      for (const reference of [".1", ""]) await put(`envctl-history.shop.older${reference}`, found);
+      const repository = { registry, path, embeddedPort: undefined };
+      const ledger = new Ledger(repository, older.environment, older.stage);
+      await ledger.append({ ...recordOf(2, image), stage: older.stage }, alice.signer);
+      expect((await ledger.head())?.previous).toBe(found.descriptor.digest);
+      expect((await verifyLedger(repository, older, [], signal)).problems).toEqual([]);
+      expect((await verifyLedger(repository, older, [alice.trusted], signal)).problems).toEqual([
+        { sequence: 1, what: "it is not signed" },
+      ]);
     });
 
     it("without keys proves the order alone", async () => {
