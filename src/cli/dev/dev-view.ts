@@ -24,7 +24,7 @@ export interface DevView {
 /** One JSON document a line on stdout. */
 export function jsonView({ write, clock }: Pick<Context, "write" | "clock">): DevView {
   let last = "";
-  const tell = (document: object) => write(`${JSON.stringify(document)}\n`);
+  const tell = (document: object) => write(jsonLine(document));
   return {
     progress: (event) => {
       if (event.type === "warning") tell({ event: "warning", at: clock.now().toISOString(), text: event.message });
@@ -42,6 +42,13 @@ export function jsonView({ write, clock }: Pick<Context, "write" | "clock">): De
     expect: () => {},
     close: () => {},
   };
+}
+
+/** What is not known is null, and milliseconds have one decimal. */
+export function jsonLine(document: object): string {
+  const values = (_: string, value: unknown) =>
+    value === undefined ? null : typeof value === "number" ? Math.round(value * 10) / 10 : value;
+  return `${JSON.stringify(document, values)}\n`;
 }
 
 function documentOf(event: Exclude<DevEvent, { type: "status" }>, at: string): object {
