@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { EnvctlError } from "../base/errors.ts";
-import type { StatCache } from "./stat-cache.ts";
+import { type StatCache, sameStamp } from "./stat-cache.ts";
 import { type ContextEntry, type FileStamp, stampOf, unreadable } from "./walk.ts";
 
 export interface HashedFiles {
@@ -19,6 +20,14 @@ interface HashOptions {
   readonly onUnreadable?: (path: string, error: EnvctlError) => void;
 }
 
+/**
+ * Bytes up to which a file is read at once and synchronously: that takes a fifth of the time of asynchronous calls, which
+ * for thousands of small files is what a person waits for.
+ */
+export const smallFile = 128 << 10;
+/** Small files between breaths, for signals and spinners. */
+const breath = 64;
+
 /** Enough to keep a disk busy, few enough for any limit on open files. */
 const concurrency = 16;
 
@@ -31,45 +40,78 @@ export async function hashFiles(
 ): Promise<HashedFiles> {
   const contents = new Map<string, string>();
   const unsettled: string[] = [];
-  const unknown: string[] = [];
+  const large: string[] = [];
+  const failure = new AbortController();
+  const take = async (path: string, work: (full: string) => Hashed | Promise<Hashed>) => {
+    options.signal?.throwIfAborted();
+    const full = join(root, path);
+    try {
+      const readAt = Date.now();
+      const { hash, stamp } = await work(full);
+      contents.set(path, hash);
+      if (stamp === undefined) unsettled.push(path);
+      else cache.remember(path, stamp, hash, readAt);
+    } catch (error) {
+      const refused = unreadable(full, error);
+      if (!options.onUnreadable) {
+        failure.abort();
+        throw refused;
+      }
+      options.onUnreadable(path, refused);
+    }
+  };
+  let read = 0;
   for (const entry of entries) {
     if (entry.kind !== "file") continue;
     const known = cache.find(entry.path, entry.stamp);
-    if (known === undefined) unknown.push(entry.path);
-    else contents.set(entry.path, known);
+    if (known !== undefined) contents.set(entry.path, known);
+    else if (entry.stamp.size > smallFile) large.push(entry.path);
+    else {
+      await take(entry.path, hashSmallFile);
+      read += 1;
+      if (read % breath === 0) await setImmediate();
+    }
   }
-  const rest = unknown.values();
-  const failure = new AbortController();
+  const rest = large.values();
   const worker = async () => {
     for (const path of rest) {
-      options.signal?.throwIfAborted();
       if (failure.signal.aborted) return;
-      const full = join(root, path);
-      try {
-        const readAt = Date.now();
-        const { hash, stamp } = await hashFile(full);
-        contents.set(path, hash);
-        if (stamp === undefined) unsettled.push(path);
-        else cache.remember(path, stamp, hash, readAt);
-      } catch (error) {
-        const refused = unreadable(full, error);
-        if (!options.onUnreadable) {
-          failure.abort();
-          throw refused;
-        }
-        options.onUnreadable(path, refused);
-      }
+      await take(path, hashFile);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(concurrency, unknown.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(concurrency, large.length) }, worker));
   return { contents, unsettled };
+}
+
+interface Hashed {
+  readonly hash: string;
+  /** Missing where the file changed while it was read: then its hash holds for this moment only. */
+  readonly stamp: FileStamp | undefined;
+}
+
+function hashSmallFile(path: string): Hashed {
+  const { content, stamp } = readSmallFile(path);
+  return { hash: createHash("sha256").update(content).digest("hex"), stamp };
+}
+
+/** A file read in one go; `stamp` is missing where it changed meanwhile. Follows no link. Throws what `fs` throws. */
+export function readSmallFile(path: string): { readonly content: Buffer; readonly stamp: FileStamp | undefined } {
+  const file = openSync(path, readOnly);
+  try {
+    const stats = fstatSync(file);
+    if (!stats.isFile()) throw Object.assign(new Error(`it is no file: ${path}`), { code: "EISDIR" });
+    const content = readFileSync(file);
+    const [before, after] = [stampOf(stats), stampOf(fstatSync(file))];
+    return { content, stamp: sameStamp(before, after) ? after : undefined };
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** What was a file a moment ago may now be a link or a pipe: never follow the one nor wait at the other. */
 export const readOnly = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
-/** The stamp is missing where the file changed while it was read: then its hash holds for this moment only. */
-async function hashFile(path: string): Promise<{ hash: string; stamp: FileStamp | undefined }> {
+async function hashFile(path: string): Promise<Hashed> {
   let file: FileHandle | undefined;
   try {
     file = await open(path, readOnly);
@@ -84,8 +126,7 @@ async function hashFile(path: string): Promise<{ hash: string; stamp: FileStamp 
       if (bytesRead < buffer.length && bytesRead >= before.size) break;
     }
     const after = stampOf(await file.stat());
-    const calm = after.size === before.size && after.modified === before.modified && after.changed === before.changed;
-    return { hash: hash.digest("hex"), stamp: calm ? after : undefined };
+    return { hash: hash.digest("hex"), stamp: sameStamp(before, after) ? after : undefined };
   } finally {
     await file?.close();
   }

@@ -33,6 +33,7 @@ export class Agent {
   #partial = "";
   #complaints = "";
   #alive = true;
+  #writing: Promise<void> = Promise.resolve();
   readonly #ended: Promise<void>;
 
   private constructor(engine: Engine, container: string, shell: readonly string[], busybox: string) {
@@ -100,15 +101,34 @@ export class Agent {
     const answer = this.#next();
     // Whoever awaits it below is told; it must not count as unhandled until then.
     answer.catch(() => undefined);
-    await this.#write(Buffer.from(`${verb} ${data.block} ${data.count} ${flags}\n`));
-    for await (const chunk of data.chunks) await this.#write(chunk);
+    // One after the other: the pieces of two commands must not mix.
+    this.#writing = this.#writing
+      .then(() => this.#send(verb, flags, data))
+      .catch((error: unknown) => this.#fail(error));
+    await this.#writing;
     return await answer;
+  }
+
+  /** Resolves when all commands so far were handed to the connection: what is sent faster piles up in memory. */
+  get written(): Promise<void> {
+    return this.#writing;
   }
 
   async close(): Promise<void> {
     this.#input.end();
     this.#stop.abort();
     await this.#ended;
+  }
+
+  async #send(verb: string, flags: string, data: AgentData): Promise<void> {
+    await this.#write(Buffer.from(`${verb} ${data.block} ${data.count} ${flags}\n`));
+    for await (const chunk of data.chunks) await this.#write(chunk);
+  }
+
+  /** Data that could not be had to its end: what follows would be taken for the rest of it. */
+  #fail(error: unknown): void {
+    this.#end(error instanceof Error ? error : new Error(messageOf(error)));
+    this.#stop.abort();
   }
 
   #next(): Promise<AgentAnswer> {
@@ -120,7 +140,12 @@ export class Agent {
 
   async #write(chunk: Uint8Array): Promise<void> {
     if (!this.#alive || this.#input.write(chunk)) return;
-    await Promise.race([once(this.#input, "drain"), this.#ended]);
+    const stop = new AbortController();
+    try {
+      await Promise.race([once(this.#input, "drain", { signal: stop.signal }), this.#ended]);
+    } finally {
+      stop.abort();
+    }
   }
 
   #receive(chunk: Buffer): void {

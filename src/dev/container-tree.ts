@@ -175,6 +175,7 @@ export class ContainerTree {
         // Awaited below, in any case.
         answer.catch(() => undefined);
         answers.push(answer);
+        await this.#agent.written;
         // Nothing is changed before the marker says so.
         if (message.flags.includes("m")) await answer;
         if (message.flags.includes("m") && failed.length > 0) break;

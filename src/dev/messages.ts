@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { readOnly } from "../build/hash-files.ts";
+import { readOnly, readSmallFile, smallFile } from "../build/hash-files.ts";
 import { type AgentData, wholeData } from "./agent.ts";
 import { type Packed, pack } from "./archive.ts";
 import type { Desired, DesiredEntry } from "./desired-tree.ts";
@@ -115,7 +115,7 @@ class Archive {
       this.outcome.set(path, entry);
       return true;
     }
-    const content = await readSource(this.options.root, entry.source);
+    const content = await readSource(this.options.root, entry);
     if (content === undefined) {
       this.options.onUnsettled(entry.source);
       return false;
@@ -216,7 +216,18 @@ async function openSource(root: string, source: string): Promise<FileHandle | un
   return undefined;
 }
 
-async function readSource(root: string, source: string): Promise<Uint8Array | undefined> {
+async function readSource(
+  root: string,
+  { source, size }: DesiredEntry & { kind: "file" },
+): Promise<Uint8Array | undefined> {
+  if (size <= smallFile) {
+    try {
+      return readSmallFile(join(root, source)).content;
+    } catch {
+      // As in `openSource`.
+      return undefined;
+    }
+  }
   const file = await openSource(root, source);
   try {
     return await file?.readFile();

@@ -6,10 +6,11 @@ import { benchHosts } from "./hosts.ts";
 import { benchPromotion } from "./promotion.ts";
 import { benchRollout } from "./rollout.ts";
 import { benchStartup } from "./startup.ts";
+import { benchSync } from "./sync.ts";
 
 /**
  * Figures beside their floor and a peer, measured in the same run: ratios carry over to other machines, times do not.
- * Arguments (`startup`, `promotion`, `hosts`, `rollout`) choose; without any, all is measured.
+ * Arguments (`startup`, `promotion`, `hosts`, `rollout`, `sync`) choose; without any, all is measured.
  */
 const chosen = process.argv.slice(2);
 const isChosen = (name: string) => chosen.length === 0 || chosen.includes(name);
@@ -20,6 +21,7 @@ try {
   if (isChosen("promotion")) await benchPromotion(lab);
   if (isChosen("hosts")) await benchHosts(lab);
   if (isChosen("rollout")) await benchRollout(lab);
+  if (isChosen("sync")) await benchSync(lab);
 } finally {
   await giveBack();
 }

@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import { diffTrees } from "../../src/build/tree.ts";
 import { LocalTree } from "../../src/dev/local-tree.ts";
 import { type Batch, type Watch, watchTree } from "../../src/dev/watch-tree.ts";
 import type { Folder } from "../build/folder.ts";
@@ -39,9 +40,13 @@ export class Watched implements AsyncDisposable {
     for (;;) {
       const source = { context: this.#folder.path, dockerfile: this.#folder.join("Dockerfile") };
       const fresh = await LocalTree.open(source);
-      const text = (tree: LocalTree) => JSON.stringify([...tree.tree].sort(([a], [b]) => (a < b ? -1 : 1)));
-      if (text(fresh) === text(this.local)) return;
-      if (performance.now() > end) throw new Error(`not seen:\n${text(fresh)}\n${text(this.local)}`);
+      const { changed, removed } = diffTrees(this.local.tree, fresh.tree);
+      if (changed.length + removed.length === 0) return;
+      if (performance.now() > end) {
+        throw new Error(
+          `not seen: ${changed.length} changed, ${removed.length} removed, such as ${changed[0] ?? removed[0]}`,
+        );
+      }
       await setTimeout(5);
     }
   }
