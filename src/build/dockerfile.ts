@@ -14,7 +14,7 @@ export interface DockerfileInstruction {
 }
 
 /** `--chown=1:2`, or `--link`, whose value is undefined. */
-export interface DockerfileFlag {
+interface DockerfileFlag {
   readonly name: string;
   readonly value: string | undefined;
 }

@@ -40,7 +40,7 @@ export type LayoutStep =
   | { readonly kind: "strange"; readonly instruction: DockerfileInstruction };
 
 /** `RUN --mount=type=bind`: files that a command sees without their being copied. */
-export interface BindMount {
+interface BindMount {
   readonly from: StageSource;
   /** Relative to the context, or to the root of the stage; empty for all of it. Undefined where it cannot be told. */
   readonly source: string | undefined;

@@ -36,6 +36,16 @@ export function checkPorts(environment: Environment, problems: Problems): void {
           claim(mine, { who: "`dev`", path: ["dev", "ports", at], port, shared: undefined }, host.name, problems);
         });
       }
+      const { reload } = environment.dev;
+      if (stage === development && reload && host.kind === "local") {
+        const port: PortBinding = {
+          address: "127.0.0.1",
+          hostPort: reload.port,
+          containerPort: reload.port,
+          protocol: "tcp",
+        };
+        claim(mine, { who: "`dev.reload`", path: ["dev", "reload"], port, shared: undefined }, host.name, problems);
+      }
       // Services live on the first host alone.
       for (const service of index === 0 ? stage.services : []) {
         service.ports.forEach((port, at) => {

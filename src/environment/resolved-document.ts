@@ -1,6 +1,7 @@
 import { formatDuration } from "../base/duration.ts";
 import type {
   Canary,
+  DevSettings,
   Environment,
   Health,
   PortBinding,
@@ -35,8 +36,21 @@ export function resolvedDocument(environment: Environment, stageName: string | u
         { command, when, timeout: formatDuration(timeout) },
       ]),
     ),
+    dev: devDocument(environment.dev),
     stages: Object.fromEntries(stages.map((stage) => [stage.name, stageDocument(stage)])),
   };
+}
+
+function devDocument(dev: DevSettings) {
+  return withoutUndefined({
+    sync: dev.sync,
+    rules: dev.rules.map(({ position: _, ...rule }) => withoutUndefined(rule)),
+    command: dev.command,
+    entrypoint: dev.entrypoint,
+    env: maskEnv(dev.env),
+    ports: dev.ports.map(portText),
+    reload: dev.reload?.port ?? false,
+  });
 }
 
 function stageDocument(stage: Stage) {

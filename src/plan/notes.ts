@@ -1,7 +1,8 @@
 import { formatDuration } from "../base/duration.ts";
 import type { Environment, Stage } from "../environment/model.ts";
+import { describeDev, devDifference, differsFromRelease } from "./dev-container.ts";
 import { siteId } from "./naming.ts";
-import type { ObservedHost } from "./observed.ts";
+import { isRunning, type ObservedHost } from "./observed.ts";
 import type { HostPlan } from "./plan.ts";
 
 /** What a person should know of a plan beside its steps. */
@@ -23,6 +24,7 @@ export function notesOf(
   if (replaced.length > 0) {
     notes.push(`other ports or another program take the proxy away for a moment: ${replaced.join(", ")}`);
   }
+  if (stage.app.dev === undefined) notes.push(...observed.flatMap((host) => devNotes(host)));
   notes.push(...strategyNotes(stage, hosts));
   const id = siteId({ environment: environment.name, stage: stage.name });
   const maintained = observed.filter((host) =>
@@ -39,6 +41,15 @@ export function notesOf(
     );
   }
   return notes;
+}
+
+/** Changes that are in no image, and go with the container that has them. */
+function devNotes(host: ObservedHost): string[] {
+  return host.containers.filter(isRunning).flatMap((container) => {
+    const difference = devDifference(host, container);
+    if (!difference || !differsFromRelease(difference)) return [];
+    return [`${container.name} on ${host.name} is no release (${describeDev(difference)}): it gives way to this one`];
+  });
 }
 
 function whyGap(stage: Stage): string {

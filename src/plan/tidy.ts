@@ -1,4 +1,5 @@
 import type { ObservedContainer } from "../engine/engine.ts";
+import { isDevContainer } from "./dev-container.ts";
 import { upstreamName } from "./naming.ts";
 import {
   byGeneration,
@@ -83,6 +84,7 @@ function keptForRollback(
   const served = containers.filter(
     (container) =>
       roleOf(container) === "app" &&
+      !isDevContainer(container) &&
       container.startedAt !== undefined &&
       labelledDigest(container) !== undefined &&
       labelledDigest(container) !== wish.release,

@@ -68,6 +68,20 @@ ADD web /added
 COPY --chmod=640 conf /conf
 COPY src/* /flat/
 `,
+  "into folders that are there, and out of odd paths": `FROM busybox
+WORKDIR /a
+WORKDIR b
+COPY server.js ..
+COPY README.md /a/b
+COPY conf/?ite.conf .
+COPY src/. ./dot/
+COPY web/css ./
+COPY ./src//deep /a/deep/
+ADD --chown=4:4 server.js conf/[o]ther.conf /added/
+RUN touch x; chmod 700 dot && chown 3 dot/run.sh \\
+  # only the group
+  && chown -R :9 /a/deep
+`,
   "over one another": `FROM busybox
 COPY . /app/
 COPY conf/other.conf /app/conf/site.conf

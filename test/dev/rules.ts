@@ -29,7 +29,7 @@ export function rulesOf(dockerfile: string, overrides: Overrides = {}): SyncRule
 }
 
 /** A verdict in a line: `sync+restart /app/a.js node:node`, `rebuild Dockerfile:3`, `ignore`. */
-export function inWords(verdict: Verdict): string {
+function inWords(verdict: Verdict): string {
   switch (verdict.action) {
     case "ignore":
       return "ignore";

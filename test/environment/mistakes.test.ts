@@ -190,6 +190,11 @@ describe("a mistake is shown at its place", () => {
       `${minimal}dev: { ports: ["9229:9229"] }\nstages: { dev: { ports: ["9229:1"] } }\n`,
       /^3:16 port 9229 of local is taken by stage dev already/,
     ],
+    [
+      "a port for reloads that the stage has already",
+      `${minimal}dev: { reload: 8080 }\nstages: { dev: { ports: ["8080:80"] } }\n`,
+      /^3:16 port 8080 of local is taken by stage dev already/,
+    ],
     ["a port of dev that is none", `${minimal}dev: { ports: ["x"] }\n${dev}`, /^3:16 "x" is no port to publish/],
     ["a duplicate key", "name: a\nname: b\n", /2:1 this key is there twice/],
     ["a tab", "name: a\nimage:\n\trepository: b\n", /^3:1 .*tab/],

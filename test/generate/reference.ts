@@ -51,6 +51,7 @@ function keyTable(schema: Schema): string {
     const shape = [node, ...(node.oneOf ?? []).map(resolve)].find((one) => one.properties);
     for (const [key, value] of Object.entries(shape?.properties ?? {}))
       visit(path === "" ? key : `${path}.${key}`, value);
+    for (const [key, value] of Object.entries(node.items?.properties ?? {})) visit(`${path}[].${key}`, value);
     if (typeof node.additionalProperties === "object" && node.additionalProperties.properties) {
       for (const [key, value] of Object.entries(node.additionalProperties.properties)) visit(`${path}.*.${key}`, value);
     }

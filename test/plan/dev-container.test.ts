@@ -21,8 +21,14 @@ const worldOf = (settings: Partial<DevSettings>) => {
   return { ...world, dev: { ...world.dev, ...settings } };
 };
 
-const planOf = (as: typeof place, host: ObservedHost, settings: Partial<DevSettings> = {}, asItRanThen = false) =>
-  planStage({ environment: worldOf(settings), stage: as, release: one, pins: {}, secrets: {}, asItRanThen }, [host]);
+const planOf = (
+  as: typeof place,
+  host: ObservedHost,
+  settings: Partial<DevSettings> = {},
+  asItRanThen = false,
+  which = one,
+) =>
+  planStage({ environment: worldOf(settings), stage: as, release: which, pins: {}, secrets: {}, asItRanThen }, [host]);
 
 /** A host on which `envctl dev` runs the release. */
 function inDev(settings: Partial<DevSettings> = {}, from = emptyHost("a")): ObservedHost {
@@ -55,7 +61,10 @@ describe("a container of envctl dev", () => {
     ["with overrides", inDev(debug)],
     ["with synced files", synced(inDev(), ["/app/a.js"])],
     ["into which files may be synced at any time", inDev()],
-  ])("%s gives way to the release, though it is the same image", (_, host) => {
+  ])("%s gives way to the release, though it is the same image", (title, host) => {
+    const notes = planOf(place, host).notes.join();
+    if (title.startsWith("with ")) expect(notes).toMatch(/is no release \(dev.*\): it gives way to this one/);
+    else expect(notes).toBe("");
     const after = applied(host, planOf(place, host).hosts[0]!);
     const [now, ...others] = running(after);
     expect(others).toEqual([]);
@@ -66,6 +75,17 @@ describe("a container of envctl dev", () => {
   it("takes the place of the release's", () => {
     const up = applied(emptyHost("a"), planOf(place, emptyHost("a")).hosts[0]!);
     expect(running(inDev({}, up)).map(({ labels }) => labels["envctl.dev"])).toEqual([""]);
+  });
+
+  it("is not kept when it is replaced, while releases are", () => {
+    const up = applied(emptyHost("a"), planOf(place, emptyHost("a"), {}, false, release("older")).hosts[0]!);
+    const dev = inDev({}, up);
+    const next = devStage(worldOf({}), place);
+    const again = applied(dev, planOf(next, dev, {}, false, release("newer")).hosts[0]!);
+    expect(again.containers.map(({ labels, state }) => [labels["envctl.release"], state])).toEqual([
+      ["older", "exited"],
+      ["newer", "running"],
+    ]);
   });
 
   it("is nothing to roll back to", () => {

@@ -34,7 +34,7 @@ export const history: Verb = {
       const rows = all.map(({ record }) => [
         record.at.replace(/\.\d+Z$/, "Z"),
         record.stage,
-        record.kind,
+        record.dev === undefined ? record.kind : `${record.kind} (dev)`,
         record.release?.name ?? "",
         record.release ? shortDigest(record.release.digest) : "",
         { text: record.outcome, style: record.outcome === "failed" ? ("red" as const) : ("green" as const) },
