@@ -7,7 +7,7 @@ export interface SyncedMarker {
   readonly removed: readonly string[];
 }
 
-const markerPath = "/.envctl/synced.json";
+export const markerPath = "/.envctl/synced.json";
 
 /** Undefined where nothing was ever synced into the container, or all of it was put back. One request. */
 export async function readSyncedMarker(

@@ -4,7 +4,7 @@ import { LocalTree } from "../../src/dev/local-tree.ts";
 import { watchTree } from "../../src/dev/watch-tree.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open.ts";
-import { syncAllTo } from "../dev/rules.ts";
+import { syncAllTo } from "../dev/copied-rules.ts";
 
 /** What lies between a save and a container, as the dev loop puts it together. */
 export class SyncLine implements AsyncDisposable {

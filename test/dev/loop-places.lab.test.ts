@@ -51,6 +51,45 @@ describeLab("envctl dev on a host behind SSH", () => {
   });
 });
 
+describeLab("envctl dev of a Python program", () => {
+  it("restarts it for its own files, and not for a template", async () => {
+    const lab = await useLab();
+    await ensureBaseImage("python");
+    const project = new Project(lab);
+    rmSync(join(project.folder, "index.html"));
+    project.write("words.py", 'WORDS = "first"\n');
+    project.write(
+      "main.py",
+      `import signal, sys, words
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write((words.WORDS + " " + open("/srv/page.txt").read()).encode())
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+HTTPServer(("", 8080), Page).serve_forever()
+`,
+    );
+    project.write("page.txt", "one");
+    project.write("Dockerfile", 'FROM python:3-slim\nWORKDIR /srv\nCOPY . .\nCMD ["python3", "main.py"]\n');
+    project.environment(
+      'app: { port: 8080, health: { path: /, interval: 200ms }, stop: { grace: 2s } }\ndev: { rules: [{ path: "*.txt", action: sync }] }\nstages:\n  dev: { ports: ["127.0.0.1:18437:8080"] }',
+    );
+    const session = new DevSession(project);
+    await session.next("serving");
+    const page = async () => (await get("http://127.0.0.1:18437/")).body;
+    expect(await page()).toBe("first one");
+    project.write("words.py", 'WORDS = "second"\n');
+    expect(await session.next("synced")).toMatchObject({ files: ["words.py"], problem: null });
+    expect(await page()).toBe("second one");
+    project.write("page.txt", "two");
+    expect(await session.next("synced")).toMatchObject({ times: { restarted: null } });
+    expect(await page()).toBe("second two");
+    await session.interrupt();
+  });
+});
+
 describeLab("envctl dev of an image with nothing in it", () => {
   it("syncs, adds and deletes pages of a static site in a scratch image", async () => {
     const lab = await useLab();

@@ -123,6 +123,8 @@ export class DevActions {
       if (!(error instanceof EnvctlError) || error.code !== "engine-refused") throw error;
       code = 127;
     } finally {
+      // What paused the input does so a moment later.
+      await new Promise((resolve) => setImmediate(resolve));
       if (!this.#workspace.signal.aborted) this.#keys.listen();
       this.#view.screen?.resume();
     }
