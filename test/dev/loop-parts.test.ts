@@ -85,7 +85,7 @@ describe("the status line", () => {
     expect(statusLine(status, undefined, 200, plain)).toBe(
       "dev + 3 changed files · on 3f2c1ab · healthy · last sync 09:05:07 41ms · p95 60ms · http://localhost:8080/ · ? help",
     );
-    expect(statusLine({ ...status, different: 0 }, undefined, 20, plain)).toBe("dev 3f2c1ab");
+    expect(statusLine({ ...status, different: 0 }, undefined, 20, plain)).toBe("dev 3f2c1ab · healt…");
     expect(statusLine({ ...status, activity: "building" }, "build shop 4a", 60, plain)).toContain("build shop 4a");
   });
 
