@@ -137,7 +137,7 @@ describeLab("envctl dev on a terminal", () => {
       { after: /serves at/, keys: "?" },
       { after: /q {2}quit/, keys: "l" },
       { after: /only the output of app/, keys: "r" },
-      { after: /· restarted/, keys: "s" },
+      { after: /restarted/, keys: "s" },
       { after: /\/ #|\$ /, keys: "echo in-$((40+2))\nexit\n" },
       { after: /in-42/, keys: "?" },
       { after: /q {2}quit[\s\S]*in-42[\s\S]*q {2}quit/, keys: "q" },
