@@ -1,4 +1,3 @@
-import { cacheDirectory } from "../build/stat-cache.ts";
 import { stageSecrets } from "../promotion/stage-secrets.ts";
 import { redactor } from "../secrets/redactor.ts";
 import type { AppContainer } from "./app-container.ts";
@@ -260,10 +259,8 @@ export class DevLoop {
     this.#settings = settings;
     listener({ type: "note", text: "the environment file was read again" });
     if (sourcesMoved(before.environment, environment)) {
-      const options = { cacheDirectory: cacheDirectory(workspace.variables), signal: this.#signal };
-      const { version } = this.#sources;
-      this.#sources = await Sources.open(environment, options);
-      this.#sources.version = version + 1;
+      const version = this.#sources.version + 1;
+      this.#sources = await Sources.open(workspace, environment, this.#signal, version);
       this.#watch?.close();
       await this.#openWatch();
     }
