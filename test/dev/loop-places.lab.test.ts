@@ -139,8 +139,8 @@ describeLab("envctl dev on a terminal", () => {
       { after: /only the output of app/, keys: "r" },
       { after: /restarted/, keys: "s" },
       { after: /\/ #|\$ /, keys: "echo in-$((40+2))\nexit\n" },
-      { after: /in-42/, keys: "?" },
-      { after: /q {2}quit[\s\S]*in-42[\s\S]*q {2}quit/, keys: "q" },
+      { after: /in-42[\s\S]*healthy/, keys: "?" },
+      { after: /in-42[\s\S]*q {2}quit/, keys: "q" },
     ];
     const { NO_COLOR: _, ...env } = project.env;
     const { screen, exitCode } = await onTerminal([process.execPath, cli, "dev"], {

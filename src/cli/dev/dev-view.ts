@@ -64,6 +64,8 @@ export function textView(context: Context, options: { readonly live: boolean; re
   const screen = new Screen(process.stdout, options.live);
   let logs = new LogLines(paint, { workloads: ["app"], severalHosts: false, timestamps: options.timestamps });
   let doing: string | undefined;
+  /** Said once for each release. */
+  let warned = false;
   let draw = (_columns: number) => "";
   screen.setStatus((columns) => draw(columns));
   return {
@@ -87,7 +89,16 @@ export function textView(context: Context, options: { readonly live: boolean; re
       } else if (event.type === "container" && logs.shows(event.workload)) {
         // Its last lines have just been shown.
         screen.print(...eventLines({ ...event, lines: [] }, paint));
-      } else screen.print(...eventLines(event, paint));
+      } else {
+        screen.print(...eventLines(event, paint));
+        if (event.type === "serving") warned = false;
+        if (event.type === "synced" && event.different > 0 && !warned) {
+          warned = true;
+          screen.print(
+            `${paint("yellow", "!")} what runs is not what its image holds: envctl up makes a release of it`,
+          );
+        }
+      }
     },
     screen: options.live ? screen : undefined,
     get logs() {
