@@ -7,7 +7,7 @@ import { observe } from "./observe.ts";
 import { Owners } from "./owners.ts";
 import { differences, type HeldEntry, kindOf, planSync, type SyncPlan, sameDesired } from "./plan-sync.ts";
 import { startAgent } from "./start-agent.ts";
-import { formatMarker, readSyncedMarker, type SyncedMarker } from "./synced-marker.ts";
+import { formatMarker, readSyncedMarker, type SyncedMarker, sameMarker, unionMarkers } from "./synced-marker.ts";
 
 export interface ContainerTreeOptions {
   /** Where files are read from: the build context, absolute. */
@@ -121,7 +121,7 @@ export class ContainerTree {
         run,
         planSync(this.#held, desired, (path, wanted) => this.#isRefused(path, wanted)),
       );
-      const marker = union(this.#marker, now);
+      const marker = unionMarkers(this.#marker, now);
       const failed = await this.#send(plan, desired, marker, run, signal);
       this.#marker = marker;
       if (failed.length === 0) break;
@@ -285,17 +285,4 @@ class Run {
   readonly refused: { readonly path: string; readonly why: string }[] = [];
   readonly unsettled = new Set<string>();
   bytes = 0;
-}
-
-function union(left: SyncedMarker, right: SyncedMarker): SyncedMarker {
-  const merge = (a: readonly string[], b: readonly string[]) =>
-    a.length === 0 ? b : [...new Set([...a, ...b])].sort();
-  return { changed: merge(left.changed, right.changed), removed: merge(left.removed, right.removed) };
-}
-
-/** Both sorted. */
-function sameMarker(left: SyncedMarker, right: SyncedMarker): boolean {
-  const same = (a: readonly string[], b: readonly string[]) =>
-    a.length === b.length && a.every((path, index) => path === b[index]);
-  return same(left.changed, right.changed) && same(left.removed, right.removed);
 }

@@ -1,4 +1,3 @@
-import { cacheDirectory } from "../build/stat-cache.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
 import { openHosts } from "../promotion/deploy.ts";
@@ -18,10 +17,10 @@ export interface LoopParts {
 }
 
 export async function openParts(workspace: Workspace, stage: Stage): Promise<LoopParts> {
-  const { environment, variables, signal } = workspace;
+  const { environment, signal } = workspace;
   const [engines, sources, secrets] = await Promise.all([
     openHosts(workspace, stage),
-    Sources.open(environment, { cacheDirectory: cacheDirectory(variables), signal }),
+    Sources.open(workspace, environment, signal),
     stageSecrets(workspace, stage),
   ]);
   const wanted = await WantedState.read(environment, stage, sources, undefined);

@@ -1,4 +1,3 @@
-import { cacheDirectory } from "../build/stat-cache.ts";
 import { stageSecrets } from "../promotion/stage-secrets.ts";
 import { redactor } from "../secrets/redactor.ts";
 import type { AppContainer } from "./app-container.ts";
@@ -33,7 +32,8 @@ export class DevLoop {
   readonly #containers: StageContainers;
   readonly #work: ContainerWork;
   readonly #deployments: Deployments;
-  #settings: LoopSettings;
+  /** In force now. */
+  settings: LoopSettings;
   #sources: Sources;
   #wanted: WantedState;
   #watch: Watch | undefined;
@@ -44,7 +44,7 @@ export class DevLoop {
   private constructor(options: DevLoopOptions, parts: LoopParts) {
     const { workspace, stage, listener } = options;
     this.#options = options;
-    this.#settings = { environment: workspace.environment, stage };
+    this.settings = { environment: workspace.environment, stage };
     this.#sources = parts.sources;
     this.#wanted = parts.wanted;
     this.#redact = parts.redact;
@@ -66,17 +66,17 @@ export class DevLoop {
       signal: this.#signal,
       wish: () => this.#wish(),
       onDeployed: (image) => this.#deployed(image),
-      url: () => this.#outside.url(this.#settings.stage),
+      url: () => this.#outside.url(this.settings.stage),
       onChange: () => this.#tick(),
     });
     this.#work = new ContainerWork({
       files: () => this.#wanted.files(this.#sources, this.#image),
       options: () => this.#bringOptions(),
       freshHolds: () => {
-        const { rules } = this.#settings.environment.dev;
+        const { rules } = this.settings.environment.dev;
         return this.#image ? freshHolds(this.#image.tree, this.#sources.tree, this.#wanted.rules, rules) : "unknown";
       },
-      busybox: (engine) => options.busybox(workspace, this.#settings.stage, engine),
+      busybox: (engine) => options.busybox(workspace, this.settings.stage, engine),
       version: () => Math.min(this.#sources.version, ...this.#ours().map(({ version }) => version)),
       onReady: (files) => this.#outside.reload(files, this.#image?.release.name ?? ""),
       onUnsettled: (paths) => void this.#lookAgain(paths),
@@ -94,7 +94,7 @@ export class DevLoop {
     const { listener, once, workspace } = this.#options;
     for (const note of this.#sources.notes) listener({ type: "note", text: note });
     try {
-      await this.#outside.openReload(this.#settings.environment);
+      await this.#outside.openReload(this.settings.environment);
       await this.#containers.start();
       if (!once) await this.#openWatch();
       this.#tick();
@@ -135,19 +135,19 @@ export class DevLoop {
 
   get status(): DevStatus {
     return statusOf({
-      stage: this.#settings.stage.name,
+      stage: this.settings.stage.name,
       release: this.#image?.release.name,
       deploying: this.#deployments.current !== undefined,
       apps: this.#ours(),
       lastSync: this.#work.lastSync,
       p95: this.#work.p95,
-      url: this.#outside.url(this.#settings.stage),
+      url: this.#outside.url(this.settings.stage),
       failed: this.#deployments.failed !== undefined,
     });
   }
 
   get #place() {
-    return { environment: this.#settings.environment.name, stage: this.#settings.stage.name };
+    return { environment: this.settings.environment.name, stage: this.settings.stage.name };
   }
 
   get #syncs(): boolean {
@@ -161,7 +161,7 @@ export class DevLoop {
 
   #tick(): void {
     if (this.#signal.aborted) return;
-    const keys = this.#wanted.keys(this.#sources, this.#settings, this.#image, this.#syncs);
+    const keys = this.#wanted.keys(this.#sources, this.settings, this.#image, this.#syncs);
     if (this.#deployments.failed?.key !== keys.wanted) this.#deployments.failed = undefined;
     const digest = this.#image?.release.digest;
     const actions = decide({
@@ -192,13 +192,13 @@ export class DevLoop {
 
   #wish(): DeploymentWish {
     const { version, texts } = this.#sources;
-    const { wanted: key } = this.#wanted.keys(this.#sources, this.#settings, this.#image, this.#syncs);
-    const reasons = this.#wanted.reasons(this.#sources, this.#settings, this.#image, this.#syncs);
-    return { ...this.#settings, key, version, texts, reasons, serving: this.#image?.release.name };
+    const { wanted: key } = this.#wanted.keys(this.#sources, this.settings, this.#image, this.#syncs);
+    const reasons = this.#wanted.reasons(this.#sources, this.settings, this.#image, this.#syncs);
+    return { ...this.settings, key, version, texts, reasons, serving: this.#image?.release.name };
   }
 
   async #deployed(image: RunningImage): Promise<void> {
-    const { environment, stage } = this.#settings;
+    const { environment, stage } = this.settings;
     this.#image = image;
     this.#wanted = await WantedState.read(environment, stage, this.#sources, image);
     await this.#containers.lookAtAll();
@@ -250,20 +250,18 @@ export class DevLoop {
   /** The environment file or `.env` changed. What is wrong with it is told, and what was in force stays so. */
   async #reread(): Promise<void> {
     const { listener, reread, workspace } = this.#options;
-    const before = this.#settings;
+    const before = this.settings;
     const settings = nextSettings(before, (await reread()).environment);
     if (!settings) return;
     const { environment, stage } = settings;
     const secrets = await stageSecrets({ ...workspace, environment }, stage);
     await this.#outside.openReload(environment);
     this.#redact = redactor(Object.values(secrets)).redact;
-    this.#settings = settings;
+    this.settings = settings;
     listener({ type: "note", text: "the environment file was read again" });
     if (sourcesMoved(before.environment, environment)) {
-      const options = { cacheDirectory: cacheDirectory(workspace.variables), signal: this.#signal };
-      const { version } = this.#sources;
-      this.#sources = await Sources.open(environment, options);
-      this.#sources.version = version + 1;
+      const version = this.#sources.version + 1;
+      this.#sources = await Sources.open(workspace, environment, this.#signal, version);
       this.#watch?.close();
       await this.#openWatch();
     }
@@ -272,7 +270,7 @@ export class DevLoop {
 
   /** `moved`: files may belong elsewhere than before, and what the containers hold is looked at anew. */
   async #renewRules(moved: boolean): Promise<void> {
-    const { environment, stage } = this.#settings;
+    const { environment, stage } = this.settings;
     const image = this.#image;
     // The rules of another Dockerfile are those of the image that is yet to be built.
     if (image && image.inputs[0] !== this.#sources.texts[0]) return;
@@ -286,7 +284,7 @@ export class DevLoop {
 
   #bringOptions(): BringOptions {
     const { workspace, listener } = this.#options;
-    const { stage } = this.#settings;
+    const { stage } = this.settings;
     return {
       app: stage.app,
       place: this.#place,

@@ -2,14 +2,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { findIgnoreFile, ignoreFiles } from "../build/context.ts";
 import type { DockerIgnore } from "../build/dockerignore.ts";
+import { cacheDirectory } from "../build/stat-cache.ts";
 import type { Tree } from "../build/tree.ts";
 import type { Environment } from "../environment/model.ts";
+import type { Workspace } from "../rollout/workspace.ts";
 import { LocalTree } from "./local-tree.ts";
-
-export interface SourcesOptions {
-  readonly cacheDirectory: string | undefined;
-  readonly signal: AbortSignal;
-}
 
 /** What a look at the sources found. */
 export interface SourcesChange {
@@ -36,9 +33,15 @@ export class Sources {
   }
 
   /** Throws what `LocalTree.open` throws. */
-  static async open(environment: Environment, { cacheDirectory, signal }: SourcesOptions): Promise<Sources> {
-    const local = await LocalTree.open(environment.image, { cacheDirectory, signal });
+  static async open(
+    { variables }: Pick<Workspace, "variables">,
+    environment: Environment,
+    signal: AbortSignal,
+    version = 1,
+  ): Promise<Sources> {
+    const local = await LocalTree.open(environment.image, { cacheDirectory: cacheDirectory(variables), signal });
     const sources = new Sources(environment, local, signal);
+    sources.version = version;
     await sources.#readTexts();
     return sources;
   }

@@ -119,6 +119,12 @@ export class StageContainers {
     const before = this.#seen.get(engine);
     this.#seen.set(engine, new Map(now.map((container) => [container.id, container])));
     const changes = compareLooks(engine, before ?? new Map(), now);
+    // What we started ourselves has been looked at since.
+    const ownStarts = new Set(
+      now.flatMap(({ id, startedAt }) =>
+        this.apps.get(id)?.observed.startedAt?.getTime() === startedAt?.getTime() ? [id] : [],
+      ),
+    );
     for (const container of now) this.#take(engine, container, before !== undefined && deploying());
     for (const change of changes) {
       const { container } = change.from;
@@ -132,6 +138,7 @@ export class StageContainers {
       if (change.change === "ended") app?.closed();
       // Deployments and our own restarts tell of themselves.
       const expected = before === undefined || change.isNew || deploying() || app?.busy === true;
+      if (change.change === "started" && ownStarts.has(container.id)) continue;
       if (!expected) this.#options.listener(await containerEvent(change));
     }
   }

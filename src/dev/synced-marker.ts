@@ -38,3 +38,17 @@ function parseMarker(text: string): SyncedMarker | undefined {
   const marker = { changed: strings("changed"), removed: strings("removed") };
   return marker.changed.length + marker.removed.length > 0 ? marker : undefined;
 }
+
+/** What either of them names. */
+export function unionMarkers(left: SyncedMarker, right: SyncedMarker): SyncedMarker {
+  const merge = (a: readonly string[], b: readonly string[]) =>
+    a.length === 0 ? b : [...new Set([...a, ...b])].sort();
+  return { changed: merge(left.changed, right.changed), removed: merge(left.removed, right.removed) };
+}
+
+/** Both sorted. */
+export function sameMarker(left: SyncedMarker, right: SyncedMarker): boolean {
+  const same = (a: readonly string[], b: readonly string[]) =>
+    a.length === b.length && a.every((path, index) => path === b[index]);
+  return same(left.changed, right.changed) && same(left.removed, right.removed);
+}

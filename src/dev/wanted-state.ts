@@ -2,8 +2,8 @@ import type { Tree } from "../build/tree.ts";
 import { devStage } from "../environment/dev-stage.ts";
 import type { Environment, Stage } from "../environment/model.ts";
 import type { WantedFiles } from "./app-container.ts";
-import { buildKey } from "./build-key.ts";
-import { DesiredView } from "./desired-tree.ts";
+import { BuildKeys } from "./build-key.ts";
+import { type Desired, DesiredView } from "./desired-tree.ts";
 import { readSyncRules } from "./read-sync-rules.ts";
 import { differencesOf, inputsOf, type RunningImage } from "./running-image.ts";
 import type { Sources } from "./sources.ts";
@@ -13,13 +13,19 @@ import type { SyncRules } from "./sync-rules.ts";
 export class WantedState {
   readonly #rules: SyncRules;
   readonly #view: DesiredView;
+  /** One view for both would forget, with each call for the one, what it knows of the other. */
+  readonly #imageView: DesiredView;
   readonly #shape: Shape;
+  /** Each side remembers its own tree. */
+  readonly #buildKeys = new Map<string, BuildKeys>();
+  #imageFiles: { readonly tree: Tree; readonly desired: Desired } | undefined;
   #files: { readonly tree: Tree; readonly wanted: WantedFiles } | undefined;
   #keys: { readonly of: readonly unknown[]; readonly wanted: string; readonly runs: string | undefined } | undefined;
 
   private constructor(rules: SyncRules, shape: Shape) {
     this.#rules = rules;
     this.#view = new DesiredView(rules);
+    this.#imageView = new DesiredView(rules);
     this.#shape = shape;
   }
 
@@ -50,24 +56,21 @@ export class WantedState {
     if (!image) return undefined;
     const { tree, root, version } = sources;
     if (this.#files?.tree !== tree) {
+      this.#imageFiles =
+        this.#imageFiles?.tree === image.tree
+          ? this.#imageFiles
+          : { tree: image.tree, desired: this.#imageView.of(image.tree) };
       const wanted = {
         root,
         version,
         rules: this.#rules,
         desired: this.#view.of(tree),
-        image: this.#imageView.of(image.tree),
+        image: this.#imageFiles.desired,
       };
       this.#files = { tree, wanted };
     }
     return { ...this.#files.wanted, version };
   }
-
-  /** One view for both would forget, with each call for the one, what it knows of the other. */
-  get #imageView(): DesiredView {
-    this.#image ??= new DesiredView(this.#rules);
-    return this.#image;
-  }
-  #image: DesiredView | undefined;
 
   /** See `LoopState`. `syncs` is false where nothing can be synced, so that every change needs a build. */
   keys(
@@ -82,10 +85,17 @@ export class WantedState {
     const inputs = inputsOf(environment, devStage(environment, stage), sources.texts);
     this.#keys = {
       of,
-      wanted: buildKey(sources.tree, this.#rules, inputs, syncs),
-      runs: image && buildKey(image.tree, this.#rules, image.inputs, syncs),
+      wanted: this.#keysFor("wanted", syncs).of(sources.tree, inputs),
+      runs: image && this.#keysFor("runs", syncs).of(image.tree, image.inputs),
     };
     return this.#keys;
+  }
+
+  #keysFor(side: "wanted" | "runs", syncs: boolean): BuildKeys {
+    const name = `${side} ${syncs}`;
+    const keys = this.#buildKeys.get(name) ?? new BuildKeys(this.#rules, syncs);
+    this.#buildKeys.set(name, keys);
+    return keys;
   }
 
   /** Why a build is wanted, for people. */

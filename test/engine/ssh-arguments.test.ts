@@ -24,6 +24,12 @@ describe("the arguments of ssh", () => {
     expect(list.slice(0, 2)).toEqual(["-F", "/etc/lab"]);
   });
 
+  test("compress only where they are asked to", () => {
+    const compression = (compress: boolean) =>
+      /^compression (.*)$/m.exec(understood(engineArguments({ ...target, configFile: "none", compress }, client)))?.[1];
+    expect([compression(true), compression(false)]).toEqual(["yes", "no"]);
+  });
+
   test("mean to ssh what they should: never a prompt, never a shell's or agent's extras", () => {
     const configuration = understood(engineArguments({ ...target, configFile: "none" }, client));
     for (const line of [

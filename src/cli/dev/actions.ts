@@ -123,6 +123,8 @@ export class DevActions {
       if (!(error instanceof EnvctlError) || error.code !== "engine-refused") throw error;
       code = 127;
     } finally {
+      // What paused the input does so a moment later.
+      await new Promise((resolve) => setImmediate(resolve));
       if (!this.#workspace.signal.aborted) this.#keys.listen();
       this.#view.screen?.resume();
     }
@@ -137,7 +139,8 @@ export class DevActions {
         different > 0 ? `${different} files were changed on top of ${release}` : "what runs is not a release yet";
       return this.#say(`  nothing to promote: ${why}; b builds it (as envctl up ${name} does)`);
     }
-    const { environment } = this.#workspace;
+    // The file may have been read again since.
+    const { environment } = this.#loop.settings;
     const [next] = environment.stages.filter((stage) => stage.after.includes(name));
     if (!next) return this.#say(`  no stage comes after ${name}`);
     this.#say(`  promote ${release} to ${next.name}? y/n`);
@@ -146,7 +149,7 @@ export class DevActions {
     });
     if (!yes) return this.#say("  not promoted");
     const { promote } = await import("../../promotion/promote.ts");
-    const result = await promote(this.#workspace, next, { release: undefined, dryRun: false });
+    const result = await promote({ ...this.#workspace, environment }, next, { release: undefined, dryRun: false });
     this.#say(`${this.#context.paint("green", "✓")} ${next.name} runs ${result.release.name}`);
   }
 }

@@ -24,7 +24,7 @@ export interface DevView {
 /** One JSON document a line on stdout. */
 export function jsonView({ write, clock }: Pick<Context, "write" | "clock">): DevView {
   let last = "";
-  const tell = (document: object) => write(`${JSON.stringify(document)}\n`);
+  const tell = (document: object) => write(jsonLine(document));
   return {
     progress: (event) => {
       if (event.type === "warning") tell({ event: "warning", at: clock.now().toISOString(), text: event.message });
@@ -44,6 +44,13 @@ export function jsonView({ write, clock }: Pick<Context, "write" | "clock">): De
   };
 }
 
+/** What is not known is null, and milliseconds have one decimal. */
+export function jsonLine(document: object): string {
+  const values = (_: string, value: unknown) =>
+    value === undefined ? null : typeof value === "number" ? Math.round(value * 10) / 10 : value;
+  return `${JSON.stringify(document, values)}\n`;
+}
+
 function documentOf(event: Exclude<DevEvent, { type: "status" }>, at: string): object {
   const { type, ...rest } = event;
   return event.type === "failed"
@@ -57,6 +64,8 @@ export function textView(context: Context, options: { readonly live: boolean; re
   const screen = new Screen(process.stdout, options.live);
   let logs = new LogLines(paint, { workloads: ["app"], severalHosts: false, timestamps: options.timestamps });
   let doing: string | undefined;
+  /** Said once for each release. */
+  let warned = false;
   let draw = (_columns: number) => "";
   screen.setStatus((columns) => draw(columns));
   return {
@@ -80,7 +89,16 @@ export function textView(context: Context, options: { readonly live: boolean; re
       } else if (event.type === "container" && logs.shows(event.workload)) {
         // Its last lines have just been shown.
         screen.print(...eventLines({ ...event, lines: [] }, paint));
-      } else screen.print(...eventLines(event, paint));
+      } else {
+        screen.print(...eventLines(event, paint));
+        if (event.type === "serving") warned = false;
+        if (event.type === "synced" && event.different > 0 && !warned) {
+          warned = true;
+          screen.print(
+            `${paint("yellow", "!")} what runs is not what its image holds: envctl up makes a release of it`,
+          );
+        }
+      }
     },
     screen: options.live ? screen : undefined,
     get logs() {

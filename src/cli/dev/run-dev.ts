@@ -7,7 +7,7 @@ import type { Workspace } from "../../rollout/workspace.ts";
 import type { Context, OptionValues, Outcome } from "../verb.ts";
 import { withWorkspace } from "../workspace.ts";
 import { DevActions } from "./actions.ts";
-import { type DevView, jsonView, textView } from "./dev-view.ts";
+import { type DevView, jsonLine, jsonView, textView } from "./dev-view.ts";
 import { nameOf } from "./status-line.ts";
 
 /** Runs the dev loop until a person ends it. `choose` finds the stage. */
@@ -82,7 +82,7 @@ function outcomeOf(loop: DevLoop, context: Context, stage: Stage): Outcome {
       different,
       url,
     };
-    context.write(`${JSON.stringify(document)}\n`);
+    context.write(jsonLine(document));
     return { json: undefined, text: "", exitCode };
   }
   const where = status.url === undefined ? "" : ` at ${status.url}`;

@@ -51,6 +51,8 @@ export class Screen {
 
   resume(): void {
     this.#suspended = false;
+    // Whoever had it may have left the cursor anywhere in a line.
+    this.#stream.write("\r\n");
     this.#changed();
   }
 

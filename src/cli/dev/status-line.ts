@@ -4,9 +4,14 @@ import { cleanLine } from "../view/clean.ts";
 import type { Paint } from "../view/paint.ts";
 import { displayWidth, shorten } from "../view/width.ts";
 
+type Part = readonly [importance: number, text: string, colour: Parameters<Paint>[0]];
+
+/** From this importance on a part is shortened at most. */
+const indispensable = 8;
+
 /** One line about what is so now; of what does not fit, the least important is left out first. */
 export function statusLine(status: DevStatus, doing: string | undefined, columns: number, paint: Paint): string {
-  const parts: readonly (readonly [importance: number, text: string, colour: Parameters<Paint>[0]])[] = [
+  const parts: readonly Part[] = [
     [9, nameOf(status), "bold"],
     ...(status.different > 0 && status.release !== undefined ? [[2, `on ${status.release}`, "dim"] as const] : []),
     [8, ...activityOf(status, doing)],
@@ -20,13 +25,23 @@ export function statusLine(status: DevStatus, doing: string | undefined, columns
   ];
   const kept = [...parts];
   const width = () => displayWidth(kept.map(([, text]) => text).join(" · "));
-  while (kept.length > 1 && width() > columns) {
+  while (width() > columns) {
     const least = kept.reduce((found, part) => (part[0] < found[0] ? part : found));
+    if (least[0] >= indispensable) break;
     kept.splice(kept.indexOf(least), 1);
   }
-  const [only] = kept;
-  if (kept.length === 1 && only) return paint(only[2], shorten(only[1], columns));
-  return kept.map(([, text, colour]) => paint(colour, text)).join(paint("dim", " · "));
+  // What runs, and what is done: of the latter as much as there is room for.
+  const [what, doingNow] = kept;
+  if (what && doingNow && width() > columns) {
+    const room = columns - displayWidth(what[1]) - displayWidth(" · ");
+    if (room > 1) return paintAll([what, [doingNow[0], shorten(doingNow[1], room), doingNow[2]]], paint);
+    return paint(what[2], shorten(what[1], columns));
+  }
+  return paintAll(kept, paint);
+}
+
+function paintAll(parts: readonly Part[], paint: Paint): string {
+  return parts.map(([, text, colour]) => paint(colour, text)).join(paint("dim", " · "));
 }
 
 /** What runs: a release, or a release with files on top, which is none. */
