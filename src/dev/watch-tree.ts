@@ -1,10 +1,10 @@
-import { type FSWatcher, lstatSync, watch } from "node:fs";
+import { lstatSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { basename, dirname } from "node:path";
 import type { DockerIgnore } from "../build/dockerignore.ts";
 import { DirectoryWatches, isDirectory } from "./directory-watches.ts";
 import { type Batch, Gathering } from "./gathering.ts";
 import { GitLock } from "./git-lock.ts";
+import { FileWatches } from "./watch-files.ts";
 
 export type { Batch };
 
@@ -42,7 +42,7 @@ export async function watchTree(options: WatchOptions): Promise<Watch> {
   options.signal.throwIfAborted();
   const queue = Number.parseInt(await readFile(queueFile, "utf8").catch(() => ""), 10) || usualQueue;
   const watching = new Watching(options, queue);
-  watching.start();
+  await watching.start();
   return watching;
 }
 
@@ -50,7 +50,7 @@ class Watching implements Watch {
   readonly #options: WatchOptions;
   readonly #gathering: Gathering;
   readonly #directories: DirectoryWatches;
-  readonly #fileWatchers: FSWatcher[] = [];
+  readonly #files: FileWatches;
   /** Of the root that is watched. */
   #inode: number | undefined;
   #poll: NodeJS.Timeout | undefined;
@@ -73,6 +73,11 @@ class Watching implements Watch {
       onNote: (text) => options.onNote(text),
       onLimit: () => this.#startPolling(),
     });
+    this.#files = new FileWatches({
+      files: options.files,
+      onChange: (file) => this.#gathering.file(file),
+      onError: (code) => this.#fileError(code),
+    });
     options.signal.addEventListener("abort", this.#abort, { once: true });
   }
 
@@ -80,11 +85,10 @@ class Watching implements Watch {
     return this.#mode;
   }
 
-  start(): void {
+  async start(): Promise<void> {
     this.#inode = inodeOf(this.#options.root);
-    for (const watcher of this.#fileWatchers.splice(0)) watcher.close();
-    for (const folder of new Set(this.#options.files.map((file) => dirname(file)))) this.#watchFiles(folder);
     this.#directories.start();
+    await this.#files.start();
   }
 
   rejudge(): void {
@@ -97,7 +101,7 @@ class Watching implements Watch {
     if (this.#poll) clearTimeout(this.#poll);
     this.#gathering.close();
     this.#directories.close();
-    for (const watcher of this.#fileWatchers.splice(0)) watcher.close();
+    this.#files.close();
   }
 
   readonly #abort = () => this.close();
@@ -108,20 +112,18 @@ class Watching implements Watch {
     else this.#gathering.path(path);
   }
 
-  #watchFiles(folder: string): void {
-    const files = new Map(this.#options.files.filter((file) => dirname(file) === folder).map((f) => [basename(f), f]));
-    try {
-      const watcher = watch(folder, (_type, name) => {
-        const file = name === null ? undefined : files.get(name);
-        if (file !== undefined) this.#gathering.file(file);
-      });
-      watcher.on("error", () => watcher.close());
-      this.#fileWatchers.push(watcher);
-    } catch (error) {
-      const code = error instanceof Error && "code" in error ? error.code : undefined;
-      if (code === "ENOSPC" || code === "EMFILE") this.#startPolling();
-      else this.#options.onNote(`${folder} is not watched (${String(code)}): changes of its files go unseen.`);
-    }
+  #fileError(code: string): void {
+    if (code === "ENOSPC" || code === "EMFILE") this.#startPolling();
+    else this.#options.onNote(`Changes of ${this.#options.files.join(", ")} may go unseen (${code}).`);
+  }
+
+  /** Watches all that is there now; what came before is looked at, too. */
+  #startAnew(): void {
+    const look = () => {
+      for (const file of this.#options.files) this.#gathering.file(file);
+      this.#gathering.everything();
+    };
+    this.start().then(look, look);
   }
 
   #settle(): void {
@@ -130,7 +132,7 @@ class Watching implements Watch {
     if (inodeOf(this.#options.root) === this.#inode) return;
     // The folder itself was replaced, or is away for now.
     this.#gathering.everything();
-    if (isDirectory(this.#options.root)) this.start();
+    if (isDirectory(this.#options.root)) this.#startAnew();
     else this.#poll ??= setTimeout(() => this.#lookForRoot(), pollInterval);
   }
 
@@ -140,8 +142,7 @@ class Watching implements Watch {
       this.#poll = setTimeout(() => this.#lookForRoot(), pollInterval);
       return;
     }
-    this.start();
-    this.#gathering.everything();
+    this.#startAnew();
   }
 
   #startPolling(): void {
