@@ -185,6 +185,15 @@ describeLab("envctl dev", () => {
     expect((await page("page.html")).body).toBe("page five\n");
   });
 
+  it("keeps the old one when the new release does not become healthy", async () => {
+    project.write("Dockerfile", dockerfile.replace('"server.js"]', '"-e", "process.exit(3)"]'));
+    const failed = await session.next("failed");
+    expect(failed.error).toMatchObject({ code: "unhealthy", what: expect.stringContaining("code 3") });
+    expect((await page("page.html")).body).toBe("page five\n");
+    project.write("Dockerfile", dockerfile.replace("cp package", "true; cp package"));
+    await session.next("status", (status) => status.failed === false && status.activity === "idle");
+  });
+
   it("tells mistakes in the environment file with their place, and deploys a change of it", async () => {
     project.environment(environment(18_431).replace("action: sync }", "action: snyc }"));
     const failed = await session.next("failed");
