@@ -1,7 +1,8 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { silent } from "../base/progress.ts";
-import type { Workload } from "../environment/model.ts";
+import type { Stage, Workload } from "../environment/model.ts";
+import { workloadOf } from "../plan/observed.ts";
 import { waitUntilHealthy } from "../rollout/health.ts";
 import { stageLabels } from "../rollout/observe.ts";
 import type { AppContainer, Synced, WantedFiles } from "./app-container.ts";
@@ -10,10 +11,8 @@ import { restartApp } from "./restart-app.ts";
 import { runCommand } from "./run-command.ts";
 
 export interface BringOptions {
-  readonly app: Workload;
+  readonly stage: Stage;
   readonly place: { readonly environment: string; readonly stage: string };
-  /** How long a restarted app may take to become healthy, in milliseconds. */
-  readonly timeout: number;
   readonly clock: Clock;
   readonly listener: DevListener;
   readonly redact: (text: string) => string;
@@ -47,11 +46,12 @@ export async function bringFiles(
 }
 
 /** Starts the process anew; what the container holds is looked at again afterwards. */
-export async function restart(container: AppContainer, { app, signal }: BringOptions): Promise<{ killed: boolean }> {
+export async function restart(container: AppContainer, { stage, signal }: BringOptions): Promise<{ killed: boolean }> {
   const { engine } = container;
+  const { stop, port } = workloadIn(stage, container);
   await container.close();
   container.health = "starting";
-  const result = await restartApp(engine, container.observed, { grace: app.stop.grace, port: app.port }, signal);
+  const result = await restartApp(engine, container.observed, { grace: stop.grace, port }, signal);
   const observed = await engine.container(container.id, signal);
   if (observed) container.observed = observed;
   return result;
@@ -63,14 +63,14 @@ export async function awaitHealth(
   options: BringOptions,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { app, place, timeout, clock } = options;
+  const { stage, place, clock } = options;
   try {
     await waitUntilHealthy({
       engine: container.engine,
       name: container.observed.name,
       labels: stageLabels(place.environment, place.stage),
-      health: app.health,
-      timeout,
+      health: workloadIn(stage, container).health,
+      timeout: stage.rollout.timeout,
       clock,
       progress: silent,
       signal,
@@ -82,4 +82,10 @@ export async function awaitHealth(
     container.health = "unhealthy";
     return messageOf(error);
   }
+}
+
+/** The app, or the worker that the container runs. */
+function workloadIn(stage: Stage, container: AppContainer): Workload {
+  const name = workloadOf(container.observed);
+  return stage.workers.find((worker) => worker.name === name) ?? stage.app;
 }

@@ -1,11 +1,11 @@
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import { devStage } from "../environment/dev-stage.ts";
 import type { Environment, Stage } from "../environment/model.ts";
-import { roleOf } from "../plan/observed.ts";
 import { bringUp } from "../promotion/up.ts";
-import { stageLabels } from "../rollout/observe.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import type { FailedAttempt } from "./decide.ts";
+import { rememberImage } from "./last-image.ts";
+import { observeImage } from "./observe-image.ts";
 import { inputsOf, type RunningImage } from "./running-image.ts";
 
 export interface SourcesDeployment {
@@ -35,18 +35,9 @@ export async function deploySources(
   const result = await bringUp(workspace, devStage(environment, stage), { release: undefined, force, dryRun: false });
   if (result.kind !== "deployed" || !result.tree) throw new RangeError("a first stage is made of the present sources");
   const observed = await observeImage(workspace, stage, result.release.digest);
-  return { release: result.release, tree: result.tree, inputs, observed, built: result.built };
-}
-
-/** What the image says of itself, as a host has it. */
-async function observeImage(workspace: Workspace, stage: Stage, digest: string): Promise<RunningImage["observed"]> {
-  const { environment, connections, signal } = workspace;
-  const [host] = stage.hosts;
-  if (!host) return undefined;
-  const engine = await connections.engine(host, signal);
-  const containers = await engine.containers(stageLabels(environment.name, stage.name), signal);
-  const app = containers.find((one) => roleOf(one) === "app" && one.labels["envctl.digest"] === digest);
-  return app && (await engine.image(app.imageId, signal));
+  const image = { release: result.release, tree: result.tree, inputs, observed };
+  await rememberImage(workspace, stage, image);
+  return { ...image, built: result.built };
 }
 
 /** When a failed deployment is worth another try. */

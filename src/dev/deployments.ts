@@ -55,6 +55,13 @@ export class Deployments {
     await this.#current?.done;
   }
 
+  /** What an earlier loop brought there serves, and is known. */
+  async resume(image: RunningImage): Promise<void> {
+    const begun = performance.now();
+    await this.#options.onDeployed(image);
+    this.#tellServing(image, false, begun);
+  }
+
   start(force: boolean): void {
     const wish = this.#options.wish();
     const cancel = new AbortController();
@@ -70,7 +77,7 @@ export class Deployments {
   }
 
   async #deploy(wish: DeploymentWish, force: boolean, cancelled: AbortSignal): Promise<void> {
-    const { workspace, listener, signal, onDeployed, url } = this.#options;
+    const { workspace, listener, signal, onDeployed } = this.#options;
     const { environment, stage, texts, key, version } = wish;
     const begun = performance.now();
     try {
@@ -78,9 +85,7 @@ export class Deployments {
       const { built, ...image } = await deploySources({ workspace, environment, stage, texts, force, signal: either });
       this.failed = undefined;
       await onDeployed(image);
-      const { name, digest } = image.release;
-      const milliseconds = performance.now() - begun;
-      listener({ type: "serving", release: name, digest, built, url: url(), milliseconds });
+      this.#tellServing(image, built, begun);
     } catch (thrown) {
       if (signal.aborted) return;
       if (cancelled.aborted) return listener({ type: "cancelled" });
@@ -89,6 +94,12 @@ export class Deployments {
       listener({ type: "failed", error, serving: wish.serving });
       if (this.failed.retry === "engine") this.#tryAgainLater();
     }
+  }
+
+  #tellServing({ release: { name, digest } }: RunningImage, built: boolean, begun: number): void {
+    const { listener, url } = this.#options;
+    const milliseconds = performance.now() - begun;
+    listener({ type: "serving", release: name, digest, built, url: url(), milliseconds });
   }
 
   #tryAgainLater(): void {

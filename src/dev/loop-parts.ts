@@ -4,6 +4,8 @@ import { openHosts } from "../promotion/deploy.ts";
 import { stageSecrets } from "../promotion/stage-secrets.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { redactor } from "../secrets/redactor.ts";
+import { recallImage } from "./last-image.ts";
+import type { RunningImage } from "./running-image.ts";
 import { Sources } from "./sources.ts";
 import { WantedState } from "./wanted-state.ts";
 
@@ -12,6 +14,8 @@ export interface LoopParts {
   readonly engines: readonly Engine[];
   readonly sources: Sources;
   readonly wanted: WantedState;
+  /** What serves since an earlier loop, if it is known. */
+  readonly image: RunningImage | undefined;
   /** Takes the stage's secrets out of a text. */
   readonly redact: (text: string) => string;
 }
@@ -23,6 +27,7 @@ export async function openParts(workspace: Workspace, stage: Stage): Promise<Loo
     Sources.open(workspace, environment, signal),
     stageSecrets(workspace, stage),
   ]);
-  const wanted = await WantedState.read(environment, stage, sources, undefined);
-  return { engines, sources, wanted, redact: redactor(Object.values(secrets)).redact };
+  const image = await recallImage(workspace, stage);
+  const wanted = await WantedState.read(environment, stage, sources, image);
+  return { engines, sources, wanted, image, redact: redactor(Object.values(secrets)).redact };
 }

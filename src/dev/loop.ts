@@ -1,3 +1,4 @@
+import { digestOf } from "../base/digest.ts";
 import { stageSecrets } from "../promotion/stage-secrets.ts";
 import { redactor } from "../secrets/redactor.ts";
 import type { AppContainer } from "./app-container.ts";
@@ -47,6 +48,7 @@ export class DevLoop {
     this.settings = { environment: workspace.environment, stage };
     this.#sources = parts.sources;
     this.#wanted = parts.wanted;
+    this.#image = parts.image;
     this.#redact = parts.redact;
     this.#signal = AbortSignal.any([workspace.signal, this.#stop.signal]);
     this.#outside = new DevOutside(workspace, listener);
@@ -96,6 +98,7 @@ export class DevLoop {
     try {
       await this.#outside.openReload(this.settings.environment);
       await this.#containers.start();
+      if (this.#image) await this.#deployments.resume(this.#image);
       if (!once) await this.#openWatch();
       this.#tick();
       if (!this.#signal.aborted) {
@@ -273,7 +276,7 @@ export class DevLoop {
     const { environment, stage } = this.settings;
     const image = this.#image;
     // The rules of another Dockerfile are those of the image that is yet to be built.
-    if (image && image.inputs[0] !== this.#sources.texts[0]) return;
+    if (image && image.inputs[0] !== digestOf(this.#sources.texts[0])) return;
     this.#wanted = await WantedState.read(environment, stage, this.#sources, image);
     if (!moved) return;
     for (const app of this.#containers.apps.values()) {
@@ -284,11 +287,9 @@ export class DevLoop {
 
   #bringOptions(): BringOptions {
     const { workspace, listener } = this.#options;
-    const { stage } = this.settings;
     return {
-      app: stage.app,
+      stage: this.settings.stage,
       place: this.#place,
-      timeout: stage.rollout.timeout,
       clock: workspace.clock,
       listener,
       redact: (text) => this.#redact(text),

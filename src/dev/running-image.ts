@@ -1,3 +1,4 @@
+import { digestOf } from "../base/digest.ts";
 import type { Tree } from "../build/tree.ts";
 import type { ObservedImage } from "../engine/engine.ts";
 import type { Environment, Stage } from "../environment/model.ts";
@@ -13,12 +14,12 @@ export interface RunningImage {
   readonly observed: ObservedImage | undefined;
 }
 
-/** All but the files of the build context that an image, and the way it runs, depend on. */
+/** Hashes of all but the files of the build context that an image, and the way it runs, depend on; that of the Dockerfile first. */
 export function inputsOf(environment: Environment, stage: Stage, texts: readonly string[]): readonly string[] {
   const { image, tasks, dev } = environment;
   // What a sync does is no reason to deploy.
   const { sync, rules, reload, ...overrides } = dev;
-  return [...texts, canonicalJson({ image, tasks, stage, overrides })];
+  return [...texts, canonicalJson({ image, tasks, stage, overrides })].map(digestOf);
 }
 
 const shown = 5;

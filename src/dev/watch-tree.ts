@@ -1,10 +1,10 @@
-import { lstatSync } from "node:fs";
+import { type FSWatcher, lstatSync, watch } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import type { DockerIgnore } from "../build/dockerignore.ts";
 import { DirectoryWatches, isDirectory } from "./directory-watches.ts";
 import { type Batch, Gathering } from "./gathering.ts";
 import { GitLock } from "./git-lock.ts";
-import { FileWatches } from "./watch-files.ts";
 
 export type { Batch };
 
@@ -42,7 +42,7 @@ export async function watchTree(options: WatchOptions): Promise<Watch> {
   options.signal.throwIfAborted();
   const queue = Number.parseInt(await readFile(queueFile, "utf8").catch(() => ""), 10) || usualQueue;
   const watching = new Watching(options, queue);
-  await watching.start();
+  watching.start();
   return watching;
 }
 
@@ -50,7 +50,7 @@ class Watching implements Watch {
   readonly #options: WatchOptions;
   readonly #gathering: Gathering;
   readonly #directories: DirectoryWatches;
-  readonly #files: FileWatches;
+  readonly #fileWatchers: FSWatcher[] = [];
   /** Of the root that is watched. */
   #inode: number | undefined;
   #poll: NodeJS.Timeout | undefined;
@@ -73,11 +73,6 @@ class Watching implements Watch {
       onNote: (text) => options.onNote(text),
       onLimit: () => this.#startPolling(),
     });
-    this.#files = new FileWatches({
-      files: options.files,
-      onChange: (file) => this.#gathering.file(file),
-      onError: (code) => this.#fileError(code),
-    });
     options.signal.addEventListener("abort", this.#abort, { once: true });
   }
 
@@ -85,10 +80,11 @@ class Watching implements Watch {
     return this.#mode;
   }
 
-  async start(): Promise<void> {
+  start(): void {
     this.#inode = inodeOf(this.#options.root);
+    for (const watcher of this.#fileWatchers.splice(0)) watcher.close();
+    for (const folder of new Set(this.#options.files.map((file) => dirname(file)))) this.#watchFiles(folder);
     this.#directories.start();
-    await this.#files.start();
   }
 
   rejudge(): void {
@@ -101,7 +97,7 @@ class Watching implements Watch {
     if (this.#poll) clearTimeout(this.#poll);
     this.#gathering.close();
     this.#directories.close();
-    this.#files.close();
+    for (const watcher of this.#fileWatchers.splice(0)) watcher.close();
   }
 
   readonly #abort = () => this.close();
@@ -112,18 +108,20 @@ class Watching implements Watch {
     else this.#gathering.path(path);
   }
 
-  #fileError(code: string): void {
-    if (code === "ENOSPC" || code === "EMFILE") this.#startPolling();
-    else this.#options.onNote(`Changes of ${this.#options.files.join(", ")} may go unseen (${code}).`);
-  }
-
-  /** Watches all that is there now; what came before is looked at, too. */
-  #startAnew(): void {
-    const look = () => {
-      for (const file of this.#options.files) this.#gathering.file(file);
-      this.#gathering.everything();
-    };
-    this.start().then(look, look);
+  #watchFiles(folder: string): void {
+    const files = new Map(this.#options.files.filter((file) => dirname(file) === folder).map((f) => [basename(f), f]));
+    try {
+      const watcher = watch(folder, (_type, name) => {
+        const file = name === null ? undefined : files.get(name);
+        if (file !== undefined) this.#gathering.file(file);
+      });
+      watcher.on("error", () => watcher.close());
+      this.#fileWatchers.push(watcher);
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      if (code === "ENOSPC" || code === "EMFILE") this.#startPolling();
+      else this.#options.onNote(`${folder} is not watched (${String(code)}): changes of its files go unseen.`);
+    }
   }
 
   #settle(): void {
@@ -132,7 +130,7 @@ class Watching implements Watch {
     if (inodeOf(this.#options.root) === this.#inode) return;
     // The folder itself was replaced, or is away for now.
     this.#gathering.everything();
-    if (isDirectory(this.#options.root)) this.#startAnew();
+    if (isDirectory(this.#options.root)) this.start();
     else this.#poll ??= setTimeout(() => this.#lookForRoot(), pollInterval);
   }
 
@@ -142,7 +140,8 @@ class Watching implements Watch {
       this.#poll = setTimeout(() => this.#lookForRoot(), pollInterval);
       return;
     }
-    this.#startAnew();
+    this.start();
+    this.#gathering.everything();
   }
 
   #startPolling(): void {

@@ -1,6 +1,9 @@
 import type { Environment, Stage, Workload } from "./model.ts";
 
-/** The stage as `envctl dev` runs it: one container with the overrides of `dev`, marked as such. */
+/**
+ * The stage as `envctl dev` runs it: one container with the overrides of `dev`, and one of each worker, which takes the
+ * environment alone; all marked as such.
+ */
 export function devStage(environment: Pick<Environment, "dev">, stage: Stage): Stage {
   const { dev } = environment;
   const app: Workload = {
@@ -12,7 +15,11 @@ export function devStage(environment: Pick<Environment, "dev">, stage: Stage): S
     // Several could not share a debugger's port, and a person looks at one.
     replicas: 1,
   };
-  return { ...stage, app: { ...app, dev: overrides(stage.app, app) } };
+  const workers = stage.workers.map((before) => {
+    const worker = { ...before, env: { ...before.env, ...dev.env }, replicas: 1 };
+    return { ...worker, dev: overrides(before, worker) };
+  });
+  return { ...stage, app: { ...app, dev: overrides(stage.app, app) }, workers };
 }
 
 /** `command, env DEBUG, ports 9229`: names alone, as it becomes a label that everybody on the host can read. */

@@ -60,6 +60,12 @@ export class DevSession {
     return { exitCode: exitCode ?? -1, last: this.lines.at(-1) };
   }
 
+  /** As a crash would end it. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child;
+  }
+
   #told(): string {
     return [...this.lines.map((line) => JSON.stringify(line)), this.#stderr].join("\n");
   }

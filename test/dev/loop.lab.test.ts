@@ -212,10 +212,30 @@ describeLab("envctl dev", () => {
     expect((await page()).body).toBe("mendedred");
   });
 
-  it("with --once brings up to date what changed meanwhile, and ends", async () => {
+  it("with --once syncs what changed meanwhile into what runs, and ends", async () => {
+    const ids = async () => (await app()).map(({ Id }) => Id);
+    const before = await ids();
     project.write("public/page.html", "page six\n");
     const result = await project.ok("dev", "--once");
     expect(result.stdout).toMatch(/goes on running at http:\/\/localhost:18431\//);
     expect((await page("page.html")).body).toBe("page six\n");
+    expect(await ids()).toEqual(before);
+    project.write("package.json", '{ "name": "shop", "version": "2.0.0" }\n');
+    await project.ok("dev", "--once");
+    expect(await ids()).not.toEqual(before);
+    expect((await page("page.html")).body).toBe("page six\n");
+  });
+
+  it("forgets nothing of what it synced before it was killed", async () => {
+    const first = new DevSession(project);
+    await first.next("serving");
+    project.write("public/page.html", "page seven\n");
+    await first.next("synced");
+    await first.kill();
+    const before = (await app()).map(({ Id }) => Id);
+    rmSync(join(project.folder, "public/page.html"));
+    await project.ok("dev", "--once");
+    expect((await app()).map(({ Id }) => Id)).toEqual(before);
+    expect((await page("page.html")).status).toBe(404);
   });
 });
