@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { Readable } from "node:stream";
 import { type Digest, digestOf, isDigest } from "../base/digest.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { parseJson } from "../base/json.ts";
 import type { Descriptor, StoredManifest } from "../registry/registry.ts";
 import type { OpenRepository } from "../rollout/connections.ts";
 import { readEnvelope, type Signer, sealStatement } from "../signing/envelope.ts";
@@ -123,14 +124,6 @@ function readUnsigned(text: string, manifest: StoredManifest): ReadStatement | u
   if (!record || !Number.isSafeInteger(sequence)) return undefined;
   const before = typeof previous === "string" && isDigest(previous) ? previous : undefined;
   return { record, sequence, previous: before, subjects: record.release ? [record.release.digest] : [] };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function contentOf(manifest: StoredManifest, where: string): { digest: Digest; data: Uint8Array | undefined } {

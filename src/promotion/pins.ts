@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { type Digest, isDigest, shortDigest } from "../base/digest.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { isObject } from "../base/json.ts";
 import { formatRepository, type ImageReference } from "../base/reference.ts";
 import type { Stage } from "../environment/model.ts";
 import { credentialsFor } from "../registry/credentials.ts";
@@ -146,8 +147,4 @@ function invalid(path: string, why: string): EnvctlError {
     state: "nothing was touched",
     next: "mend it, or delete it to have the services pinned anew",
   });
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import { type Digest, digestOf, isDigest } from "../base/digest.ts";
+import { isObject, parseJson } from "../base/json.ts";
 import { parseRecord, type StageRecord } from "./record.ts";
 
 const statementKind = "https://in-toto.io/Statement/v1";
@@ -50,16 +51,4 @@ export function parseStatement(text: string): ReadStatement | undefined {
       : [],
   );
   return { record, sequence, previous, subjects };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { verify } from "node:crypto";
+import { isObject, parseJson } from "../base/json.ts";
 import type { PublicKey } from "./public-key.ts";
 
 /** Of the statements that are signed: in-toto's (in-toto attestation framework, spec v1). */
@@ -64,16 +65,4 @@ export function signedBy(envelope: Envelope, keys: readonly PublicKey[]): Public
 
 function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("base64");
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
