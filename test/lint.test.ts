@@ -41,6 +41,10 @@ describe("the sources", () => {
     ).toEqual([]);
   });
 
+  it("use time limits that fire", () => {
+    expect(violations(/AbortSignal\.timeout\(/, (path) => path === "base/time-limit.ts")).toEqual([]);
+  });
+
   it("start no shell", () => {
     expect(
       violations(/\bshell: true\b|\bexec(?:File)?Sync\b|\{[^}]*\bexec\b[^}]*\} from "node:child_process"/, () => false),

@@ -1,6 +1,7 @@
 import { formatDuration } from "../base/duration.ts";
 import { EnvctlError, messageOf } from "../base/errors.ts";
 import type { HostAddress } from "../base/host.ts";
+import { timeLimit } from "../base/time-limit.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 
@@ -26,7 +27,7 @@ export async function askHost<Answer>(
 
 /** Aborted with the command, and after so many milliseconds. */
 export function within(workspace: Workspace, timeout: number): AbortSignal {
-  return AbortSignal.any([workspace.signal, AbortSignal.timeout(timeout)]);
+  return AbortSignal.any([workspace.signal, timeLimit(timeout)]);
 }
 
 /** Why there was no answer. */

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { Digest } from "../base/digest.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
+import { timeLimit } from "../base/time-limit.ts";
 import { userName } from "../base/user.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
@@ -239,7 +240,7 @@ async function record(deployment: Deployment, { ledger, pins }: Action, failure:
   };
   await workspace.progress.step("record", async (progress) => {
     try {
-      await ledger.append(entry, deployment.signer, AbortSignal.timeout(30_000));
+      await ledger.append(entry, deployment.signer, timeLimit(30_000));
     } catch (error) {
       progress.note("not recorded");
       workspace.progress.warn(`this ${deployment.kind} is not in the stage's history: ${messageOf(error)}`);

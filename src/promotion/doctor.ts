@@ -1,5 +1,6 @@
 import { EnvctlError, messageOf } from "../base/errors.ts";
 import type { HostAddress } from "../base/host.ts";
+import { timeLimit } from "../base/time-limit.ts";
 import { findBuilder } from "../build/builder.ts";
 import type { Stage } from "../environment/model.ts";
 import type { Workspace } from "../rollout/workspace.ts";
@@ -67,7 +68,7 @@ function hostsOf(workspace: Workspace): HostAddress[] {
 }
 
 async function examineHost(workspace: Workspace, host: HostAddress, hostTimeout: number): Promise<Outcome> {
-  const signal = AbortSignal.any([workspace.signal, AbortSignal.timeout(hostTimeout)]);
+  const signal = AbortSignal.any([workspace.signal, timeLimit(hostTimeout)]);
   const engine = await workspace.connections.engine(host, signal);
   const found = await engine.describe(signal);
   const detail = `${found.product} ${found.version}, API ${found.apiVersion}, ${found.platform}`;

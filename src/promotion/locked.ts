@@ -1,5 +1,6 @@
 import { formatDuration } from "../base/duration.ts";
 import { messageOf } from "../base/errors.ts";
+import { timeLimit } from "../base/time-limit.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
 import type { HeldLock } from "../rollout/held-lock.ts";
@@ -49,7 +50,7 @@ async function release(workspace: Workspace, stage: Stage, held: HeldLock): Prom
       return end;
     };
     // An interruption is no reason to leave a lock behind.
-    const signal = AbortSignal.timeout(6 * releasePatience);
+    const signal = timeLimit(6 * releasePatience);
     await untilInReach(() => held.release(), { tell, clock: workspace.clock, signal });
     workspace.situation.set(`the lock of ${stage.name}`, undefined);
   } catch (error) {

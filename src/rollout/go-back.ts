@@ -1,6 +1,7 @@
 import { formatDuration } from "../base/duration.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
+import { timeLimit } from "../base/time-limit.ts";
 import type { Step } from "../plan/plan.ts";
 import { describeStep } from "../plan/words.ts";
 import { type Execution, workerOf } from "./execution.ts";
@@ -33,7 +34,7 @@ export async function goBack(
   const back = execution.rollout.onFailure === "rollback" ? begun : begun.filter((host) => !host.done);
   const stay = begun.filter((host) => !back.includes(host));
   if (begun.length === 0) return explain(reason, "nothing was switched: what ran before still runs on every host");
-  const signal = AbortSignal.timeout(undoTimeout + execution.rollout.timeout);
+  const signal = timeLimit(undoTimeout + execution.rollout.timeout);
   const undone: Undone[] = [];
   await progress.step("go back", async (at) => {
     await Promise.all(

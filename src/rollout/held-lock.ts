@@ -1,4 +1,5 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { timeLimit } from "../base/time-limit.ts";
 import type { Engine, Labels } from "../engine/engine.ts";
 import { type LockHolder, type LockRequest, lockLabels, newestOfEach, numberOf } from "./lock-holder.ts";
 import { ownLocks } from "./own-locks.ts";
@@ -60,7 +61,7 @@ export class HeldLock {
   async requireHeld(): Promise<void> {
     if (await this.stillHeld()) return;
     const { stage, engine, volumes } = this.#settings;
-    const [now] = newestOfEach(await volumes(AbortSignal.timeout(patience)).catch(() => []));
+    const [now] = newestOfEach(await volumes(timeLimit(patience)).catch(() => []));
     throw new EnvctlError({
       code: "lock-lost",
       exitCode: ExitCode.locked,
@@ -80,7 +81,7 @@ export class HeldLock {
       this.#lost = true;
       clearTimeout(this.#timer);
       const { engine, volumes, nonce } = this.#settings;
-      const signal = AbortSignal.timeout(patience);
+      const signal = timeLimit(patience);
       for (const own of (await volumes(signal)).filter((holder) => holder.nonce === nonce))
         await engine.removeVolume(own.name, signal);
     });
@@ -104,7 +105,7 @@ export class HeldLock {
     const before = await this.#look();
     if (this.#lost) return;
     const { engine, prefix, labels, request, nonce, since, now, volumes } = this.#settings;
-    const signal = AbortSignal.timeout(patience);
+    const signal = timeLimit(patience);
     // Beyond all there are: whoever takes over wants that very number too, and only one of us gets it.
     const next = `${prefix}${1 + Math.max(...before.map(numberOf))}`;
     await engine.ensureVolume(next, { ...labels, ...lockLabels(request, nonce, since, now()) }, signal);
@@ -125,7 +126,7 @@ export class HeldLock {
 
   async #look(): Promise<LockHolder[]> {
     if (this.#lost) return [];
-    const holders = await this.#settings.volumes(AbortSignal.timeout(patience));
+    const holders = await this.#settings.volumes(timeLimit(patience));
     this.#lost = !holders.some((holder) => holder.name === this.#name && holder.nonce === this.#settings.nonce);
     if (!this.#lost) this.#confirmed = performance.now();
     return holders;

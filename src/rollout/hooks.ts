@@ -1,6 +1,7 @@
 import { formatDuration, parseDuration } from "../base/duration.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
+import { timeLimit } from "../base/time-limit.ts";
 import { redactor } from "../secrets/redactor.ts";
 import { type HookFolder, type HookName, readHookFolder } from "./hook-folder.ts";
 import { runLocalProgram } from "./hook-process.ts";
@@ -96,7 +97,7 @@ export class Hooks {
     const file = (await this.#read()).files.get(name);
     if (file === undefined) return false;
     const timeout = signal.aborted ? timeoutAfterInterruption : readTimeout(this.#settings.variables);
-    const deadline = AbortSignal.timeout(timeout);
+    const deadline = timeLimit(timeout);
     const limit = signal.aborted ? deadline : AbortSignal.any([signal, deadline]);
     const { redact } = redactor(secrets);
     await progress.step(`hook ${name}`, async (at) => {

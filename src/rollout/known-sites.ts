@@ -1,3 +1,4 @@
+import { timeLimit } from "../base/time-limit.ts";
 import type { Engine, ObservedContainer } from "../engine/engine.ts";
 import { isRunning } from "../plan/observed.ts";
 import type { Site } from "../proxy/proxy.ts";
@@ -39,7 +40,7 @@ export async function serves(
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   try {
-    const revision = await liveRevision(engine, container, signal ?? AbortSignal.timeout(2000));
+    const revision = await liveRevision(engine, container, signal ?? timeLimit(2000));
     return revision === revisionOf(sites);
   } catch {
     signal?.throwIfAborted();

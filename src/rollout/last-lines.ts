@@ -1,3 +1,4 @@
+import { timeLimit } from "../base/time-limit.ts";
 import type { Engine } from "../engine/engine.ts";
 
 /** A container's last lines of output. Empty where the engine no longer gives any. */
@@ -9,7 +10,7 @@ export async function lastLines(engine: Engine, id: string, count: number): Prom
       tail: count,
       since: undefined,
       timestamps: false,
-      signal: AbortSignal.timeout(5000),
+      signal: timeLimit(5000),
     };
     for await (const line of engine.logs(id, options)) lines.push(line.text);
     return folded(lines);

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { formatDuration } from "../base/duration.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { timeLimit } from "../base/time-limit.ts";
 import { type Engine, Label, type Labels } from "../engine/engine.ts";
 import { HeldLock } from "./held-lock.ts";
 import { LockChanges } from "./lock-changes.ts";
@@ -177,7 +178,7 @@ export class StageLock {
 
   async #removeOwn(nonce: string): Promise<void> {
     ownLocks.delete(nonce);
-    const signal = AbortSignal.timeout(30_000);
+    const signal = timeLimit(30_000);
     const own = (await this.#volumes(signal)).filter((holder) => holder.nonce === nonce);
     for (const holder of own) await this.#engine.removeVolume(holder.name, signal);
   }

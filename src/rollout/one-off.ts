@@ -1,6 +1,7 @@
 import { formatDuration } from "../base/duration.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
+import { timeLimit } from "../base/time-limit.ts";
 import type { ContainerSpec, Engine } from "../engine/engine.ts";
 
 /** Lines of output that explain a failure. */
@@ -26,7 +27,7 @@ export interface OneOff {
 export async function runOneOff(run: OneOff): Promise<void> {
   const { engine } = run;
   const id = await engine.createContainer(run.spec, run.signal);
-  const limit = AbortSignal.any([run.signal, AbortSignal.timeout(run.timeout)]);
+  const limit = AbortSignal.any([run.signal, timeLimit(run.timeout)]);
   const lines: string[] = [];
   try {
     await engine.startContainer(id, limit);
@@ -45,7 +46,7 @@ export async function runOneOff(run: OneOff): Promise<void> {
     throw error;
   } finally {
     // Why the task failed must not be hidden by a host that does not answer any more; the next run removes what is left.
-    await engine.removeContainer(id, AbortSignal.timeout(30_000)).catch((error: unknown) => {
+    await engine.removeContainer(id, timeLimit(30_000)).catch((error: unknown) => {
       run.progress.warn(`the container of task ${run.task} is left on ${engine.name}: ${messageOf(error)}`);
     });
   }

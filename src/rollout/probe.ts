@@ -2,6 +2,7 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { messageOf } from "../base/errors.ts";
+import { timeLimit } from "../base/time-limit.ts";
 import type { Engine, ObservedContainer } from "../engine/engine.ts";
 import type { Health } from "../environment/model.ts";
 import { dialThroughProxy } from "./dial-through.ts";
@@ -19,7 +20,7 @@ export async function probe(
   health: Extract<Health, { kind: "http" | "tcp" }>,
   signal?: AbortSignal,
 ): Promise<ProbeResult> {
-  const deadline = AbortSignal.timeout(health.timeout);
+  const deadline = timeLimit(health.timeout);
   const limit = signal ? AbortSignal.any([signal, deadline]) : deadline;
   const what = health.kind === "http" ? `GET ${health.path}` : `connecting to port ${health.port}`;
   try {

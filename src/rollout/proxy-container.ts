@@ -1,4 +1,5 @@
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
+import { timeLimit } from "../base/time-limit.ts";
 import { type ContainerSpec, type Engine, Label, type Labels, type ObservedContainer } from "../engine/engine.ts";
 import { networkName, proxyNetwork, proxyVolume } from "../plan/naming.ts";
 import { isRunning } from "../plan/observed.ts";
@@ -46,7 +47,7 @@ export async function ensureProxyContainer(
 
 /** An interruption must not leave the host without its proxy. */
 function comingBack(): AbortSignal {
-  return AbortSignal.timeout(60_000);
+  return timeLimit(60_000);
 }
 
 async function create(
@@ -69,7 +70,7 @@ async function create(
       }
       await startIt(engine, proxy.name, signal);
     } catch (error) {
-      await engine.removeContainer(id, AbortSignal.timeout(30_000));
+      await engine.removeContainer(id, timeLimit(30_000));
       throw error;
     }
   };

@@ -1,6 +1,7 @@
 import { request } from "node:http";
 import type { Duplex } from "node:stream";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
+import { timeLimit } from "../base/time-limit.ts";
 import type { Engine, ObservedContainer } from "../engine/engine.ts";
 import { proxyNetwork } from "../plan/naming.ts";
 import { revisionPort } from "../proxy/proxy.ts";
@@ -63,7 +64,7 @@ export async function liveRevision(
 }
 
 async function askRevision(engine: Engine, address: string, signal: AbortSignal): Promise<string | undefined> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(2000)]);
+  const limit = AbortSignal.any([signal, timeLimit(2000)]);
   const socket = await engine.dial(address, revisionPort, limit);
   if (!socket) return undefined;
   try {
