@@ -6,10 +6,13 @@ import { addresses } from "./network.ts";
 const forwarding = "/proc/sys/net/ipv4/ip_forward";
 const namespaceFolder = "/run/netns";
 const before = `${sharedFolder}/before.json`;
+const podmanChain = /^:(NETAVARK[\w-]*) /gm;
 
 interface Before {
   readonly forwarding: string;
   readonly tables: readonly string[];
+  /** Chains of Podman's: it leaves them behind, empty, when its last container is gone. */
+  readonly chains: readonly string[];
   /** Whether ip-netns(8) had been used here: from its first use on, its folder is a mount of its own. */
   readonly namespaces: boolean;
 }
@@ -17,9 +20,15 @@ interface Before {
 /** Writes down how the machine's network was before the first lab, so that the last one can put it back. */
 export async function rememberNetwork(): Promise<void> {
   await mkdir(sharedFolder, { recursive: true });
-  const tables = [...(await run("iptables-save", [])).matchAll(/^\*(\w+)$/gm)].map((match) => match[1] ?? "");
+  const saved = await run("iptables-save", []);
+  const names = (pattern: RegExp) => [...saved.matchAll(pattern)].map((match) => match[1] ?? "");
   const namespaces = await isMounted(namespaceFolder);
-  const state: Before = { forwarding: (await readFile(forwarding, "utf8")).trim(), tables, namespaces };
+  const state: Before = {
+    forwarding: (await readFile(forwarding, "utf8")).trim(),
+    tables: names(/^\*(\w+)$/gm),
+    chains: names(podmanChain),
+    namespaces,
+  };
   await writeFile(before, JSON.stringify(state), { flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error;
   });
@@ -58,9 +67,28 @@ export async function restoreNetwork(names: LabNames, otherLabs: number): Promis
   if (text === undefined) return;
   const state = JSON.parse(text) as Before;
   await writeFile(forwarding, state.forwarding);
+  await removePodmanChains(state.chains);
   await removeEmptyTables(state.tables);
   if (!state.namespaces) await unmountNamespaces();
   await rm(sharedFolder, { recursive: true, force: true });
+}
+
+/** The rules that lead to them, what is in them, and then themselves. */
+async function removePodmanChains(existing: readonly string[]): Promise<void> {
+  const saved = await run("iptables-save", []);
+  for (const match of saved.matchAll(/^\*(\w+)\n([\s\S]*?)^COMMIT$/gm)) {
+    const [, table = "", content = ""] = match;
+    const found = [...content.matchAll(podmanChain)].map(([, name = ""]) => name);
+    const chains = found.filter((name) => !existing.includes(name));
+    const change = (...args: string[]) => run("iptables", ["-w", "10", "-t", table, ...args]);
+    for (const rule of content.split("\n").filter((line) => line.startsWith("-A "))) {
+      const words = [...rule.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");
+      if (chains.includes(words.at(-1) ?? "") && !chains.includes(words[1] ?? ""))
+        await change("-D", ...words.slice(1));
+    }
+    for (const chain of chains) await change("-F", chain);
+    for (const chain of chains) await change("-X", chain);
+  }
 }
 
 /** With the nf_tables back end a table exists from its first rule on; one that we made and nobody filled goes again. */
