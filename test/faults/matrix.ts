@@ -81,7 +81,11 @@ export class Matrix {
       if (bad && cell.host === 1) await stand.spare(stand.hosts[0], false);
       // The release that misbehaves must not be what is rolled back to, nor what the next cell starts from.
       if (problems.length > 0) await this.#startOver();
-      else if (bad === "slow-start") await this.#promote(await this.#nextGood());
+      else if (bad === "slow-start") {
+        // Twice: then it is not kept either, and comes anew in the next cell.
+        await this.#promote(await this.#nextGood());
+        await this.#promote(await this.#nextGood());
+      }
       return {
         cell,
         exitCode: first.exitCode,
