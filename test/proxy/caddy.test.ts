@@ -72,7 +72,9 @@ describe("Caddy's configuration", () => {
           );
           const matches = (asked: string) => patterns.some((pattern) => pattern.test(asked));
           expect([matches(path), matches(`${path}/`), matches(`${path}/a`)]).toEqual([true, true, true]);
-          expect([matches(`${path}ping`), matches(`/a${path}`), matches("")]).toEqual([false, false, false]);
+          // A path of "/a" has "/a/a" below it: what comes before must not be the path itself.
+          const other = name.startsWith("a") ? "b" : "a";
+          expect([matches(`${path}ping`), matches(`/${other}${path}`), matches("")]).toEqual([false, false, false]);
         },
       ),
     );
