@@ -9,6 +9,7 @@ import { observeHost } from "../rollout/observe.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { openHosts } from "./deploy.ts";
 import { Ledger } from "./ledger.ts";
+import { isChange } from "./record.ts";
 import { loadRelease } from "./releases.ts";
 
 /** A release by name and digest, as histories and labels tell of it. */
@@ -45,7 +46,7 @@ async function fromLedger(workspace: Workspace, stage: Stage): Promise<PastRelea
   const releases: PastRelease[] = [];
   for await (const { record } of ledger.entries(200, workspace.signal)) {
     const { release } = record;
-    if (record.outcome === "succeeded" && release) {
+    if (record.outcome === "succeeded" && isChange(record) && release) {
       releases.push({ name: release.name, digest: release.digest, dev: record.dev !== undefined });
     }
   }

@@ -149,7 +149,7 @@ async function decide(
 /** A registry that does not answer must not keep a stage from rolling back to what its hosts already have. */
 async function ledgerHead(deployment: Deployment, ledger: Ledger): Promise<StageRecord | undefined> {
   try {
-    return (await ledger.head(deployment.workspace.signal))?.record;
+    return (await ledger.newestChange(deployment.workspace.signal))?.record;
   } catch (error) {
     if (deployment.kind !== "rollback") throw error;
     deployment.workspace.progress.warn(`the stage's history cannot be read: ${messageOf(error)}`);

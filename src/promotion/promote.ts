@@ -4,6 +4,7 @@ import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { type DeploymentResult, deploy, openHosts } from "./deploy.ts";
 import { Ledger } from "./ledger.ts";
+import { isChange } from "./record.ts";
 import { findRelease } from "./releases.ts";
 import { bringToRepository, pointTag } from "./repository.ts";
 import { releaseToPromote, stagesBefore } from "./source.ts";
@@ -85,7 +86,7 @@ async function chosenRelease(
 
 async function hasRun(ledger: Ledger, release: Release, signal: AbortSignal): Promise<boolean> {
   for await (const { record } of ledger.entries(Number.POSITIVE_INFINITY, signal)) {
-    const counts = record.outcome === "succeeded" && record.dev === undefined;
+    const counts = record.outcome === "succeeded" && isChange(record) && record.dev === undefined;
     if (counts && record.release?.digest === release.digest) return true;
   }
   return false;

@@ -1,10 +1,14 @@
 import { type Digest, isDigest } from "../base/digest.ts";
+import { isObject } from "../base/json.ts";
 import type { Envelope } from "../signing/envelope.ts";
 
-/** What the ledger keeps of one change of a stage. Version 1: fields are added, never renamed. */
+const kinds = ["up", "promote", "rollback", "down", "verify", "override"] as const;
+
+/** What the ledger keeps of one thing that befell a stage. Version 1: fields are added, never renamed. */
 export interface StageRecord {
   readonly version: 1;
-  readonly kind: "up" | "promote" | "rollback" | "down";
+  /** `verify`: its checks were run; `override`: a closed gate was passed. The others change what the stage runs. */
+  readonly kind: (typeof kinds)[number];
   readonly outcome: "succeeded" | "failed";
   readonly environment: string;
   readonly stage: string;
@@ -22,6 +26,38 @@ export interface StageRecord {
   readonly reason: string | undefined;
   /** For `envctl dev`: in what it differed from the release, empty for files alone. Such a run proves nothing of a release. */
   readonly dev?: string | undefined;
+  /** Of `verify`: what each check found. */
+  readonly checks?: readonly RecordedCheck[] | undefined;
+  /** Of `promote`: the gates that were looked at, and what made each let it pass. */
+  readonly gates?: readonly RecordedGate[] | undefined;
+  /** Of `override`: the gate, and why it was passed. */
+  readonly override?: { readonly gate: string; readonly reason: string } | undefined;
+  /** Manifests of the attestations that counted: approvals, the build's provenance. Whether they are there can be proven. */
+  readonly attestations?: readonly Digest[] | undefined;
+}
+
+interface RecordedCheck {
+  readonly name: string;
+  readonly outcome: "passed" | "failed";
+  /** Milliseconds, all tries together. */
+  readonly took: number;
+  readonly tries: number;
+  /** Why it failed. */
+  readonly reason?: string | undefined;
+  /** Of the JUnit report that it wrote. */
+  readonly tests?: { readonly run: number; readonly failed: number; readonly skipped: number } | undefined;
+}
+
+interface RecordedGate {
+  readonly gate: string;
+  readonly outcome: "open" | "overridden";
+  /** What was found: `approved by ada and grace`. */
+  readonly found: string;
+}
+
+/** True of records that tell what the stage runs since. */
+export function isChange({ kind }: StageRecord): boolean {
+  return kind !== "verify" && kind !== "override";
 }
 
 interface RecordedRelease {
@@ -52,18 +88,18 @@ export function parseRecord(value: unknown): StageRecord | undefined {
 
 function isRecord(value: unknown): value is StageRecord {
   if (!isObject(value)) return false;
-  const { version, kind, outcome, environment, stage, at, by, hosts, release } = value;
+  const { version, kind, outcome, environment, stage, at, by, hosts, release, attestations } = value;
   return (
     version === 1 &&
-    typeof kind === "string" &&
-    ["up", "promote", "rollback", "down"].includes(kind) &&
+    kinds.some((known) => known === kind) &&
     (outcome === "succeeded" || outcome === "failed") &&
     [environment, stage, at, by].every((field) => typeof field === "string") &&
     Array.isArray(hosts) &&
+    (attestations === undefined || (Array.isArray(attestations) && attestations.every(isDigestText))) &&
     (release === undefined || (isObject(release) && typeof release.digest === "string" && isDigest(release.digest)))
   );
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
+function isDigestText(value: unknown): boolean {
+  return typeof value === "string" && isDigest(value);
 }

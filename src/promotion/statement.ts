@@ -1,5 +1,6 @@
 import { type Digest, digestOf, isDigest } from "../base/digest.ts";
 import { isObject, parseJson } from "../base/json.ts";
+import { digestsOf } from "./attestations.ts";
 import { parseRecord, type StageRecord } from "./record.ts";
 
 const statementKind = "https://in-toto.io/Statement/v1";
@@ -45,10 +46,5 @@ export function parseStatement(text: string): ReadStatement | undefined {
   const { sequence, previous } = predicate;
   if (typeof sequence !== "number" || !Number.isSafeInteger(sequence) || sequence < 1) return undefined;
   if (previous !== undefined && (typeof previous !== "string" || !isDigest(previous))) return undefined;
-  const subjects = subject.flatMap((entry: unknown) =>
-    isObject(entry) && isObject(entry.digest) && typeof entry.digest.sha256 === "string"
-      ? [`sha256:${entry.digest.sha256}`]
-      : [],
-  );
-  return { record, sequence, previous, subjects };
+  return { record, sequence, previous, subjects: digestsOf(subject) };
 }

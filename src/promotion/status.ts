@@ -19,6 +19,7 @@ import type { Workspace } from "../rollout/workspace.ts";
 import { askHost, whyNot, within } from "./ask-host.ts";
 import { Ledger } from "./ledger.ts";
 import { readPins } from "./pins.ts";
+import { isChange } from "./record.ts";
 import { loadRelease } from "./releases.ts";
 import { stageSecrets } from "./stage-secrets.ts";
 
@@ -88,8 +89,8 @@ async function expectedRelease(workspace: Workspace, stage: Stage, hostTimeout: 
   try {
     const repository = await workspace.connections.repository(stage.repository);
     const ledger = new Ledger(repository, workspace.environment.name, stage.name);
-    for await (const { record } of ledger.entries(20, signal)) {
-      if (record.outcome === "failed") continue;
+    for await (const { record } of ledger.entries(100, signal)) {
+      if (record.outcome === "failed" || !isChange(record)) continue;
       if (record.kind === "down" || !record.release) break;
       const { name, digest } = record.release;
       return { expectation: { name, digest, at: record.at, by: record.by }, silent: false };

@@ -4,6 +4,7 @@ import type { OpenRepository } from "../rollout/connections.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { signedBy } from "../signing/envelope.ts";
 import { type PublicKey, readPublicKeys } from "../signing/public-key.ts";
+import { Attestations } from "./attestations.ts";
 import { Ledger } from "./ledger.ts";
 import type { LedgerEntry } from "./record.ts";
 
@@ -34,8 +35,12 @@ const width = 16;
 export async function verifyHistory(workspace: Workspace, stage: Stage): Promise<VerifiedHistory> {
   const { environment, connections, signal } = workspace;
   const keys = await readPublicKeys(environment.directory);
-  const repository = await connections.repository(stage.repository);
-  return await verifyLedger(repository, { environment: environment.name, stage: stage.name }, keys, signal);
+  const [repository, attested] = await Promise.all([
+    connections.repository(stage.repository),
+    connections.repository(environment.image),
+  ]);
+  const place = { environment: environment.name, stage: stage.name };
+  return await verifyLedger({ repository, attested }, place, keys, signal);
 }
 
 interface Place {
@@ -43,9 +48,16 @@ interface Place {
   readonly stage: string;
 }
 
+interface Repositories {
+  /** The stage's own, which has its history. */
+  readonly repository: OpenRepository;
+  /** The image's, which has the attestations. */
+  readonly attested: OpenRepository;
+}
+
 /** The same, by these keys; without any, signatures are not asked for. */
 export async function verifyLedger(
-  repository: OpenRepository,
+  { repository, attested }: Repositories,
   place: Place,
   keys: readonly PublicKey[],
   signal: AbortSignal,
@@ -65,6 +77,7 @@ export async function verifyLedger(
     ...linkProblems(entries, place),
     ...signatureProblems(entries, signers, keys),
     ...(await tagProblems(ledger, entries, signal)),
+    ...(await attestationProblems(new Attestations(attested), entries, keys, signal)),
   );
   return {
     stage: place.stage,
@@ -125,6 +138,35 @@ async function tagProblems(
       if (found !== digest) {
         problems.push({ sequence, what: found ? "its tag leads to another record" : "its tag is gone" });
       }
+    }
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+  return problems;
+}
+
+/** What counted when a release was let through must still be there, and be what was signed. */
+async function attestationProblems(
+  attestations: Attestations,
+  entries: readonly LedgerEntry[],
+  keys: readonly PublicKey[],
+  signal: AbortSignal,
+): Promise<HistoryProblem[]> {
+  const problems: HistoryProblem[] = [];
+  const rest = entries
+    .flatMap(({ sequence, record }) => (record.attestations ?? []).map((digest) => ({ sequence, record, digest })))
+    .values();
+  const worker = async () => {
+    for (const { sequence, record, digest } of rest) {
+      const say = (what: string) =>
+        problems.push({ sequence, what: `an attestation that it names ${what}: ${digest}` });
+      const found = await attestations.find(digest, signal).catch((error: unknown) => {
+        signal.throwIfAborted();
+        return messageOf(error);
+      });
+      if (found === undefined) say("is gone");
+      else if (typeof found === "string") say(`cannot be trusted (${found})`);
+      else if (record.release && !found.subjects.includes(record.release.digest)) say("is about another image");
+      else if (keys.length > 0 && !signedBy(found.envelope, keys)) say("is not signed by a key of this environment");
     }
   };
   await Promise.all(Array.from({ length: width }, worker));

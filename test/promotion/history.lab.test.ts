@@ -2,6 +2,7 @@ import { generateKeyPairSync, sign } from "node:crypto";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Digest, digestOf } from "../../src/base/digest.ts";
+import { type Attestation, Attestations, type NewAttestation } from "../../src/promotion/attestations.ts";
 import { Ledger } from "../../src/promotion/ledger.ts";
 import type { LedgerEntry, StageRecord } from "../../src/promotion/record.ts";
 import { verifyLedger } from "../../src/promotion/verify-history.ts";
@@ -14,7 +15,8 @@ import { content, descriptor, imageManifest, layerType, manifest } from "../regi
 import { type RunningRegistry, registryKinds, startRegistry } from "../registry/registries.ts";
 
 const signal = new AbortController().signal;
-const path = "team/shop";
+const path = "team/shop-prod";
+const images = "team/shop";
 const place = { environment: "shop", stage: "prod" };
 const tag = "envctl-history.shop.prod";
 
@@ -44,11 +46,33 @@ function recordOf(number: number, image: Digest): StageRecord {
   };
 }
 
+/** Of the last record: what only some kinds have. */
+const more: Partial<StageRecord> = {
+  checks: [{ name: "home", outcome: "passed", took: 12, tries: 1 }],
+  gates: [{ gate: "soak", outcome: "open", found: "an hour" }],
+  override: { gate: "window", reason: "a fire" },
+};
+
+const recordFields = [
+  ...["version", "kind", "outcome", "environment", "stage", "release", "from", "hosts", "services", "by", "at"],
+  ...["checks", "gates", "override", "attestations"],
+];
+
+const approvalTag = "approval.1";
+
+const approvalOf = (image: Digest): NewAttestation => ({
+  tag: approvalTag,
+  predicateType: "urn:example:approval",
+  predicate: { comment: "go" },
+  subject: { name: "shop:r4", digest: image },
+});
+
 describeLab("a signed history", () => {
   describe.each(registryKinds)("in %s", (kind) => {
     let running: RunningRegistry;
     let registry: Registry;
     let image: Digest;
+    let approval: Attestation;
     let entries: LedgerEntry[];
     let manifests: StoredManifest[];
 
@@ -56,9 +80,12 @@ describeLab("a signed history", () => {
       running = await startRegistry(kind);
       registry = openRegistry(running.host, { credentials: async () => undefined, variables: {} });
       image = await pushImage();
-      const ledger = new Ledger({ registry, path, embeddedPort: undefined }, place.environment, place.stage);
+      const ledger = new Ledger(at(path), place.environment, place.stage);
+      approval = await new Attestations(at(images)).add(approvalOf(image), alice.signer);
       entries = [];
-      for (const number of [1, 2, 3, 4]) entries.push(await ledger.append(recordOf(number, image), alice.signer));
+      for (const number of [1, 2, 3]) entries.push(await ledger.append(recordOf(number, image), alice.signer));
+      const last = { ...recordOf(4, image), ...more, attestations: [approval.digest] };
+      entries.push(await ledger.append(last, alice.signer));
       manifests = await Promise.all(entries.map(async ({ digest }) => stored(await registry.manifest(path, digest))));
     }, 60_000);
 
@@ -67,8 +94,9 @@ describeLab("a signed history", () => {
       await running?.stop();
     });
 
+    const at = (where: string) => ({ registry, path: where, embeddedPort: undefined });
     const verify = async (keys = [alice.trusted]) =>
-      await verifyLedger({ registry, path, embeddedPort: undefined }, place, keys, signal);
+      await verifyLedger({ repository: at(path), attested: at(images) }, place, keys, signal);
     const problems = async () => (await verify()).problems.map(({ sequence, what }) => `${sequence}: ${what}`);
     const put = (reference: string, found: StoredManifest | undefined) =>
       registry.putManifest(path, reference, stored(found));
@@ -105,13 +133,15 @@ describeLab("a signed history", () => {
     async function pushImage(): Promise<Digest> {
       const config = content(JSON.stringify({ os: "linux", architecture: "amd64", config: {} }));
       const layer = content(`layer ${kind}`);
-      for (const blob of [config, layer]) {
-        await registry.uploadBlob(path, descriptor(blob, layerType), async (offset) =>
-          Readable.from([blob.bytes.subarray(offset)]),
-        );
-      }
       const found = imageManifest(config, [layer]);
-      await registry.putManifest(path, found.descriptor.digest, found);
+      for (const where of [path, images]) {
+        for (const blob of [config, layer]) {
+          await registry.uploadBlob(where, descriptor(blob, layerType), async (offset) =>
+            Readable.from([blob.bytes.subarray(offset)]),
+          );
+        }
+        await registry.putManifest(where, found.descriptor.digest, found);
+      }
       return found.descriptor.digest;
     }
 
@@ -123,9 +153,10 @@ describeLab("a signed history", () => {
     });
 
     const fields: [string, (statement: Statement) => unknown][] = [
-      ...["version", "kind", "outcome", "environment", "stage", "release", "from", "hosts", "services", "by", "at"].map(
-        (field): [string, (statement: Statement) => unknown] => [field, ({ predicate }) => altered(predicate, field)],
-      ),
+      ...recordFields.map((field): [string, (statement: Statement) => unknown] => [
+        field,
+        ({ predicate }) => altered(predicate, field),
+      ]),
       ...["name", "digest", "commit", "dirty", "fingerprint"].map(
         (field): [string, (statement: Statement) => unknown] => [
           `release.${field}`,
@@ -171,6 +202,27 @@ describeLab("a signed history", () => {
       expect(await problems()).toEqual([]);
     });
 
+    it("shows an attestation that is gone, altered, or of another image, where a record let a release pass by it", async () => {
+      const before = stored(await registry.manifest(images, approval.digest));
+      await registry.deleteManifest(images, approval.digest);
+      expect(await problems()).toEqual([`4: an attestation that it names is gone: ${approval.digest}`]);
+      await registry.putManifest(images, approvalTag, before);
+      expect(await problems()).toEqual([]);
+      expect((await verify([mallory.trusted])).problems).toContainEqual({
+        sequence: 4,
+        what: `an attestation that it names is not signed by a key of this environment: ${approval.digest}`,
+      });
+      const other = await new Attestations(at(images)).add({ ...approvalOf(image), tag: "other" }, mallory.signer);
+      expect([other.predicateType, other.predicate, other.subjects]).toEqual([
+        approval.predicateType,
+        approval.predicate,
+        [image],
+      ]);
+      expect((await new Attestations(at(images)).withPrefix("approval.")).map(({ digest }) => digest)).toEqual([
+        approval.digest,
+      ]);
+    });
+
     it("goes on from records that were written before they were signed", async () => {
       const older = { environment: place.environment, stage: "older" };
       const record = { ...recordOf(1, image), stage: older.stage };
@@ -180,14 +232,14 @@ describeLab("a signed history", () => {
       const annotations = { "envctl.sequence": "1" };
       const found = manifest({ config: { ...blob, data: bytes.toString("base64") }, layers: [blob], annotations });
       for (const reference of [".1", ""]) await put(`envctl-history.shop.older${reference}`, found);
-      const repository = { registry, path, embeddedPort: undefined };
+      const repository = at(path);
       const ledger = new Ledger(repository, older.environment, older.stage);
       await ledger.append({ ...recordOf(2, image), stage: older.stage }, alice.signer);
       expect((await ledger.head())?.previous).toBe(found.descriptor.digest);
-      expect((await verifyLedger(repository, older, [], signal)).problems).toEqual([]);
-      expect((await verifyLedger(repository, older, [alice.trusted], signal)).problems).toEqual([
-        { sequence: 1, what: "it is not signed" },
-      ]);
+      expect((await verifyLedger({ repository, attested: repository }, older, [], signal)).problems).toEqual([]);
+      expect(
+        (await verifyLedger({ repository, attested: repository }, older, [alice.trusted], signal)).problems,
+      ).toEqual([{ sequence: 1, what: "it is not signed" }]);
     });
 
     it("without keys proves the order alone", async () => {

@@ -24,7 +24,7 @@ export const releases: Verb = {
         Promise.all(
           environment.stages.map(async (stage) => {
             const ledger = new Ledger(await connections.repository(stage.repository), environment.name, stage.name);
-            return { stage: stage.name, record: (await ledger.head(signal))?.record };
+            return { stage: stage.name, record: (await ledger.newestChange(signal))?.record };
           }),
         ),
       ]);
