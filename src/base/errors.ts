@@ -17,6 +17,16 @@ export const ExitCode = {
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
+/** Something to say of one line of a file; one-based, as editors count. */
+export interface Remark {
+  readonly severity: "error" | "warning";
+  /** Absolute path. */
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+}
+
 export interface ErrorDetails {
   /** Stable, kebab-case name for scripts: `host-unreachable`, `digest-mismatch`, … */
   readonly code: string;
@@ -31,6 +41,8 @@ export interface ErrorDetails {
   readonly next?: string | undefined;
   /** Evidence in full lines: a container's last log lines, a build's output, a caret under a source line. */
   readonly evidence?: readonly string[] | undefined;
+  /** The same, where each belongs to a line of a file. */
+  readonly remarks?: readonly Remark[] | undefined;
   readonly cause?: unknown;
 }
 
@@ -42,6 +54,7 @@ export class EnvctlError extends Error {
   readonly state: string | undefined;
   readonly next: string | undefined;
   readonly evidence: readonly string[];
+  readonly remarks: readonly Remark[];
 
   constructor(details: ErrorDetails) {
     super(details.what, details.cause === undefined ? undefined : { cause: details.cause });
@@ -52,6 +65,7 @@ export class EnvctlError extends Error {
     this.state = details.state;
     this.next = details.next;
     this.evidence = details.evidence ?? [];
+    this.remarks = details.remarks ?? [];
   }
 
   /** The same error with what only a caller higher up can know; what is already said stays. */
@@ -64,6 +78,7 @@ export class EnvctlError extends Error {
       state: this.state ?? extra.state,
       next: this.next ?? extra.next,
       evidence: this.evidence.length > 0 ? this.evidence : extra.evidence,
+      remarks: this.remarks,
       cause: this.cause,
     });
   }

@@ -1,4 +1,4 @@
-import { EnvctlError, messageOf } from "./errors.ts";
+import { EnvctlError, messageOf, type Remark } from "./errors.ts";
 
 /** What the core tells its listeners. Only `cli/view` turns these into text. */
 export type ProgressEvent =
@@ -12,7 +12,10 @@ export type ProgressEvent =
   | { readonly type: "step-output"; readonly step: number; readonly line: string }
   | { readonly type: "step-done"; readonly step: number; readonly note: string | undefined; readonly elapsed: number }
   | { readonly type: "step-failed"; readonly step: number; readonly message: string; readonly elapsed: number }
-  | { readonly type: "warning"; readonly message: string };
+  | { readonly type: "warning"; readonly message: string; readonly place?: WarningPlace | undefined };
+
+/** The line of a file that a warning is about. */
+type WarningPlace = Omit<Remark, "severity">;
 
 export type ProgressListener = (event: ProgressEvent) => void;
 
@@ -61,8 +64,8 @@ export class Progress {
     this.#note = text;
   }
 
-  warn(message: string): void {
-    this.#listener({ type: "warning", message });
+  warn(message: string, place?: WarningPlace): void {
+    this.#listener({ type: "warning", message, place });
   }
 }
 

@@ -23,6 +23,7 @@ export async function main(typed: readonly string[], version: string): Promise<n
     await output.finish();
     if (output.json) output.document(errorDocument(error));
     output.say(renderError(error, output.errorPaint));
+    await output.reportFailure(words[0] ?? "", error);
     return error.exitCode;
   }
 }

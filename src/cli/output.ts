@@ -1,4 +1,7 @@
 import { writeSync } from "node:fs";
+import { type EnvctlError, messageOf, type Remark } from "../base/errors.ts";
+import { type CiFiles, type CiService, ciFiles, ciService } from "./ci/service.ts";
+import type { Outcome } from "./verb.ts";
 import { clean, cleanColoured } from "./view/clean.ts";
 import { choosePaint, type Paint } from "./view/paint.ts";
 import { PlainView } from "./view/plain-view.ts";
@@ -15,6 +18,8 @@ export class Output {
   readonly paint: Paint;
   readonly errorPaint: Paint;
   exitCode = 0;
+  readonly #service: CiService | undefined;
+  readonly #files: CiFiles;
   #view: View | undefined;
 
   constructor(words: readonly string[], variables: Readonly<Record<string, string | undefined>>) {
@@ -26,6 +31,8 @@ export class Output {
     this.paint = choosePaint({ variables, isTerminal: process.stdout.isTTY === true, noColor });
     this.errorPaint = choosePaint({ variables, isTerminal: process.stderr.isTTY === true, noColor });
     const ci = variables.CI !== undefined && variables.CI !== "" && variables.CI !== "false";
+    this.#service = ciService(variables);
+    this.#files = ciFiles(variables);
     this.interactive = process.stdin.isTTY === true && process.stderr.isTTY === true && !this.json && !ci;
   }
 
@@ -41,8 +48,12 @@ export class Output {
   }
 
   async #chooseView(variables: Readonly<Record<string, string | undefined>>): Promise<View> {
-    if (!this.interactive || variables.TERM === "dumb" || this.verbose)
-      return new PlainView(writeError, this.errorPaint, this.verbose);
+    if (!this.interactive || variables.TERM === "dumb" || this.verbose) {
+      const plain = new PlainView((line) => writeError(this.#defuse(line)), this.errorPaint, this.verbose);
+      if (!this.#service) return plain;
+      const { GroupedView } = await import("./ci/grouped-view.ts");
+      return new GroupedView(plain, this.#service, writeError);
+    }
     const { TerminalView } = await import("./view/terminal-view.ts");
     return new TerminalView(this.errorPaint);
   }
@@ -57,7 +68,42 @@ export class Output {
   /** One line, or several, to stderr; while steps are drawn there, among them. */
   say(text: string): void {
     if (this.#view) this.#view.notice(text);
-    else writeError(text);
+    else writeError(this.#defuse(text));
+  }
+
+  /** Tells a pipeline what a verb found: beside the lines it is about, and in the files that the pipeline named. */
+  async report({ report, remarks = [] }: Outcome): Promise<void> {
+    this.#remark(remarks);
+    const { codeQuality, root } = this.#files;
+    await this.#writeFiles(async (files) => {
+      if (report) await files.writeReport(this.#files, report);
+      if (codeQuality !== undefined && remarks.length > 0) await files.writeCodeQuality(codeQuality, root, remarks);
+    });
+  }
+
+  /** The same for a verb that failed. */
+  async reportFailure(command: string, error: EnvctlError): Promise<void> {
+    this.#remark(error.remarks);
+    await this.#writeFiles((files) => files.writeFailure(this.#files, command, error));
+  }
+
+  #remark(remarks: readonly Remark[]): void {
+    for (const line of remarks.flatMap((remark) => this.#service?.remark(remark) ?? [])) writeError(line);
+  }
+
+  /** What was done is done, whether a pipeline can be told or not. */
+  async #writeFiles(write: (files: typeof import("./ci/files.ts")) => Promise<void>): Promise<void> {
+    const { outputs, summary, codeQuality } = this.#files;
+    if ((outputs ?? summary ?? codeQuality) === undefined) return;
+    try {
+      await write(await import("./ci/files.ts"));
+    } catch (error) {
+      this.say(`${this.errorPaint("yellow", "!")} the files for the pipeline cannot be written: ${messageOf(error)}`);
+    }
+  }
+
+  #defuse(text: string): string {
+    return this.#service ? this.#service.defuse(text) : text;
   }
 
   /** The last words to stderr of a process that is about to leave in the middle of its work. */
@@ -71,7 +117,7 @@ export class Output {
   }
 
   write(text: string): void {
-    process.stdout.write(text);
+    process.stdout.write(this.json ? text : this.#defuse(text));
   }
 
   /** What a verb found out, for people; foreign words in it cannot do anything to the terminal. */

@@ -106,6 +106,7 @@ async function runVerb(verb: Verb, { args, literal }: Words, options: OptionValu
     await output.finish();
     if (!output.json) output.result(outcome.text);
     else if (outcome.json !== undefined) output.document(outcome.json);
+    await output.report(outcome);
     output.exitCode = outcome.exitCode ?? ExitCode.done;
   } catch (error) {
     const reason = interruption.explain(error);

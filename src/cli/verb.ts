@@ -1,6 +1,8 @@
 import type { Clock } from "../base/clock.ts";
+import type { Remark } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
 import type { Situation } from "../rollout/situation.ts";
+import type { Report } from "./ci/files.ts";
 import type { Paint } from "./view/paint.ts";
 
 /** Options that every verb has. */
@@ -54,6 +56,10 @@ export interface Outcome {
   /** For people. Empty prints nothing. */
   readonly text: string;
   readonly exitCode?: number;
+  /** For the steps of a pipeline that come after. */
+  readonly report?: Report;
+  /** Remarks on lines of files: a pipeline shows them there. */
+  readonly remarks?: readonly Remark[];
 }
 
 /** An option as commander reads it: `--release <name>`, and what it is for. */

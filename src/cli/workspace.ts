@@ -21,7 +21,8 @@ export async function withWorkspace<Result>(
   });
   for (const problem of problems) {
     const { file, line, column } = problem.position;
-    context.progress.warn(`${file}:${line}:${column}: ${problem.message}`);
+    const { message } = problem;
+    context.progress.warn(`${file}:${line}:${column}: ${message}`, { file, line, column, message });
   }
   const connections = new Connections(context.variables, context.interactive, connecting.compress);
   try {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parse as parseDotenv } from "dotenv";
-import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { EnvctlError, ExitCode, type Remark } from "../base/errors.ts";
 import { checkDomains } from "./check-domains.ts";
 import { checkPorts } from "./check-ports.ts";
 import { findEnvironmentFile, readEnvironmentFile } from "./find-file.ts";
@@ -135,6 +135,11 @@ function readDotenv(directory: string): Readonly<Record<string, string>> {
   }
 }
 
+/** Without the text of the line. */
+export function remarkOf({ severity, position, message, hint }: Problem): Remark {
+  return { severity, ...position, message: hint === undefined ? message : `${message}; ${hint}` };
+}
+
 function invalid(file: string, problems: readonly Problem[], source: Source): EnvctlError {
   const errors = problems.filter((problem) => problem.severity === "error");
   const count = errors.length === 1 ? "a mistake" : `${errors.length} mistakes`;
@@ -146,6 +151,7 @@ function invalid(file: string, problems: readonly Problem[], source: Source): En
     where: first ? `${file}:${first.position.line}:${first.position.column}` : file,
     state: "nothing was touched",
     evidence: problems.flatMap((problem) => renderProblem(problem, source)),
+    remarks: problems.map(remarkOf),
     next: "envctl validate checks it again",
   });
 }

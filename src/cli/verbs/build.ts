@@ -16,6 +16,7 @@ export const build: Verb = {
     const { withWorkspace } = await import("../workspace.ts");
     const { findBuilt, makeRelease, readIntent } = await import("../../build/make-release.ts");
     const { releaseDocument } = await import("./deployment-outcome.ts");
+    const { escapeMarkdown } = await import("../ci/files.ts");
     return await withWorkspace(context, undefined, async (workspace) => {
       const { name } = workspace.environment;
       if (context.options.dryRun) {
@@ -42,6 +43,10 @@ export const build: Verb = {
       return {
         json: { verb: "build", environment: name, dryRun: false, built, release: releaseDocument(release) },
         text: `${mark} ${name} ${release.name}${built ? "" : ": nothing changed, nothing built"}\n  ${context.paint("dim", release.digest)}`,
+        report: {
+          outputs: { environment: name, release: release.name, digest: release.digest, built: String(built) },
+          summary: `### ✅ ${escapeMarkdown(`${name} ${release.name} ${built ? "is built" : "was built before"}`)}\n\n\`${release.digest}\``,
+        },
       };
     });
   },

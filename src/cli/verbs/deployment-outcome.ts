@@ -2,6 +2,7 @@ import type { StagePlan } from "../../plan/plan.ts";
 import { stepsOf } from "../../plan/plan.ts";
 import { describePlan, describeStep } from "../../plan/words.ts";
 import type { Release } from "../../release/release.ts";
+import { escapeMarkdown, type Report } from "../ci/files.ts";
 import type { Context, Outcome } from "../verb.ts";
 
 interface Deployed {
@@ -34,7 +35,19 @@ export function deploymentOutcome(context: Context, deployed: Deployed): Outcome
   const sentence = changed
     ? `${paint("green", "✓")} ${paint("bold", plan.stage)} runs ${what} on ${where}`
     : `${paint("green", "✓")} ${paint("bold", plan.stage)} runs ${what} already: nothing to do`;
-  return { json, text: `${sentence}\n  ${paint("dim", release.digest)}` };
+  return { json, text: `${sentence}\n  ${paint("dim", release.digest)}`, report: reportOf(deployed, where) };
+}
+
+function reportOf({ plan, release, changed, extra = {} }: Deployed, where: string): Report {
+  const from = typeof extra.from === "string" ? ` from ${extra.from}` : "";
+  const outputs = { environment: plan.environment, stage: plan.stage, release: release.name, digest: release.digest };
+  return {
+    outputs: { ...outputs, changed: String(changed) },
+    summary: [
+      `### ✅ ${escapeMarkdown(`${plan.environment}: ${plan.stage} ${changed ? "runs" : "already ran"} ${release.name}${from}`)}`,
+      `| Release | Digest | Hosts |\n| --- | --- | --- |\n| ${[release.name, release.digest, where].map(escapeMarkdown).join(" | ")} |`,
+    ].join("\n\n"),
+  };
 }
 
 export function releaseDocument(release: Release) {

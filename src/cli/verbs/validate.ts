@@ -12,7 +12,7 @@ export const validate: Verb = {
     ["envctl validate --file deploy/envctl.yaml --json", "for scripts"],
   ],
   run: async (context) => {
-    const { readEnvironment } = await import("../../environment/load.ts");
+    const { readEnvironment, remarkOf } = await import("../../environment/load.ts");
     const { renderProblem } = await import("../../environment/render-problem.ts");
     const { clean } = await import("../view/clean.ts");
     const result = await readEnvironment({
@@ -23,12 +23,12 @@ export const validate: Verb = {
     const problems = [...result.problems];
     const json = { verb: "validate", file: result.file, valid: result.environment !== undefined, problems };
     if (!result.environment) {
-      if (context.options.json) return { json, text: "", exitCode: 2 };
+      if (context.options.json) return { json, text: "", exitCode: 2, remarks: problems.map(remarkOf) };
       throw result.error;
     }
     const warnings = problems.map((problem) => clean(renderProblem(problem, result.source).join("\n")));
     const { name, stages } = result.environment;
     const sentence = `${context.paint("green", "✓")} ${result.file}: ${name} with ${stages.map((stage) => stage.name).join(" → ")}`;
-    return { json, text: [...warnings, sentence].join("\n") };
+    return { json, text: [...warnings, sentence].join("\n"), remarks: problems.map(remarkOf) };
   },
 };
