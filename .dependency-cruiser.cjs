@@ -1,6 +1,6 @@
 /** The layers of docs: cli → work → core → base; adapters know only base and the types they implement. */
 const inFolder = (...names) => `^src/(?:${names.join("|")})/`;
-const adapters = ["engine", "registry", "proxy", "secrets", "signing"];
+const adapters = ["engine", "registry", "proxy", "secrets", "signing", "notify"];
 const core = ["plan", "release", "environment"];
 const work = ["rollout", "promotion", "dev", "build", "init"];
 
@@ -34,7 +34,7 @@ module.exports = {
     {
       name: "adapters-are-apart",
       severity: "error",
-      from: { path: "^src/(engine|registry|proxy|secrets|signing)/" },
+      from: { path: "^src/(engine|registry|proxy|secrets|signing|notify)/" },
       to: { path: inFolder(...adapters), pathNot: "^src/$1/" },
     },
     { name: "work-knows-no-cli", severity: "error", from: { path: inFolder(...work) }, to: { path: inFolder("cli") } },

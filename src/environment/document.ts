@@ -1,3 +1,5 @@
+import type { NotificationEvent } from "./notification.ts";
+
 /** The environment file as it is written, after its shape was checked. Keys as in `schemas/envctl.schema.json`. */
 export interface EnvironmentDocument {
   readonly name: string;
@@ -16,7 +18,18 @@ export interface EnvironmentDocument {
   readonly services?: Readonly<Record<string, ServiceDocument>>;
   readonly tasks?: Readonly<Record<string, TaskDocument>>;
   readonly dev?: DevDocument;
+  readonly notify?: readonly NotificationDocument[];
   readonly stages: Readonly<Record<string, StageDocument | null>>;
+}
+
+export interface NotificationDocument {
+  readonly name?: string;
+  readonly webhook?: string;
+  readonly command?: CommandDocument;
+  readonly secret?: string;
+  readonly body?: "event" | "text";
+  readonly on?: readonly NotificationEvent[];
+  readonly stages?: readonly string[];
 }
 
 export type EnvDocument = Readonly<Record<string, unknown>> | readonly string[];

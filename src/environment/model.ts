@@ -2,6 +2,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { Duration } from "../base/duration.ts";
 import type { HostAddress } from "../base/host.ts";
 import type { ImageReference } from "../base/reference.ts";
+import type { Notification } from "./notification.ts";
 
 /** One environment file, parsed, validated, interpolated and completed with defaults. Plain data. */
 export interface Environment {
@@ -16,6 +17,7 @@ export interface Environment {
   /** The app as no stage changes it: what the tasks of a build are run like. */
   readonly app: Workload;
   readonly dev: DevSettings;
+  readonly notify: readonly Notification[];
 }
 
 /** What `envctl dev` does when files change, and what it runs differently from the release. */

@@ -5,6 +5,7 @@ import type { Environment, ImageDefinition, PortBinding, Service, Stage, Task, W
 import type { Path } from "./problems.ts";
 import { readDev } from "./read-dev.ts";
 import { readHosts } from "./read-hosts.ts";
+import { readNotify } from "./read-notify.ts";
 import { readProxy } from "./read-proxy.ts";
 import { readRollout } from "./read-rollout.ts";
 import {
@@ -49,6 +50,7 @@ export function resolveEnvironment(reading: Reading, file: string, document: Env
       replicas: 1,
     }),
     dev: readDev(reading, ["dev"], document.dev, image),
+    notify: readNotify(reading, document),
     stages: order.map(({ name, after }) => readStage(reading, document, image, name, after)),
     tasks: Object.entries(document.tasks ?? {}).map(([name, task]): Task => {
       const path = ["tasks", name];

@@ -11,6 +11,7 @@ import type {
   StageProxy,
   Workload,
 } from "./model.ts";
+import type { Notification } from "./notification.ts";
 
 const secretive = /pass(?:word|wd|phrase)?|secret|token|credential|private|api_?key|access_?key/i;
 const mask = "<masked>";
@@ -37,8 +38,23 @@ export function resolvedDocument(environment: Environment, stageName: string | u
       ]),
     ),
     dev: devDocument(environment.dev),
+    notify: environment.notify.map(notificationDocument),
     stages: Object.fromEntries(stages.map((stage) => [stage.name, stageDocument(stage)])),
   };
+}
+
+/** The address of a web hook may be a secret in itself. */
+function notificationDocument(notification: Notification) {
+  const { name, events, stages } = notification;
+  const target =
+    notification.kind === "command"
+      ? { command: notification.command }
+      : {
+          webhook: `${new URL(notification.url).origin}/${mask}`,
+          secret: notification.secret,
+          body: notification.body,
+        };
+  return withoutUndefined({ name, ...withoutUndefined(target), on: events, stages });
 }
 
 function devDocument(dev: DevSettings) {

@@ -21,6 +21,7 @@ import { probeStage } from "../rollout/probe-stage.ts";
 import { ProxyHost } from "../rollout/proxy-host.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import type { Signer } from "../signing/envelope.ts";
+import { announce } from "./announce.ts";
 import { deployOccasion } from "./deploy-hooks.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
@@ -76,18 +77,28 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   const first = engines[0];
   if (!first) throw new RangeError(`stage ${stage.name} has no host`);
   const why = `envctl ${deployment.kind} ${stage.name} (${deployment.release.name})`;
-  return await workspace.hooks.around(deployOccasion(deployment, secrets), (before) =>
+  // Who is told need not be waited for by the next one who wants the stage.
+  let written: StageRecord | undefined;
+  const record = async (action: Action, failure: string | undefined) => {
+    written = await writeRecord(deployment, action, failure);
+  };
+  const rollOut = workspace.hooks.around(deployOccasion(deployment, secrets), (before) =>
     whileLocked(workspace, stage, first, why, async (lock) => {
       // Somebody else may have changed the stage before the lock was ours: what counts is what is so now.
       const now = await Promise.all(engines.map((engine) => observe(deployment, engine)));
       const current = await decide(deployment, engines, now, wish);
       const proxyImages = await pinProxyImages(workspace, stage, current);
       await before();
-      await act(deployment, current, { engines, ledger, pins, certificate, proxyImages, lock });
+      await act(deployment, current, { engines, ledger, pins, certificate, proxyImages, lock, record });
       await sweepLocks(workspace, stage.name, engines);
       return { plan: current, changed: true };
     }),
   );
+  try {
+    return await rollOut;
+  } finally {
+    if (written) await announce(workspace, { ...written, kind: deployment.kind });
+  }
 }
 
 /** Doing a part of what the file asks for, and not saying no to the rest, would be worse than doing nothing. */
@@ -164,6 +175,7 @@ interface Action {
   readonly certificate: Certificate | undefined;
   readonly proxyImages: ProxyImages;
   readonly lock: HeldLock;
+  readonly record: (action: Action, failure: string | undefined) => Promise<void>;
 }
 
 async function act(deployment: Deployment, plan: StagePlan, action: Action): Promise<void> {
@@ -184,10 +196,10 @@ async function act(deployment: Deployment, plan: StagePlan, action: Action): Pro
       });
     }
   } catch (error) {
-    await record(deployment, action, messageOf(error));
+    await action.record(action, messageOf(error));
     throw error;
   }
-  await record(deployment, action, undefined);
+  await action.record(action, undefined);
 }
 
 function workerFor(deployment: Deployment, engine: Engine, action: Action): HostWorker {
@@ -215,7 +227,11 @@ function workerFor(deployment: Deployment, engine: Engine, action: Action): Host
 }
 
 /** The record is written even after Ctrl-C: it tells what became of the stage. */
-async function record(deployment: Deployment, { ledger, pins }: Action, failure: string | undefined): Promise<void> {
+async function writeRecord(
+  deployment: Deployment,
+  { ledger, pins }: Action,
+  failure: string | undefined,
+): Promise<StageRecord> {
   const { workspace, stage, release } = deployment;
   const entry: StageRecord = {
     version: 1,
@@ -246,6 +262,7 @@ async function record(deployment: Deployment, { ledger, pins }: Action, failure:
       workspace.progress.warn(`this ${deployment.kind} is not in the stage's history: ${messageOf(error)}`);
     }
   });
+  return entry;
 }
 
 export function author(): string {

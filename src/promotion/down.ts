@@ -8,11 +8,11 @@ import { observeHost, stageLabels } from "../rollout/observe.ts";
 import { proxyVolumes, removeProxy } from "../rollout/remove-proxy.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import type { Signer } from "../signing/envelope.ts";
+import { announce } from "./announce.ts";
 import { author, openHosts } from "./deploy.ts";
 import { leaveProxies, sharedProxies } from "./leave-proxies.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
-import type { StageRecord } from "./record.ts";
 import { stageSigner } from "./stage-signer.ts";
 
 /** What `down` removes, or would. */
@@ -97,24 +97,25 @@ async function leftOfProxy(
 }
 
 async function record(workspace: Workspace, stage: Stage, signer: Signer | undefined): Promise<void> {
+  const entry = {
+    version: 1,
+    kind: "down",
+    outcome: "succeeded",
+    environment: workspace.environment.name,
+    stage: stage.name,
+    release: undefined,
+    from: undefined,
+    hosts: stage.hosts.map((host) => host.name),
+    services: {},
+    by: author(),
+    at: workspace.clock.now().toISOString(),
+    reason: undefined,
+  } as const;
   try {
     const repository = await workspace.connections.repository(stage.repository);
-    const entry: StageRecord = {
-      version: 1,
-      kind: "down",
-      outcome: "succeeded",
-      environment: workspace.environment.name,
-      stage: stage.name,
-      release: undefined,
-      from: undefined,
-      hosts: stage.hosts.map((host) => host.name),
-      services: {},
-      by: author(),
-      at: workspace.clock.now().toISOString(),
-      reason: undefined,
-    };
     await new Ledger(repository, workspace.environment.name, stage.name).append(entry, signer);
   } catch (error) {
     workspace.progress.warn(`this is not in the stage's history: ${messageOf(error)}`);
   }
+  await announce(workspace, entry);
 }

@@ -37,6 +37,36 @@ describe("a mistake is shown at its place", () => {
       `${minimal}stages: { dev: { ports: ["8080"] } }\n`,
       /^3:26 "8080" is no port to publish \| did you mean "8080:8080"\?/,
     ],
+    [
+      "a notification that goes nowhere, or to two",
+      `${minimal}notify: [{ webhook: "https://a", command: [x] }]
+${dev}`,
+      /^3:10 a notification goes to a `webhook` or to a `command`: exactly one/,
+    ],
+    [
+      "an address of a web hook that is none, without showing it",
+      `${minimal}notify: [{ webhook: "file:///hush" }]
+${dev}`,
+      /^3:21 this is no address of a web hook \| such as https:/,
+    ],
+    [
+      "a secret for a command that gets no signature",
+      `${minimal}notify: [{ command: [x], secret: KEY }]
+${dev}`,
+      /^3:26 `secret` is for a `webhook`/,
+    ],
+    [
+      "an event that is none",
+      `${minimal}notify: [{ command: [x], on: [promoted] }]
+${dev}`,
+      /^3:31 "promoted" is not allowed; did you mean `promote`/,
+    ],
+    [
+      "a stage that nobody can be told of",
+      `${minimal}notify: [{ command: [x], stages: [dve] }]
+${dev}`,
+      /^3:35 there is no stage `dve`; did you mean `dev`/,
+    ],
     ["a port out of range", `${minimal}stages: { dev: { ports: ["80:99999"] } }\n`, /^3:26 "80:99999" is no port/],
     [
       "a host without a scheme",

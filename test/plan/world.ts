@@ -126,6 +126,7 @@ export function environment(stages: readonly Stage[], overrides: Partial<Environ
     },
     stages,
     tasks: [],
+    notify: [],
     app: workload(),
     dev: {
       sync: "infer",
