@@ -9,7 +9,7 @@ interface NotificationFrame {
   readonly stages: readonly string[] | undefined;
 }
 
-export interface WebHook {
+interface WebHook {
   readonly kind: "webhook";
   /** May hold a secret in its path or query: shown by its origin alone. */
   readonly url: string;
@@ -19,7 +19,7 @@ export interface WebHook {
   readonly body: "event" | "text";
 }
 
-export interface LocalCommand {
+interface LocalCommand {
   readonly kind: "command";
   /** Run on this machine in the folder of the environment file, with the event on its standard input. */
   readonly command: readonly string[];
