@@ -13,6 +13,7 @@ import { keys } from "./verbs/keys.ts";
 import { lock } from "./verbs/lock.ts";
 import { logs } from "./verbs/logs.ts";
 import { maintenance } from "./verbs/maintenance.ts";
+import { pipeline } from "./verbs/pipeline.ts";
 import { plan } from "./verbs/plan.ts";
 import { promote } from "./verbs/promote.ts";
 import { proxy } from "./verbs/proxy.ts";
@@ -35,6 +36,7 @@ export const verbs: readonly Verb[] = [
   dev,
   up,
   promote,
+  pipeline,
   rollback,
   plan,
   status,

@@ -3,6 +3,7 @@ import { appendFile, writeFile } from "node:fs/promises";
 import { relative } from "node:path";
 import type { EnvctlError, Remark } from "../../base/errors.ts";
 import { clean } from "../view/clean.ts";
+import { escapeMarkdown, fenced } from "./markdown.ts";
 import type { CiFiles } from "./service.ts";
 
 /** What a verb leaves for the steps of a pipeline that come after it. */
@@ -62,16 +63,4 @@ function failureSummary(command: string, error: EnvctlError): string {
     ...(state === undefined ? [] : [`**State:** ${escapeMarkdown(state)}`]),
     ...(next === undefined ? [] : [`**Next:** ${escapeMarkdown(next)}`]),
   ].join("\n\n");
-}
-
-/** Foreign text as it is: no link, no picture, no tag. */
-export function escapeMarkdown(text: string): string {
-  return text.replace(/\s+/g, " ").replace(/[\\`*_{}[\]<>()#+!|~&@$]/g, "\\$&");
-}
-
-/** Lines as they are, whatever fence is in them. */
-export function fenced(text: string): string {
-  const fences = text.match(/`{3,}/g) ?? [];
-  const fence = "`".repeat(Math.max(3, ...fences.map(({ length }) => length + 1)));
-  return `${fence}text\n${text}\n${fence}`;
 }

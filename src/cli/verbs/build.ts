@@ -16,7 +16,7 @@ export const build: Verb = {
     const { withWorkspace } = await import("../workspace.ts");
     const { findBuilt, makeRelease, readIntent } = await import("../../build/make-release.ts");
     const { releaseDocument } = await import("./deployment-outcome.ts");
-    const { escapeMarkdown } = await import("../ci/files.ts");
+    const { escapeMarkdown } = await import("../ci/markdown.ts");
     return await withWorkspace(context, undefined, async (workspace) => {
       const { name } = workspace.environment;
       if (context.options.dryRun) {

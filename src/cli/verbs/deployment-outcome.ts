@@ -2,7 +2,8 @@ import type { StagePlan } from "../../plan/plan.ts";
 import { stepsOf } from "../../plan/plan.ts";
 import { describePlan, describeStep } from "../../plan/words.ts";
 import type { Release } from "../../release/release.ts";
-import { escapeMarkdown, type Report } from "../ci/files.ts";
+import type { Report } from "../ci/files.ts";
+import { escapeMarkdown } from "../ci/markdown.ts";
 import type { Context, Outcome } from "../verb.ts";
 
 interface Deployed {
