@@ -70,7 +70,8 @@ const inherited = [
   "GIT_PREFIX",
 ];
 
-async function git(directory: string, command: readonly string[], options: GitOptions): Promise<Answer> {
+/** One command of git's in `directory`. Never throws but for the signal. */
+export async function git(directory: string, command: readonly string[], options: GitOptions): Promise<Answer> {
   const environment = Object.fromEntries(
     Object.entries(options.variables).filter(([name]) => !inherited.includes(name)),
   );

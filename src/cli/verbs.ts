@@ -25,6 +25,7 @@ import { status } from "./verbs/status.ts";
 import { unlock } from "./verbs/unlock.ts";
 import { up } from "./verbs/up.ts";
 import { validate } from "./verbs/validate.ts";
+import { watch } from "./verbs/watch.ts";
 
 /** Every verb, in the order in which a newcomer meets them. A new verb is one file and one line here. */
 export const verbs: readonly Verb[] = [
@@ -37,6 +38,7 @@ export const verbs: readonly Verb[] = [
   up,
   promote,
   pipeline,
+  watch,
   rollback,
   plan,
   status,

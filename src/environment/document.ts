@@ -140,6 +140,7 @@ export interface StageDocument {
   readonly volumes?: readonly string[];
   readonly replicas?: number;
   readonly resources?: ResourcesDocument;
+  readonly auto?: boolean | { readonly branch?: string; readonly tags?: string };
   readonly domain?: string | readonly string[];
   readonly proxy?: ProxyDocument | false;
   readonly rollout?: {

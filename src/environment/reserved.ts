@@ -6,7 +6,6 @@ import { type Problems, pathText } from "./problems.ts";
 const stageKeys: Readonly<Record<string, string>> = {
   gates: "a promotion is not held back by them",
   verify: "the checks are not run; a release counts as good when it is healthy",
-  auto: "nothing is promoted by itself",
 };
 /** Reports each use as a warning; verbs that change a stage refuse with those that concern it (`reservedIn`). */
 export function reportReserved(document: EnvironmentDocument, problems: Problems): void {

@@ -3,6 +3,7 @@ import { parseImageReference, parseOwnRepository } from "../base/reference.ts";
 import type { EnvironmentDocument, ServiceDocument, StageDocument, WorkerDocument } from "./document.ts";
 import type { Environment, ImageDefinition, PortBinding, Service, Stage, Task, Worker, Workload } from "./model.ts";
 import type { Path } from "./problems.ts";
+import { readAuto } from "./read-auto.ts";
 import { readDev } from "./read-dev.ts";
 import { readHosts } from "./read-hosts.ts";
 import { readNotify } from "./read-notify.ts";
@@ -131,6 +132,7 @@ function readStage(
       .map(([serviceName, service]) => readService(reading, ["services", serviceName], serviceName, service)),
     proxy,
     rollout: readRollout(reading, [...path, "rollout"], stage.rollout, { proxied: proxy !== undefined }),
+    auto: readAuto(reading, [...path, "auto"], stage.auto, after.length === 0),
   };
 }
 

@@ -1,4 +1,5 @@
 import { formatDuration } from "../base/duration.ts";
+import type { Auto } from "./auto.ts";
 import type {
   Canary,
   DevSettings,
@@ -95,7 +96,13 @@ function stageDocument(stage: Stage) {
       timeout: formatDuration(rollout.timeout),
       ...(rollout.strategy === "canary" ? { canary: canaryDocument(rollout.canary) } : {}),
     },
+    auto: autoDocument(stage.auto),
   };
+}
+
+function autoDocument(auto: Auto | undefined) {
+  if (auto?.kind === "branch") return { branch: auto.branch };
+  return auto?.tags === undefined ? auto !== undefined : { tags: auto.tags };
 }
 
 function canaryDocument(canary: Canary) {

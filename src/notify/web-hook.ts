@@ -1,4 +1,5 @@
 import { createHmac, randomUUID } from "node:crypto";
+import { systemClock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { timeLimit } from "../base/time-limit.ts";
 
@@ -33,7 +34,7 @@ export async function postEvent(delivery: Delivery): Promise<{ readonly tries: n
     if (failure === undefined) return { tries };
     const pause = pauses[tries - 1];
     if (!again || pause === undefined) throw new Error(`${failure}${tries > 1 ? ` (tried ${tries} times)` : ""}`);
-    await waitFor(Math.min(longestPause, Math.max(pause, after)), delivery.signal);
+    await systemClock.wait(Math.min(longestPause, Math.max(pause, after)), delivery.signal);
   }
 }
 
@@ -83,19 +84,4 @@ function whyUnsent(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   return code === "" ? messageOf(error) : `it cannot be reached (${code})`;
-}
-
-async function waitFor(pause: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  await new Promise<void>((resolve, reject) => {
-    const abort = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", abort);
-      resolve();
-    }, pause);
-    signal.addEventListener("abort", abort, { once: true });
-  });
 }

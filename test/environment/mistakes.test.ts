@@ -67,6 +67,21 @@ ${dev}`,
 ${dev}`,
       /^3:35 there is no stage `dve`; did you mean `dev`/,
     ],
+    [
+      "a first stage that follows nothing",
+      `${minimal}stages: { dev: { auto: true } }\n`,
+      /^3:24 a first stage is built from the sources: of a branch, or of tags \| such as/,
+    ],
+    [
+      "a later stage that follows a branch",
+      `${minimal}stages: { dev: {}, test: { auto: { branch: main } } }\n`,
+      /^3:36 a release comes here by promotion/,
+    ],
+    [
+      "a branch that git would take for an option",
+      `${minimal}stages: { dev: { auto: { branch: --all } } }\n`,
+      /^3:34 "--all" is no name of a branch$/,
+    ],
     ["a port out of range", `${minimal}stages: { dev: { ports: ["80:99999"] } }\n`, /^3:26 "80:99999" is no port/],
     [
       "a host without a scheme",
@@ -346,8 +361,8 @@ describe("a surprise is a warning", () => {
   });
 
   it("says of each key it does not act on that it does not", async () => {
-    const result = await readText(`${minimal}stages: { dev: { auto: true, gates: {}, verify: [] } }\n`);
-    expect(warnings(result)).toHaveLength(3);
+    const result = await readText(`${minimal}stages: { dev: { gates: {}, verify: [] } }\n`);
+    expect(warnings(result)).toHaveLength(2);
     for (const warning of warnings(result)) expect(warning).toMatch(/this version does not act on it/);
   });
 });

@@ -1,0 +1,98 @@
+import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { timeLimit } from "../base/time-limit.ts";
+import { type GitOptions, git } from "./git.ts";
+
+/** Brings the refs of the remote here: of `origin`, or of the only other one; without any, nothing. Throws `git-failed` (exit 5). */
+export async function fetchRefs(directory: string, options: GitOptions): Promise<void> {
+  const remotes = (await ask(directory, ["remote"], options)).split("\n").filter((name) => name !== "");
+  const remote = remotes.includes("origin") ? "origin" : remotes.length === 1 ? remotes[0] : undefined;
+  if (remote === undefined) return;
+  await ask(directory, ["fetch", "--quiet", "--tags", "--prune", "--no-recurse-submodules", remote], options);
+}
+
+/** The highest tag that matches, as versions are counted, and the commit it stands for. */
+export async function highestTag(directory: string, pattern: string, options: GitOptions): Promise<Ref | undefined> {
+  const format = "%(refname:short)%09%(objectname)%09%(*objectname)";
+  const command = [
+    "for-each-ref",
+    "--sort=-version:refname",
+    "--count=1",
+    `--format=${format}`,
+    `refs/tags/${pattern}`,
+  ];
+  const [name, object, peeled] = (await ask(directory, command, options)).trim().split("\t");
+  return name && object ? { name, commit: peeled || object } : undefined;
+}
+
+/** The newest commit of a branch, as the remote has it; the local branch where there is no remote. */
+export async function branchHead(directory: string, branch: string, options: GitOptions): Promise<Ref | undefined> {
+  const format = "--format=%(objectname)";
+  for (const ref of [`refs/remotes/origin/${branch}`, `refs/heads/${branch}`]) {
+    const commit = (await ask(directory, ["for-each-ref", "--count=1", format, ref], options)).trim();
+    if (commit !== "") return { name: branch, commit };
+  }
+  return undefined;
+}
+
+/** Tags of a commit that match. None where the commit is not known here. */
+export async function tagsAt(
+  directory: string,
+  commit: string,
+  pattern: string,
+  options: GitOptions,
+): Promise<string[]> {
+  const answer = await git(
+    directory,
+    ["for-each-ref", "--points-at", commit, "--format=%(refname:short)", `refs/tags/${pattern}`],
+    options,
+  );
+  return answer.output.split("\n").filter((name) => name !== "");
+}
+
+export interface Ref {
+  readonly name: string;
+  readonly commit: string;
+}
+
+/**
+ * Does `work` in a checkout of a commit that is gone afterwards; it gets the folder that corresponds to `directory`. The
+ * user's own files are not touched.
+ */
+export async function withCheckout<Result>(
+  directory: string,
+  commit: string,
+  options: GitOptions,
+  work: (directory: string) => Promise<Result>,
+): Promise<Result> {
+  const top = (await ask(directory, ["rev-parse", "--show-toplevel"], options)).trim();
+  const inside = relative(await realpath(top), await realpath(directory));
+  const parent = await mkdtemp(join(tmpdir(), "envctl-checkout-"));
+  const folder = join(parent, "sources");
+  try {
+    // What a killed run left of its checkout is forgotten first.
+    await ask(directory, ["worktree", "prune"], options);
+    await ask(directory, ["worktree", "add", "--quiet", "--detach", folder, commit], options);
+    const place = join(folder, inside);
+    await mkdir(place, { recursive: true });
+    return await work(place);
+  } finally {
+    await rm(parent, { recursive: true, force: true });
+    await git(directory, ["worktree", "prune"], { ...options, signal: timeLimit(10_000) });
+  }
+}
+
+async function ask(directory: string, command: readonly string[], options: GitOptions): Promise<string> {
+  const { output, failure } = await git(directory, command, options);
+  if (failure === undefined) return output;
+  throw new EnvctlError({
+    code: "git-failed",
+    exitCode: command[0] === "fetch" ? ExitCode.unreachable : ExitCode.failed,
+    what: failure === "not-installed" ? "git is not installed" : `git ${command[0]} failed`,
+    where: directory,
+    evidence: failure === "not-installed" ? [] : failure.split("\n").slice(-10),
+    state: "nothing was touched",
+  });
+}
