@@ -20,15 +20,19 @@ export const init: Verb = {
     { flags: "--port <port>", description: "port on which the program listens (default: what its files tell)" },
     { flags: "--test <hosts>", description: "where test runs: ssh://user@host, several separated by commas" },
     { flags: "--prod <hosts>", description: "where prod runs" },
+    { flags: "--ci <service>", description: "write only a pipeline for it: github, gitlab, shell or systemd" },
     { flags: "--force", description: "write over what is there" },
   ],
   changes: true,
   examples: [
     ["envctl init", "looks at the folder and asks"],
     ["envctl init --yes", "asks nothing"],
+    ["envctl init --ci github", "adds a workflow that runs envctl pipeline"],
     ["envctl init --test deploy@test.example.com --dry-run", "shows what it would write"],
   ],
   run: async (context, _, options) => {
+    const service = text(options, "ci");
+    if (service !== undefined) return await pipelineFor(context, service, options.force === true);
     const { chooseKind } = await import("../../init/choose-kind.ts");
     const { detectAll } = await import("../../init/detect.ts");
     const { filesFor, writeFiles } = await import("../../init/initialize.ts");
@@ -42,6 +46,18 @@ export const init: Verb = {
     return tell(context, request, files);
   },
 };
+
+async function pipelineFor(context: Context, service: string, force: boolean): Promise<Outcome> {
+  const { writePipeline } = await import("../../init/pipeline-file.ts");
+  const { dryRun } = context.options;
+  const { name, content } = await writePipeline(context.directory, service, { force, dryRun });
+  return {
+    json: { verb: "init", service, dryRun, files: [{ name, ...(dryRun ? { content } : {}) }] },
+    text: dryRun
+      ? `would write:\n\n${context.paint("bold", `--- ${name}`)}\n${content.trimEnd()}`
+      : `wrote ${context.paint("green", name)}: its first lines say what it needs`,
+  };
+}
 
 async function complete(
   context: Context,
