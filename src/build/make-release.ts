@@ -1,3 +1,4 @@
+import { cacheDirectory } from "../base/cache-directory.ts";
 import type { Digest } from "../base/digest.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { formatRepository } from "../base/reference.ts";
@@ -20,7 +21,6 @@ import { findBuilder } from "./builder.ts";
 import { listContext } from "./context.ts";
 import { fingerprintBuild } from "./fingerprint.ts";
 import { type GitState, readGitState } from "./git.ts";
-import { cacheDirectory } from "./stat-cache.ts";
 import type { Tree } from "./tree.ts";
 
 /** What a build would be of, before there is one. */

@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, isAbsolute, join } from "node:path";
-import { homeFolder } from "../base/user.ts";
+import { dirname, join } from "node:path";
 import type { FileStamp } from "./walk.ts";
 
 const format = "envctl-stat-cache-1";
@@ -104,10 +103,4 @@ async function load(file: string, root: string): Promise<ReadonlyMap<string, Ent
     // Not there yet, or unreadable: every file is read once.
     return new Map();
   }
-}
-
-/** `$XDG_CACHE_HOME/envctl`, or `~/.cache/envctl` (XDG Base Directory Specification: relative values are ignored). */
-export function cacheDirectory(variables: Readonly<Record<string, string | undefined>>): string {
-  const base = variables.XDG_CACHE_HOME;
-  return join(base !== undefined && isAbsolute(base) ? base : join(homeFolder(variables), ".cache"), "envctl");
 }

@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { cacheDirectory } from "../base/cache-directory.ts";
 import { type Digest, isDigest } from "../base/digest.ts";
 import { EnvctlError } from "../base/errors.ts";
-import { cacheDirectory } from "../build/stat-cache.ts";
 import type { LocalEntry } from "../build/tree.ts";
 import { devStage } from "../environment/dev-stage.ts";
 import type { Stage } from "../environment/model.ts";

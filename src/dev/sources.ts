@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { cacheDirectory } from "../base/cache-directory.ts";
 import { findIgnoreFile, ignoreFiles } from "../build/context.ts";
 import type { DockerIgnore } from "../build/dockerignore.ts";
-import { cacheDirectory } from "../build/stat-cache.ts";
 import type { Tree } from "../build/tree.ts";
 import type { Environment } from "../environment/model.ts";
 import type { Workspace } from "../rollout/workspace.ts";

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { cacheDirectory } from "../base/cache-directory.ts";
 import type { HostAddress } from "../base/host.ts";
 import { homeFolder } from "../base/user.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -7,6 +8,7 @@ import { credentialsFor } from "../registry/credentials.ts";
 import { type EmbeddedRegistry, startEmbeddedRegistry } from "../registry/embedded/server.ts";
 import { openRegistry } from "../registry/open.ts";
 import type { Registry } from "../registry/registry.ts";
+import { keepSitesIn } from "./known-sites.ts";
 
 /** A repository that can be read and written from here. */
 export interface OpenRepository {
@@ -49,6 +51,10 @@ export class Connections {
       signal: AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]),
     });
     this.#engines.set(address.name, opening);
+    opening.then(
+      (engine) => keepSitesIn(engine, join(cacheDirectory(this.#variables), "sites")),
+      () => {},
+    );
     // A host that could not be reached may be tried again.
     opening.catch(() => this.#engines.delete(address.name));
     return opening;

@@ -165,7 +165,7 @@ export class ProxyHost {
       throw this.#refused(container, `${driver.name} does not take its new configuration`, evidence);
     }
     await untilRevision(engine, container.id, revision, signal);
-    rememberSites(engine, container.id, sites);
+    await rememberSites(engine, container.id, sites);
   }
 
   #certificates(site: Site | undefined): ContainerFile[] {

@@ -47,7 +47,7 @@ export async function readSites(engine: Engine, container: string, signal?: Abor
   if (content === undefined) return [];
   try {
     const sites: unknown = JSON.parse(Buffer.from(content).toString("utf8"));
-    if (Array.isArray(sites) && sites.every(isSite)) return sites;
+    if (areSites(sites)) return sites;
     throw new TypeError("it is no list of sites");
   } catch (error) {
     throw new EnvctlError({
@@ -59,6 +59,11 @@ export async function readSites(engine: Engine, container: string, signal?: Abor
       next: "envctl proxy remove, and then envctl up for each stage that it serves",
     });
   }
+}
+
+/** Whether it is a list of sites, as far as they are looked at here. */
+export function areSites(value: unknown): value is Site[] {
+  return Array.isArray(value) && value.every(isSite);
 }
 
 /** The file is ours alone: what is checked is that it is whole and of this format, not every field. */

@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -7,6 +10,7 @@ import type { Engine, ExecOptions } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open.ts";
 import type { DesiredProxy } from "../../src/plan/proxies.ts";
 import { caddy } from "../../src/proxy/caddy.ts";
+import { keepSitesIn } from "../../src/rollout/known-sites.ts";
 import { ProxyHost } from "../../src/rollout/proxy-host.ts";
 import { liveRevision } from "../../src/rollout/proxy-revision.ts";
 import { nextSitesFile, readSites, revisionOf } from "../../src/rollout/proxy-state.ts";
@@ -83,11 +87,24 @@ describeLab("a proxy on a host", () => {
   };
 
   it("is not read again for as long as it serves what it was told, and is once somebody else told it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "envctl-sites-"));
     const ours = new Watched(await connect());
+    keepSitesIn(ours.engine, folder);
     await hostOf(ours.engine).route(name, "shop-prod", site("one"), signal);
     const first = ours.reads;
     await hostOf(ours.engine).route(name, "shop-prod", site("two"), signal);
     expect([first, ours.reads]).toEqual([1, 1]);
+    // Nor by another command on this machine, unless what was kept is damaged.
+    const next = new Watched(await connect());
+    keepSitesIn(next.engine, folder);
+    await hostOf(next.engine).route(name, "shop-prod", site("between"), signal);
+    expect(next.reads).toBe(0);
+    for (const text of ["", "[]", '[{"id":"shop-prod"}]']) {
+      for (const file of readdirSync(folder)) writeFileSync(join(folder, file), text);
+      await hostOf(next.engine).route(name, "shop-prod", site(`after${text.length}`), signal);
+    }
+    expect(next.reads).toBe(3);
+    rmSync(folder, { recursive: true });
     const other = { ...siteOf({ id: "shop-test", domains: ["other.test"] }) };
     const others = await connect();
     await hostOf(others).route(name, other.id, other, signal);
