@@ -4,6 +4,7 @@ import type { EnvironmentDocument, ServiceDocument, StageDocument, WorkerDocumen
 import type { Environment, ImageDefinition, PortBinding, Service, Stage, Task, Worker, Workload } from "./model.ts";
 import type { Path } from "./problems.ts";
 import { readDev } from "./read-dev.ts";
+import { readGates } from "./read-gates.ts";
 import { readHosts } from "./read-hosts.ts";
 import { readProxy } from "./read-proxy.ts";
 import { readRollout } from "./read-rollout.ts";
@@ -129,6 +130,7 @@ function readStage(
       .map(([serviceName, service]) => readService(reading, ["services", serviceName], serviceName, service)),
     proxy,
     rollout: readRollout(reading, [...path, "rollout"], stage.rollout, { proxied: proxy !== undefined }),
+    gates: readGates(reading, [...path, "gates"], stage.gates, { name, first: after.length === 0 }),
   };
 }
 

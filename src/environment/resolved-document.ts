@@ -1,4 +1,5 @@
 import { formatDuration } from "../base/duration.ts";
+import { gatesDocument } from "./gates-document.ts";
 import type {
   Canary,
   DevSettings,
@@ -79,6 +80,7 @@ function stageDocument(stage: Stage) {
       timeout: formatDuration(rollout.timeout),
       ...(rollout.strategy === "canary" ? { canary: canaryDocument(rollout.canary) } : {}),
     },
+    ...(stage.after.length === 0 ? {} : { gates: gatesDocument(stage.gates) }),
   };
 }
 

@@ -42,7 +42,12 @@ export interface Deployment {
   readonly dryRun: boolean;
   /** Who signs the record of it; undefined where the history is not signed. */
   readonly signer: Signer | undefined;
+  /** Of a promotion: looks at the gates once more, under the lock and before anything is touched. Throws where one is closed. */
+  readonly admit?: (ledger: Ledger) => Promise<Admission>;
 }
+
+/** What the record of a promotion keeps of its gates. */
+export type Admission = Pick<StageRecord, "gates" | "attestations">;
 
 export interface DeploymentResult {
   readonly plan: StagePlan;
@@ -82,8 +87,9 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
       const now = await Promise.all(engines.map((engine) => observe(deployment, engine)));
       const current = await decide(deployment, engines, now, wish);
       const proxyImages = await pinProxyImages(workspace, stage, current);
+      const admission = await deployment.admit?.(ledger);
       await before();
-      await act(deployment, current, { engines, ledger, pins, certificate, proxyImages, lock });
+      await act(deployment, current, { engines, ledger, pins, certificate, proxyImages, lock, admission });
       await sweepLocks(workspace, stage.name, engines);
       return { plan: current, changed: true };
     }),
@@ -164,6 +170,7 @@ interface Action {
   readonly certificate: Certificate | undefined;
   readonly proxyImages: ProxyImages;
   readonly lock: HeldLock;
+  readonly admission: Admission | undefined;
 }
 
 async function act(deployment: Deployment, plan: StagePlan, action: Action): Promise<void> {
@@ -215,7 +222,11 @@ function workerFor(deployment: Deployment, engine: Engine, action: Action): Host
 }
 
 /** The record is written even after Ctrl-C: it tells what became of the stage. */
-async function record(deployment: Deployment, { ledger, pins }: Action, failure: string | undefined): Promise<void> {
+async function record(
+  deployment: Deployment,
+  { ledger, pins, admission }: Action,
+  failure: string | undefined,
+): Promise<void> {
   const { workspace, stage, release } = deployment;
   const entry: StageRecord = {
     version: 1,
@@ -237,6 +248,7 @@ async function record(deployment: Deployment, { ledger, pins }: Action, failure:
     at: workspace.clock.now().toISOString(),
     reason: failure,
     dev: stage.app.dev,
+    ...admission,
   };
   await workspace.progress.step("record", async (progress) => {
     try {
