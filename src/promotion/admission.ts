@@ -1,8 +1,10 @@
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
+import { formatInstant } from "../base/zoned-time.ts";
 import type { Stage } from "../environment/model.ts";
 import type { GateFacts } from "../plan/gates/facts.ts";
 import { judge } from "../plan/gates/judge.ts";
 import type { JudgedGate } from "../plan/gates/judged-gate.ts";
+import { opensTogether } from "../plan/gates/opens-together.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import type { Signer } from "../signing/envelope.ts";
 import { type Admission, author } from "./deploy.ts";
@@ -11,10 +13,12 @@ import type { Ledger } from "./ledger.ts";
 import { isOverridden, type Overrides } from "./overrides.ts";
 import type { StageRecord } from "./record.ts";
 
-/** Throws `gate-closed` (exit 3) with every gate that is closed and that nobody passes. */
-export function requireOpen(stage: Stage, facts: GateFacts, gates: readonly JudgedGate[], overrides: Overrides): void {
+/** Every gate as it is now. Throws `gate-closed` (exit 3) with each that is closed and that nobody passes. */
+export function requireOpen(stage: Stage, facts: GateFacts, now: number, overrides: Overrides): JudgedGate[] {
+  const gates = judge(stage.gates, facts, now);
   const closed = gates.filter((gate) => !gate.open && !isOverridden(overrides, gate));
-  if (closed.length === 0) return;
+  if (closed.length === 0) return gates;
+  const opens = opensTogether(stage.gates, facts, now, (gate) => isOverridden(overrides, gate));
   const { name } = facts.release;
   const names = closed.map(({ gate }) => gate).join(", ");
   throw new EnvctlError({
@@ -30,7 +34,10 @@ export function requireOpen(stage: Stage, facts: GateFacts, gates: readonly Judg
       ...(missing ? [`  → ${missing}`] : []),
     ]),
     state: `what runs in ${stage.name} is untouched`,
-    next: `envctl gates ${stage.name} --release ${name} shows them all again`,
+    next:
+      opens === undefined
+        ? `envctl gates ${stage.name} --release ${name} shows them all again`
+        : `wait until ${formatInstant(opens, facts.zone, facts.zone)}, then the same command again`,
   });
 }
 
@@ -51,8 +58,7 @@ export async function admit(
 ): Promise<Admission> {
   const { overrides, from, ledger, signer } = options;
   const facts = await gatherAgain(workspace, stage, before);
-  const gates = judge(stage.gates, facts, workspace.clock.now().getTime());
-  requireOpen(stage, facts, gates, overrides);
+  const gates = requireOpen(stage, facts, workspace.clock.now().getTime(), overrides);
   for (const gate of gates.filter((one) => isOverridden(overrides, one))) {
     const record = overrideRecord(workspace, stage, from, facts, { gate: gate.gate, reason: overrides.reason });
     await workspace.progress.step(`record the override of ${gate.gate}`, () =>

@@ -1,6 +1,7 @@
 import type { Stage } from "../environment/model.ts";
 import { judge } from "../plan/gates/judge.ts";
 import type { JudgedGate } from "../plan/gates/judged-gate.ts";
+import { opensTogether } from "../plan/gates/opens-together.ts";
 import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { gatherFacts } from "./gate-facts.ts";
@@ -12,5 +13,21 @@ export async function judgeGates(
   release: Release,
   from: Stage,
 ): Promise<readonly JudgedGate[]> {
-  return judge(stage.gates, await gatherFacts(workspace, stage, release, from), workspace.clock.now().getTime());
+  return (await lookAtGates(workspace, stage, release, from)).gates;
+}
+
+/** The same, with when they are all open (RFC 3339) where only time has to pass. */
+export async function lookAtGates(
+  workspace: Workspace,
+  stage: Stage,
+  release: Release,
+  from: Stage,
+): Promise<{ readonly gates: readonly JudgedGate[]; readonly opensAt: string | undefined }> {
+  const facts = await gatherFacts(workspace, stage, release, from);
+  const now = workspace.clock.now().getTime();
+  const opens = opensTogether(stage.gates, facts, now);
+  return {
+    gates: judge(stage.gates, facts, now),
+    opensAt: opens === undefined ? undefined : new Date(opens).toISOString(),
+  };
 }

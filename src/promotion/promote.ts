@@ -1,7 +1,7 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Stage } from "../environment/model.ts";
 import { judge } from "../plan/gates/judge.ts";
-import type { JudgedGate } from "../plan/gates/judged-gate.ts";
+import { isPartOf, type JudgedGate } from "../plan/gates/judged-gate.ts";
 import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { admit, requireOpen } from "./admission.ts";
@@ -92,8 +92,12 @@ async function judgePromotion(
   if (await standsIn(workspace, stage, release)) return undefined;
   return await workspace.progress.step(`judge the gates of ${stage.name}`, async (progress) => {
     const facts = await gatherFacts(workspace, stage, release, from);
-    const judged = judge(stage.gates, facts, workspace.clock.now().getTime());
-    if (!dryRun) requireOpen(stage, facts, judged, overrides);
+    const now = workspace.clock.now().getTime();
+    const judged = dryRun ? judge(stage.gates, facts, now) : requireOpen(stage, facts, now, overrides);
+    for (const name of overrides.gates) {
+      if (!judged.some((gate) => isPartOf(gate.gate, name) && !gate.open))
+        workspace.progress.warn(`${name} is open: there is nothing to override`);
+    }
     progress.note(judged.map(({ gate, open }) => `${gate} ${open ? "open" : "closed"}`).join(", "));
     return { facts, judged };
   });

@@ -21,12 +21,12 @@ export const gates: Verb = {
     const { shortDigest } = await import("../../base/digest.ts");
     const { withStage } = await import("../workspace.ts");
     const { findPromotion } = await import("../../promotion/promote.ts");
-    const { judgeGates } = await import("../../promotion/judge-gates.ts");
+    const { lookAtGates } = await import("../../promotion/judge-gates.ts");
     const { gateLines } = await import("../view/gates.ts");
     const { releaseDocument } = await import("./deployment-outcome.ts");
     return await withStage(context, name, async (workspace, stage) => {
       const { release, from } = await findPromotion(workspace, stage, text(options, "release"));
-      const judged = await judgeGates(workspace, stage, release, from);
+      const { gates: judged, opensAt } = await lookAtGates(workspace, stage, release, from);
       const open = judged.every((gate) => gate.open);
       const environment = workspace.environment.name;
       const title = `${environment} ${release.name} (${shortDigest(release.digest)}) from ${from.name} to ${stage.name}`;
@@ -38,12 +38,20 @@ export const gates: Verb = {
           from: from.name,
           release: releaseDocument(release),
           open,
+          opensAt: opensAt ?? null,
           gates: judged,
           overridable: stage.gates.overridable,
         },
-        text: [title, ...gateLines(judged, context.paint)].join("\n"),
+        text: [title, ...gateLines(judged, context.paint), ...(open || !opensAt ? [] : [await when(opensAt)])].join(
+          "\n",
+        ),
         exitCode: open ? ExitCode.done : ExitCode.gateClosed,
       };
     });
   },
 };
+
+async function when(opensAt: string): Promise<string> {
+  const { formatInstant, zoneHere } = await import("../../base/zoned-time.ts");
+  return `all are open ${formatInstant(Date.parse(opensAt), zoneHere(), zoneHere())}, unless something else changes`;
+}

@@ -33,11 +33,24 @@ export function judgeApprovals(
   const able = approvals.keys.filter(
     ({ id }) => whyNot(rule, approvals, id) === undefined && !counting.some(({ key }) => key === id),
   );
-  const by =
-    able.length > 0
-      ? `, by ${left} of ${able.map(({ name }) => name).join(", ")}`
-      : ", by a key that counts: there is no other yet";
-  return [{ gate, open: false, found, missing: `envctl approve ${stage} --release ${release.name}${by}` }];
+  const words = `envctl approve ${stage} --release ${release.name}`;
+  return [
+    {
+      gate,
+      open: false,
+      found,
+      missing: `${words}, ${byWhom(
+        left,
+        able.map(({ name }) => name),
+      )}`,
+    },
+  ];
+}
+
+function byWhom(left: number, able: readonly string[]): string {
+  if (able.length >= left) return `by ${left} of ${able.join(", ")}`;
+  const others = `${left - able.length} more, whose key is not in .envctl/keys yet`;
+  return able.length > 0 ? `by ${able.join(", ")} and ${others}` : `by ${others}`;
 }
 
 /** The newest word of each key, where it is an approval. A withdrawal of the same instant goes first. */

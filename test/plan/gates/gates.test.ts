@@ -80,6 +80,12 @@ describe("approvals", () => {
     });
   });
 
+  it("say so where there are too few keys", () => {
+    const few = keys.slice(0, 1);
+    expect(ask([], {}, { keys: few }).missing).toMatch(/by ada and 1 more, whose key is not in \.envctl\/keys yet$/);
+    expect(ask([say("ada")], {}, { keys: few }).missing).toMatch(/r1, by 1 more, whose key is not/);
+  });
+
   it("follow the newest word of each key", () => {
     const withdrawn = [say("ada", "approved", 3), say("ada", "withdrawn", 2), say("grace")];
     expect(ask(withdrawn)).toMatchObject({ open: false, found: "approved by grace, of 2 wanted" });
