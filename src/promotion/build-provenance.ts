@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { EnvctlError, messageOf } from "../base/errors.ts";
 import { isObject } from "../base/json.ts";
 import type { ProvenanceFacts } from "../plan/gates/facts.ts";
@@ -53,11 +54,16 @@ export async function readProvenance(
   return { facts, signer };
 }
 
-/** Base images, as the Dockerfile names them. */
+/** What is in the image of other images, as the Dockerfile names them: what only reads the Dockerfile is not. */
 function basesIn({ resolvedDependencies }: Record<string, unknown>): string[] {
   const list: readonly unknown[] = Array.isArray(resolvedDependencies) ? resolvedDependencies : [];
-  const uris = list.flatMap((entry) => (isObject(entry) && typeof entry.uri === "string" ? [entry.uri] : []));
-  return uris.filter((uri) => uri.startsWith(imageScheme)).map((uri) => uri.slice(imageScheme.length));
+  return list.filter(isObject).flatMap(({ uri, name, content, annotations }) => {
+    if (isObject(annotations) && annotations.use === "frontend") return [];
+    if (typeof uri === "string") return uri.startsWith(imageScheme) ? [uri.slice(imageScheme.length)] : [];
+    // A name that is none, such as one of a variable without a value: it stands there as it was written.
+    const written = name === "image" && typeof content === "string";
+    return written ? [Buffer.from(content, "base64").toString("utf8")] : [];
+  });
 }
 
 function differences(build: Record<string, unknown>, { fingerprint, commit }: Release): string[] {

@@ -94,7 +94,10 @@ async function readArtifact(
   const reports = read.flat().map((report) => dated(report, value));
   const types = [type, ...layers.map(({ mediaType }) => mediaType)];
   const meant = types.find((one) => reporting.test(one));
-  const unreadable = reports.length === 0 && meant !== undefined ? `${meant} in a form that is not read` : undefined;
+  const unreadable =
+    reports.length === 0 && meant !== undefined
+      ? `${meant} that tells nothing, or in a form that is not read`
+      : undefined;
   return { digest, reports, unreadable };
 }
 

@@ -1,12 +1,12 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Stage } from "../environment/model.ts";
-import { judge } from "../plan/gates/judge.ts";
 import { isPartOf, type JudgedGate } from "../plan/gates/judged-gate.ts";
 import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { admit, requireOpen } from "./admission.ts";
 import { type DeploymentResult, deploy, openHosts } from "./deploy.ts";
 import { gatherFacts } from "./gate-facts.ts";
+import { judgeGates } from "./judge-gates.ts";
 import { Ledger } from "./ledger.ts";
 import { isOverridden, type Overrides, readOverrides } from "./overrides.ts";
 import { isChange } from "./record.ts";
@@ -42,7 +42,8 @@ export async function promote(workspace: Workspace, stage: Stage, options: Promo
   // Meanwhile: whether it fails is told when the stage's hosts are needed.
   openHosts(workspace, stage).catch(() => {});
   const { release, from } = await findPromotion(workspace, stage, options.release);
-  const gates = await judgePromotion(workspace, stage, { release, from }, overrides, options);
+  const judging = await judgePromotion(workspace, stage, { release, from }, overrides, options);
+  const { facts, judged: gates } = judging ?? { facts: undefined, judged: [] };
   const target = options.dryRun
     ? await workspace.connections.repository(stage.repository)
     : await bringToRepository(workspace, from.repository, stage.repository, release);
@@ -55,12 +56,11 @@ export async function promote(workspace: Workspace, stage: Stage, options: Promo
     from: from.name,
     dryRun: options.dryRun,
     signer,
-    ...(gates ? { admit: (ledger) => admit(workspace, stage, gates.facts, { overrides, from, ledger, signer }) } : {}),
+    ...(facts ? { admit: (ledger) => admit(workspace, stage, facts, { overrides, from, ledger, signer }) } : {}),
   });
   if (!options.dryRun) await pointTag(target, stage.name, release, workspace.signal);
-  const judged = gates?.judged ?? [];
-  const overridden = judged.filter((gate) => isOverridden(overrides, gate)).map(({ gate }) => gate);
-  return { ...result, release, from, gates: judged, overridden };
+  const overridden = gates.filter((gate) => isOverridden(overrides, gate)).map(({ gate }) => gate);
+  return { ...result, release, from, gates, overridden };
 }
 
 /** The release that a promotion to this stage takes now, or the one that is named, and the stage it comes from. */
@@ -91,12 +91,13 @@ async function judgePromotion(
 ) {
   if (await standsIn(workspace, stage, release)) return undefined;
   return await workspace.progress.step(`judge the gates of ${stage.name}`, async (progress) => {
-    const facts = await gatherFacts(workspace, stage, release, from);
-    const now = workspace.clock.now().getTime();
-    const judged = dryRun ? judge(stage.gates, facts, now) : requireOpen(stage, facts, now, overrides);
+    const facts = dryRun ? undefined : await gatherFacts(workspace, stage, release, from);
+    const judged = facts
+      ? requireOpen(stage, facts, workspace.clock.now().getTime(), overrides)
+      : await judgeGates(workspace, stage, release, from);
     for (const name of overrides.gates) {
-      if (!judged.some((gate) => isPartOf(gate.gate, name) && !gate.open))
-        workspace.progress.warn(`${name} is open: there is nothing to override`);
+      if (judged.some((gate) => isPartOf(gate.gate, name) && !gate.open)) continue;
+      workspace.progress.warn(`${name} is open: there is nothing to override`);
     }
     progress.note(judged.map(({ gate, open }) => `${gate} ${open ? "open" : "closed"}`).join(", "));
     return { facts, judged };

@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
@@ -240,12 +240,23 @@ describeLab("gates", () => {
       expect(await project.json("promote", "prod")).toMatchObject({ changed: false, gates: [] });
       await execa("docker", ["-H", `unix://${lab.localSocket}`, "rm", "-f", ...(await containers())]);
       expect(await project.json("up", "prod")).toMatchObject({ changed: true });
+    });
+
+    it("knows the author by what the line of a key says, too, and changes that are in no commit", async () => {
+      const line = join(project.folder, ".envctl/keys/linus.pub");
+      writeFileSync(line, readFileSync(line, "utf8").replace(/ linus\n$/, " Linus@example.com\n"));
       project.page("second");
+      await commit(project, "L. T. <linus@example.com>");
+      project.write("left-over", "in no commit");
       be(project, "ada");
       await project.ok("up", "dev");
-      // Changes that are in no commit, and nobody's approval.
+      be(project, "linus");
+      await project.ok("approve", "prod", "--yes");
       const { gates } = await gatesOf(project);
       expect(gates.filter(({ open }) => !open).map(({ gate }) => gate)).toEqual(["approvals", "window", "git.clean"]);
+      expect(await found(project, "approvals")).toBe(
+        "nobody has approved, of 2 wanted; linus's does not count: it is their commit",
+      );
     });
 
     const containers = async () => (await runningContainers(lab.localSocket, project.name, "prod")).map(({ Id }) => Id);
@@ -306,7 +317,10 @@ describeLab("gates", () => {
           predicate: {
             buildDefinition: {
               externalParameters: { fingerprint },
-              resolvedDependencies: [{ uri: `docker-image://docker.io/library/${base}` }],
+              resolvedDependencies: [
+                { uri: `docker-image://docker.io/library/${base}`, annotations: { use: "base" } },
+                { uri: "docker-image://docker.io/docker/dockerfile", annotations: { use: "frontend" } },
+              ],
             },
             runDetails: { metadata: { finishedOn: new Date().toISOString() } },
           },

@@ -92,7 +92,9 @@ describeLab("what a registry tells of an image for several platforms", () => {
         "grype linux/amd64 2026-03-02T10:00:00Z",
         "trivy linux/arm64 2026-03-07T10:00:00Z",
       ]);
-      expect(facts.unreadable).toEqual(["application/vnd.cyclonedx+xml in a form that is not read"]);
+      expect(facts.unreadable).toEqual([
+        "application/vnd.cyclonedx+xml that tells nothing, or in a form that is not read",
+      ]);
     });
   });
 });

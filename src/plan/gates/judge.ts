@@ -12,7 +12,7 @@ import { judgeWindows } from "./window.ts";
 
 /** Every gate of a stage, open or closed, in the order of the file's format. `now` in milliseconds since 1970. */
 export function judge(gates: Gates, facts: GateFacts, now: number): JudgedGate[] {
-  return [
+  const judged = [
     judgeVerified(facts, now),
     ...judgeSoak(gates.soak, facts, now),
     ...judgeApprovals(gates.approvals, facts),
@@ -23,4 +23,11 @@ export function judge(gates: Gates, facts: GateFacts, now: number): JudgedGate[]
     ...judgeImage(gates.image, facts, now),
     ...judgeProvenance(gates.provenance, facts),
   ];
+  return judged.map((gate) => ({ ...gate, found: inOneLine(gate.found) }));
+}
+
+/** It has names in it that others chose, of branches and packages, and goes into records: one line, and no book. */
+function inOneLine(found: string): string {
+  const line = found.replace(/\s+/g, " ");
+  return line.length > 1000 ? `${line.slice(0, 1000)}…` : line;
 }

@@ -4,17 +4,31 @@ import { objectsIn, type Report, reportOf, severityOfScore, textIn, type Vulnera
 
 type Document = Record<string, unknown>;
 
+/** Tools that write a run without any rule or result where they found nothing. */
+const scanners = /trivy|grype|anchore|snyk|docker scout|clair|xray|twistcli|wiz|aqua|osv|sysdig|qualys|tenable/i;
+
 /** SARIF 2.1.0: a report for each tool that wrote a run. */
 export function readSarif(document: Document): Report[] {
   if (!Array.isArray(document.runs) || !String(document.version ?? "").startsWith("2.")) return [];
-  return objectsIn(document.runs).map((run) => {
+  return objectsIn(document.runs).flatMap((run) => {
     const driver = isObject(run.tool) && isObject(run.tool.driver) ? run.tool.driver : {};
     const ended = objectsIn(run.invocations).flatMap(({ endTimeUtc }) => textIn(endTimeUtc) ?? []);
     const rules = objectsIn(driver.rules);
     const results = objectsIn(run.results).filter(counts);
     const found = results.map((result, index) => ({ ...vulnerabilityOf(result, rules), what: `${index}` }));
-    return reportOf(textIn(driver.name) ?? "a tool", ended.sort().at(-1), found);
+    const tool = textIn(driver.name) ?? "a tool";
+    return isScan(tool, rules, found) ? [reportOf(tool, ended.sort().at(-1), found)] : [];
   });
+}
+
+/** Linters write SARIF, too: that they found nothing does not tell that anybody looked for vulnerabilities. */
+function isScan(tool: string, rules: readonly Document[], found: readonly Vulnerability[]): boolean {
+  const ids = [...rules.map(({ id }) => String(id)), ...found.map(({ id }) => id)];
+  return (
+    scanners.test(tool) ||
+    ids.some((id) => /^(?:CVE|GHSA)-/.test(id)) ||
+    rules.some((rule) => "security-severity" in propertiesOf(rule))
+  );
 }
 
 /** §3.27.9 `kind`: anything but `fail`, the default, is no finding; §3.35.2: nor is what somebody accepted. */

@@ -186,6 +186,14 @@ describe("git", () => {
   });
 });
 
+it("tells what it found in one line, whatever somebody has called a branch", () => {
+  const branches = ["a\nverified: open", "x".repeat(5000)];
+  const git = { clean: false, branches: ["main"], signed: false };
+  const { found } = judged("git.branches", { git }, { commit: { id: commit, branches, signature: undefined } });
+  expect(found).toMatch(/is in a verified: open, x{100}/);
+  expect(found.length).toBe(1001);
+});
+
 it("provenance: signed, and of this build", () => {
   const provenance = { digest: digestOf("p"), signer: "ada", bases: [], finishedAt: undefined, differs: [] };
   expect(judged("provenance", { provenance: true }, { provenance })).toEqual({

@@ -39,6 +39,21 @@ describe("a report is known by what is in it", () => {
     ]);
   });
 
+  it("only where somebody looked for vulnerabilities: a linter that found nothing did not, nor a search for secrets", () => {
+    const run = (name: string, more: object = {}) => ({ tool: { driver: { name, ...more } }, results: [] });
+    const sarif = (...runs: object[]) => readReport(JSON.stringify({ version: "2.1.0", runs }));
+    expect(sarif(run("Hadolint"), run("gitleaks", { rules: [{ id: "aws-key" }] }))).toEqual([]);
+    expect(sarif(run("Trivy"))).toMatchObject([{ tool: "trivy", counts: none }]);
+    expect(sarif(run("a scanner", { rules: [{ id: "x", properties: { "security-severity": "1.0" } }] }))).toHaveLength(
+      1,
+    );
+    expect(sarif({ ...run("another"), results: [{ ruleId: "CVE-2024-3094" }] })).toHaveLength(1);
+    const trivy = { SchemaVersion: 2, ArtifactName: "shop" };
+    const results = (...Results: object[]) => readReport(JSON.stringify({ ...trivy, Results }));
+    expect([results(), results({ Class: "secret" })]).toEqual([[], []]);
+    expect(results({ Class: "secret" }, { Class: "os-pkgs" })).toMatchObject([{ tool: "trivy", counts: none }]);
+  });
+
   it("CycloneDX: packages within packages, and vulnerabilities that affect", () => {
     expect(readReport(file("cyclonedx"))).toEqual([
       {
