@@ -70,7 +70,7 @@ const inherited = [
   "GIT_PREFIX",
 ];
 
-/** One command of git's in `directory`. Never throws but for the signal. */
+/** One call of git's, by an argument list and in no shell, with nothing of a hook's that called envctl. Throws for the signal alone. */
 export async function git(directory: string, command: readonly string[], options: GitOptions): Promise<Answer> {
   const environment = Object.fromEntries(
     Object.entries(options.variables).filter(([name]) => !inherited.includes(name)),

@@ -47,7 +47,10 @@ function createCommand(verb: Verb, output: Output, literal: readonly string[]): 
   const command = new Command(verb.name).summary(verb.summary).description(verb.summary).exitOverride();
   for (const [syntax, description] of verb.arguments) command.argument(syntax, description);
   if (verb.actions) command.usage(`${usageOf(verb).slice(verb.name.length + 1)} [options]`);
-  for (const option of optionsOf(verb)) command.option(option.flags, option.description, option.default);
+  for (const option of optionsOf(verb)) {
+    if (option.repeatable) command.option(option.flags, option.description, gather);
+    else command.option(option.flags, option.description, option.default);
+  }
   command
     .configureOutput({ writeOut: (help) => output.write(help), writeErr: () => {} })
     .addHelpText("after", () => `${actionHelp(verb)}${examples(verb)}`);
@@ -55,6 +58,10 @@ function createCommand(verb: Verb, output: Output, literal: readonly string[]): 
     await runVerb(verb, { args: command.args, literal }, command.opts<OptionValues>(), output);
   });
   return command;
+}
+
+function gather(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
 }
 
 function examples(verb: Verb): string {

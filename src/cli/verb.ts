@@ -67,6 +67,8 @@ export interface VerbOption {
   readonly flags: string;
   readonly description: string;
   readonly default?: string | boolean;
+  /** True where it may be given more than once, each time with one value. */
+  readonly repeatable?: boolean;
   /** Of a verb with actions: those that know the option; without, all do. */
   readonly actions?: readonly string[];
 }
@@ -78,7 +80,7 @@ interface VerbAction {
   readonly needsStage: boolean;
 }
 
-export type OptionValues = Readonly<Record<string, string | boolean | undefined>>;
+export type OptionValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 /** One verb of the command line. `run` imports what it needs only when it runs, so that start-up stays quick. */
 export interface Verb {
@@ -102,4 +104,10 @@ export interface Verb {
 export function text(options: OptionValues, name: string): string | undefined {
   const value = options[name];
   return typeof value === "string" ? value : undefined;
+}
+
+/** The values of an option that may be given more than once. */
+export function texts(options: OptionValues, name: string): readonly string[] {
+  const value = options[name];
+  return Array.isArray(value) ? value : [];
 }

@@ -1,4 +1,5 @@
 import type { Verb } from "./verb.ts";
+import { approve } from "./verbs/approve.ts";
 import { build } from "./verbs/build.ts";
 import { completion } from "./verbs/completion.ts";
 import { config } from "./verbs/config.ts";
@@ -7,6 +8,7 @@ import { diff } from "./verbs/diff.ts";
 import { doctor } from "./verbs/doctor.ts";
 import { down } from "./verbs/down.ts";
 import { exec } from "./verbs/exec.ts";
+import { gates } from "./verbs/gates.ts";
 import { history } from "./verbs/history.ts";
 import { init } from "./verbs/init.ts";
 import { keys } from "./verbs/keys.ts";
@@ -36,10 +38,12 @@ export const verbs: readonly Verb[] = [
   build,
   dev,
   up,
+  approve,
   promote,
   pipeline,
   watch,
   rollback,
+  gates,
   plan,
   status,
   diff,

@@ -1,3 +1,4 @@
+import type { GateName } from "./gates.ts";
 import type { NotificationEvent } from "./notification.ts";
 
 /** The environment file as it is written, after its shape was checked. Keys as in `schemas/envctl.schema.json`. */
@@ -129,6 +130,41 @@ export type HostDocument =
       readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
     };
 
+export interface GatesDocument {
+  readonly soak?: string;
+  readonly approvals?:
+    | number
+    | { readonly count: number; readonly by?: readonly string[]; readonly not_author?: boolean };
+  readonly window?: string | readonly string[];
+  readonly freezes?: readonly FreezeDocument[];
+  readonly max_age?: string;
+  readonly git?: {
+    readonly clean?: boolean;
+    readonly branches?: readonly string[];
+    readonly signed?: boolean;
+  };
+  readonly image?: {
+    readonly non_root?: boolean;
+    readonly no_latest_base?: boolean;
+    readonly max_size?: string | number;
+    readonly vulnerabilities?: { readonly max: Readonly<Record<string, number>>; readonly max_age?: string };
+    readonly sbom?: {
+      readonly required?: boolean;
+      readonly forbid?: readonly string[];
+      readonly licenses?: { readonly forbid: readonly string[] };
+    };
+  };
+  readonly provenance?: boolean;
+  readonly overridable?: readonly GateName[];
+}
+
+export interface FreezeDocument {
+  readonly from: string;
+  readonly to: string;
+  readonly zone: string;
+  readonly reason?: string;
+}
+
 export interface StageDocument {
   readonly after?: string | readonly string[];
   readonly hosts?: HostDocument | readonly HostDocument[];
@@ -153,6 +189,7 @@ export interface StageDocument {
     readonly keep?: number;
     readonly timeout?: string;
   };
+  readonly gates?: GatesDocument;
 }
 
 interface CanaryDocument {

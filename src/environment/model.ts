@@ -3,6 +3,7 @@ import type { Duration } from "../base/duration.ts";
 import type { HostAddress } from "../base/host.ts";
 import type { ImageReference } from "../base/reference.ts";
 import type { Auto } from "./auto.ts";
+import type { Gates } from "./gates.ts";
 import type { Notification } from "./notification.ts";
 
 /** One environment file, parsed, validated, interpolated and completed with defaults. Plain data. */
@@ -82,6 +83,7 @@ export interface Stage {
   readonly rollout: Rollout;
   /** What happens by itself while `envctl watch` runs; undefined for nothing. */
   readonly auto: Auto | undefined;
+  readonly gates: Gates;
 }
 
 /** How a reverse proxy on each host of a stage serves its app. */

@@ -5,6 +5,7 @@ import type { Environment, ImageDefinition, PortBinding, Service, Stage, Task, W
 import type { Path } from "./problems.ts";
 import { readAuto } from "./read-auto.ts";
 import { readDev } from "./read-dev.ts";
+import { readGates } from "./read-gates.ts";
 import { readHosts } from "./read-hosts.ts";
 import { readNotify } from "./read-notify.ts";
 import { readProxy } from "./read-proxy.ts";
@@ -133,6 +134,7 @@ function readStage(
     proxy,
     rollout: readRollout(reading, [...path, "rollout"], stage.rollout, { proxied: proxy !== undefined }),
     auto: readAuto(reading, [...path, "auto"], stage.auto, after.length === 0),
+    gates: readGates(reading, [...path, "gates"], stage.gates, { name, first: after.length === 0 }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { formatDuration } from "../base/duration.ts";
 import type { Auto } from "./auto.ts";
+import { gatesDocument } from "./gates-document.ts";
 import type {
   Canary,
   DevSettings,
@@ -97,6 +98,7 @@ function stageDocument(stage: Stage) {
       ...(rollout.strategy === "canary" ? { canary: canaryDocument(rollout.canary) } : {}),
     },
     auto: autoDocument(stage.auto),
+    ...(stage.after.length === 0 ? {} : { gates: gatesDocument(stage.gates) }),
   };
 }
 

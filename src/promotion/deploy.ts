@@ -43,7 +43,12 @@ export interface Deployment {
   readonly dryRun: boolean;
   /** Who signs the record of it; undefined where the history is not signed. */
   readonly signer: Signer | undefined;
+  /** Of a promotion: looks at the gates once more, under the lock and before anything is touched. Throws where one is closed. */
+  readonly admit?: (ledger: Ledger) => Promise<Admission>;
 }
+
+/** What the record of a promotion keeps of its gates. */
+export type Admission = Pick<StageRecord, "gates" | "attestations">;
 
 export interface DeploymentResult {
   readonly plan: StagePlan;
@@ -88,8 +93,9 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
       const now = await Promise.all(engines.map((engine) => observe(deployment, engine)));
       const current = await decide(deployment, engines, now, wish);
       const proxyImages = await pinProxyImages(workspace, stage, current);
+      const admission = await deployment.admit?.(ledger);
       await before();
-      await act(deployment, current, { engines, ledger, pins, certificate, proxyImages, lock, record });
+      await act(deployment, current, { engines, ledger, pins, certificate, proxyImages, lock, record, admission });
       await sweepLocks(workspace, stage.name, engines);
       return { plan: current, changed: true };
     }),
@@ -176,6 +182,7 @@ interface Action {
   readonly proxyImages: ProxyImages;
   readonly lock: HeldLock;
   readonly record: (action: Action, failure: string | undefined) => Promise<void>;
+  readonly admission: Admission | undefined;
 }
 
 async function act(deployment: Deployment, plan: StagePlan, action: Action): Promise<void> {
@@ -229,7 +236,7 @@ function workerFor(deployment: Deployment, engine: Engine, action: Action): Host
 /** The record is written even after Ctrl-C: it tells what became of the stage. */
 async function writeRecord(
   deployment: Deployment,
-  { ledger, pins }: Action,
+  { ledger, pins, admission }: Action,
   failure: string | undefined,
 ): Promise<StageRecord> {
   const { workspace, stage, release } = deployment;
@@ -253,6 +260,7 @@ async function writeRecord(
     at: workspace.clock.now().toISOString(),
     reason: failure,
     dev: stage.app.dev,
+    ...admission,
   };
   await workspace.progress.step("record", async (progress) => {
     try {

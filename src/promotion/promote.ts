@@ -1,9 +1,14 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Stage } from "../environment/model.ts";
+import { isPartOf, type JudgedGate } from "../plan/gates/judged-gate.ts";
 import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
+import { admit, requireOpen } from "./admission.ts";
 import { type DeploymentResult, deploy, openHosts } from "./deploy.ts";
+import { gatherFacts } from "./gate-facts.ts";
+import { judgeGates } from "./judge-gates.ts";
 import { Ledger } from "./ledger.ts";
+import { isOverridden, type Overrides, readOverrides } from "./overrides.ts";
 import { isChange } from "./record.ts";
 import { findRelease } from "./releases.ts";
 import { bringToRepository, pointTag } from "./repository.ts";
@@ -14,30 +19,31 @@ export interface PromotionOptions {
   /** Name or digest; undefined takes what runs in the stage before. */
   readonly release: string | undefined;
   readonly dryRun: boolean;
+  /** Gates that are passed although they are closed, where the environment file allows it. */
+  readonly override?: readonly string[];
+  /** Why they are. */
+  readonly reason?: string | undefined;
 }
 
 export interface PromotionResult extends DeploymentResult {
   readonly release: Release;
   readonly from: Stage;
+  /** Each gate as it was; empty where the release stands in the stage already, and was let in before. */
+  readonly gates: readonly JudgedGate[];
+  /** Names of those that are closed, and passed. */
+  readonly overridden: readonly string[];
 }
 
 /** Moves exactly the digest that the stage before runs to this stage: registry to registry, then onto its hosts. */
 export async function promote(workspace: Workspace, stage: Stage, options: PromotionOptions): Promise<PromotionResult> {
   if (stage.after.length === 0) throw firstStage(stage);
+  const overrides = readOverrides(stage, options.override ?? [], options.reason);
   const signer = await stageSigner(workspace, options);
   // Meanwhile: whether it fails is told when the stage's hosts are needed.
   openHosts(workspace, stage).catch(() => {});
-  const { release, from } = await workspace.progress.step(
-    `find the release to promote to ${stage.name}`,
-    async (progress) => {
-      const found =
-        options.release === undefined
-          ? await releaseToPromote(workspace, stage)
-          : await chosenRelease(workspace, stage, options.release);
-      progress.note(`${found.release.name} from ${found.from.name}`);
-      return found;
-    },
-  );
+  const { release, from } = await findPromotion(workspace, stage, options.release);
+  const judging = await judgePromotion(workspace, stage, { release, from }, overrides, options);
+  const { facts, judged: gates } = judging ?? { facts: undefined, judged: [] };
   const target = options.dryRun
     ? await workspace.connections.repository(stage.repository)
     : await bringToRepository(workspace, from.repository, stage.repository, release);
@@ -50,9 +56,63 @@ export async function promote(workspace: Workspace, stage: Stage, options: Promo
     from: from.name,
     dryRun: options.dryRun,
     signer,
+    ...(facts ? { admit: (ledger) => admit(workspace, stage, facts, { overrides, from, ledger, signer }) } : {}),
   });
   if (!options.dryRun) await pointTag(target, stage.name, release, workspace.signal);
-  return { ...result, release, from };
+  const overridden = gates.filter((gate) => isOverridden(overrides, gate)).map(({ gate }) => gate);
+  return { ...result, release, from, gates, overridden };
+}
+
+/** The release that a promotion to this stage takes now, or the one that is named, and the stage it comes from. */
+export async function findPromotion(
+  workspace: Workspace,
+  stage: Stage,
+  typed: string | undefined,
+): Promise<{ release: Release; from: Stage }> {
+  if (stage.after.length === 0) throw firstStage(stage);
+  return await workspace.progress.step(`find the release to promote to ${stage.name}`, async (progress) => {
+    const found =
+      typed === undefined ? await releaseToPromote(workspace, stage) : await chosenRelease(workspace, stage, typed);
+    progress.note(`${found.release.name} from ${found.from.name}`);
+    return found;
+  });
+}
+
+/**
+ * All gates, before anything is copied. Undefined where the stage has the release already: then it was let in, and a promotion
+ * only mends what is not as it should be. Throws `gate-closed` (exit 3) unless nothing is to be done anyway.
+ */
+async function judgePromotion(
+  workspace: Workspace,
+  stage: Stage,
+  { release, from }: { readonly release: Release; readonly from: Stage },
+  overrides: Overrides,
+  { dryRun }: PromotionOptions,
+) {
+  if (await standsIn(workspace, stage, release)) return undefined;
+  return await workspace.progress.step(`judge the gates of ${stage.name}`, async (progress) => {
+    const facts = dryRun ? undefined : await gatherFacts(workspace, stage, release, from);
+    const judged = facts
+      ? requireOpen(stage, facts, workspace.clock.now().getTime(), overrides)
+      : await judgeGates(workspace, stage, release, from);
+    for (const name of overrides.gates) {
+      if (judged.some((gate) => isPartOf(gate.gate, name) && !gate.open)) continue;
+      workspace.progress.warn(`${name} is open: there is nothing to override`);
+    }
+    progress.note(judged.map(({ gate, open }) => `${gate} ${open ? "open" : "closed"}`).join(", "));
+    return { facts, judged };
+  });
+}
+
+/** Whether the newest change of the stage brought it this very release, as it was built. */
+async function standsIn(
+  { environment, connections, signal }: Workspace,
+  stage: Stage,
+  release: Release,
+): Promise<boolean> {
+  const repository = await connections.repository(stage.repository);
+  const newest = (await new Ledger(repository, environment.name, stage.name).newestChange(signal))?.record;
+  return newest?.outcome === "succeeded" && newest.release?.digest === release.digest && newest.dev === undefined;
 }
 
 /** A release that is named must have run in the stages before, as their histories tell. */

@@ -6,7 +6,7 @@ import type { Descriptor, StoredManifest } from "../registry/registry.ts";
 import type { OpenRepository } from "../rollout/connections.ts";
 import { type Signer, sealStatement } from "../signing/envelope.ts";
 
-const envelopeType = "application/vnd.dsse.envelope.v1+json";
+export const envelopeType = "application/vnd.dsse.envelope.v1+json";
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
 
 /** A statement in its envelope, as the registry keeps it. */

@@ -16,6 +16,17 @@ export interface ImageDescription {
   readonly createdAt: string;
   /** Bytes of one platform's layers, compressed. */
   readonly size: number;
+  readonly platforms: readonly PlatformDescription[];
+}
+
+interface PlatformDescription {
+  /** `linux/amd64` */
+  readonly platform: string;
+  readonly manifest: Digest;
+  /** Whom it runs as; empty is root. */
+  readonly user: string;
+  /** Bytes of its layers, compressed. */
+  readonly size: number;
 }
 
 /** Reads an image's manifests and configurations; undefined where there is no such image. */
@@ -38,6 +49,7 @@ export async function describeImage(
     labels: first?.labels ?? {},
     createdAt: first?.createdAt ?? "",
     size: first?.size ?? 0,
+    platforms: platforms.map(({ platform, manifest, user, size }) => ({ platform, manifest, user, size })),
   };
 }
 
@@ -92,6 +104,7 @@ async function readPlatform(registry: Registry, path: string, image: FoundImage,
     labels: Object.fromEntries(
       Object.entries(labels).filter((pair): pair is [string, string] => typeof pair[1] === "string"),
     ),
+    user: typeof inner.User === "string" ? inner.User : "",
     createdAt: typeof document.created === "string" ? document.created : "",
     size: content.layers.reduce((sum, layer) => sum + layer.size, 0),
   };

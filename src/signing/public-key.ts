@@ -11,6 +11,8 @@ export interface PublicKey {
   /** OpenSSH fingerprint: `SHA256:…`, as `ssh-keygen -l` shows it. */
   readonly id: string;
   readonly key: KeyObject;
+  /** What its line says after the key: often an e-mail address. */
+  readonly comment: string;
 }
 
 const algorithm = "ssh-ed25519";
@@ -40,13 +42,13 @@ export async function readPublicKeys(directory: string): Promise<readonly Public
 
 /** One line as OpenSSH writes it (`ssh-ed25519 AAAA… comment`, RFC 8709); undefined where it is none. */
 export function parsePublicKey(name: string, text: string): PublicKey | undefined {
-  const [kind, encoded] = text.trim().split(/\s+/);
+  const [kind, encoded, ...comment] = text.trim().split(/\s+/);
   if (kind !== algorithm || encoded === undefined) return undefined;
   const blob = Buffer.from(encoded, "base64");
   const raw = rawKey(blob);
   if (!raw) return undefined;
   const key = createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "Ed25519", x: raw.toString("base64url") } });
-  return { name, id: fingerprintOf(blob), key };
+  return { name, id: fingerprintOf(blob), key, comment: comment.join(" ") };
 }
 
 /** The line for a `.pub` file. */

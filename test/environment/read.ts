@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type ReadResult, readEnvironment } from "../../src/environment/load.ts";
 
 /** Writes a file into a folder of its own and reads it. */
@@ -11,7 +11,10 @@ export async function readText(
 ): Promise<ReadResult> {
   const directory = mkdtempSync(join(tmpdir(), "envctl-environment-"));
   writeFileSync(join(directory, "envctl.yaml"), text);
-  for (const [name, content] of Object.entries(options.files ?? {})) writeFileSync(join(directory, name), content);
+  for (const [name, content] of Object.entries(options.files ?? {})) {
+    mkdirSync(dirname(join(directory, name)), { recursive: true });
+    writeFileSync(join(directory, name), content);
+  }
   try {
     return await readEnvironment({ file: undefined, directory, variables, stage: options.stage });
   } finally {

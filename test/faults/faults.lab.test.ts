@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { tellOnStderr } from "../lab/command.ts";
 import { describeLab } from "../lab/describe-lab.ts";
-import { installTimeFaker } from "../lab/install.ts";
+import { installProgram } from "../lab/install.ts";
 import { useLab } from "../lab/lab.ts";
 import { reducedCells } from "./cells.ts";
 import { Matrix } from "./matrix.ts";
@@ -18,7 +18,7 @@ describeLab("a rollout to two hosts", () => {
   let matrix: Matrix;
 
   beforeAll(async () => {
-    await installTimeFaker(tellOnStderr);
+    await installProgram("faketime", tellOnStderr);
     stand = await Stand.raise(await useLab());
     matrix = new Matrix(stand);
   });

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { execa } from "execa";
 import { tellOnStderr } from "../lab/command.ts";
-import { installTimeFaker } from "../lab/install.ts";
+import { installProgram } from "../lab/install.ts";
 import { borrowLab } from "../lab/lab.ts";
 import { allCells, reducedCells } from "./cells.ts";
 import { Matrix } from "./matrix.ts";
@@ -39,7 +39,7 @@ const isWanted = ({ step, fault }: Cell) =>
 const cells = (values.reduced ? reducedCells() : allCells()).filter(isWanted);
 
 await execa(process.execPath, ["build.mjs"], { cwd: fileURLToPath(new URL("../../", import.meta.url)) });
-await installTimeFaker(tellOnStderr);
+await installProgram("faketime", tellOnStderr);
 const { lab, giveBack } = await borrowLab(tellOnStderr);
 const results: CellResult[] = [];
 try {

@@ -47,9 +47,9 @@ export async function installPackages(tell: Tell): Promise<void> {
   await installMissing(programs, tell);
 }
 
-/** faketime(1), by which a program sees another time than the machine's. */
-export async function installTimeFaker(tell: Tell): Promise<void> {
-  await installMissing([["faketime", "faketime"]], tell);
+/** A program that few tests need, from the package of the same name. */
+export async function installProgram(name: string, tell: Tell): Promise<void> {
+  await installMissing([[name, name]], tell);
 }
 
 async function installMissing(wanted: typeof programs, tell: Tell): Promise<void> {

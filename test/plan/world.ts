@@ -1,6 +1,7 @@
 import { digestOf } from "../../src/base/digest.ts";
 import type { Duration } from "../../src/base/duration.ts";
 import type { Labels, ObservedContainer } from "../../src/engine/engine.ts";
+import { noGates } from "../../src/environment/gates.ts";
 import type {
   Environment,
   PortBinding,
@@ -69,6 +70,7 @@ export function stage(overrides: Partial<Stage> = {}): Stage {
     proxy: undefined,
     rollout: rollout(),
     auto: undefined,
+    gates: noGates,
     ...overrides,
   };
 }
