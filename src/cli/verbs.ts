@@ -24,6 +24,7 @@ import { status } from "./verbs/status.ts";
 import { unlock } from "./verbs/unlock.ts";
 import { up } from "./verbs/up.ts";
 import { validate } from "./verbs/validate.ts";
+import { verify } from "./verbs/verify.ts";
 
 /** Every verb, in the order in which a newcomer meets them. A new verb is one file and one line here. */
 export const verbs: readonly Verb[] = [
@@ -35,6 +36,7 @@ export const verbs: readonly Verb[] = [
   dev,
   up,
   promote,
+  verify,
   rollback,
   plan,
   status,

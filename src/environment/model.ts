@@ -2,6 +2,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { Duration } from "../base/duration.ts";
 import type { HostAddress } from "../base/host.ts";
 import type { ImageReference } from "../base/reference.ts";
+import type { Verification } from "./verification.ts";
 
 /** One environment file, parsed, validated, interpolated and completed with defaults. Plain data. */
 export interface Environment {
@@ -77,6 +78,7 @@ export interface Stage {
   /** The reverse proxy in front of the app; undefined where clients reach the app itself, or nobody does. */
   readonly proxy: StageProxy | undefined;
   readonly rollout: Rollout;
+  readonly verify: Verification;
 }
 
 /** How a reverse proxy on each host of a stage serves its app. */

@@ -5,7 +5,6 @@ import { type Problems, pathText } from "./problems.ts";
 /** Keys that belong to the format, and on which this version does not act: saying nothing would be a promise not kept. */
 const stageKeys: Readonly<Record<string, string>> = {
   gates: "a promotion is not held back by them",
-  verify: "the checks are not run; a release counts as good when it is healthy",
   auto: "nothing is promoted by itself",
 };
 /** Reports each use as a warning; verbs that change a stage refuse with those that concern it (`reservedIn`). */

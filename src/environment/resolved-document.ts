@@ -11,6 +11,7 @@ import type {
   StageProxy,
   Workload,
 } from "./model.ts";
+import { verificationDocument } from "./resolved-checks.ts";
 
 const secretive = /pass(?:word|wd|phrase)?|secret|token|credential|private|api_?key|access_?key/i;
 const mask = "<masked>";
@@ -79,6 +80,7 @@ function stageDocument(stage: Stage) {
       timeout: formatDuration(rollout.timeout),
       ...(rollout.strategy === "canary" ? { canary: canaryDocument(rollout.canary) } : {}),
     },
+    verify: verificationDocument(stage.verify),
   };
 }
 

@@ -1,8 +1,6 @@
-import { hostname } from "node:os";
 import type { Digest } from "../base/digest.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import { timeLimit } from "../base/time-limit.ts";
-import { userName } from "../base/user.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
 import { reservedIn } from "../environment/reserved.ts";
@@ -21,15 +19,21 @@ import { probeStage } from "../rollout/probe-stage.ts";
 import { ProxyHost } from "../rollout/proxy-host.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import type { Signer } from "../signing/envelope.ts";
+import { author } from "./author.ts";
 import { deployOccasion } from "./deploy-hooks.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
+import { openHosts } from "./open-hosts.ts";
 import { pinServices } from "./pins.ts";
+import { asksForProof, isProven, proveDeployment } from "./prove-deployment.ts";
 import { bringProxyImage, type ProxyImages, pinProxyImages } from "./proxy-images.ts";
 import type { StageRecord } from "./record.ts";
+import { pointTag } from "./repository.ts";
 import { requireFree, requireServable } from "./servable.ts";
 import { stageSecrets } from "./stage-secrets.ts";
 import { sweepLocks } from "./sweep-locks.ts";
+import type { VerificationResult } from "./verification.ts";
+import { type Standing, standingOf } from "./verified.ts";
 
 export interface Deployment {
   readonly workspace: Workspace;
@@ -42,16 +46,20 @@ export interface Deployment {
   readonly dryRun: boolean;
   /** Who signs the record of it; undefined where the history is not signed. */
   readonly signer: Signer | undefined;
+  /** Why it is done, where nobody typed it. */
+  readonly reason?: string;
 }
 
 export interface DeploymentResult {
   readonly plan: StagePlan;
-  /** False where everything was already so; then nothing was written anywhere. */
+  /** False where everything was already so; then nothing was written anywhere but what its checks found. */
   readonly changed: boolean;
+  /** What its checks found; undefined where none were run. */
+  readonly verification?: VerificationResult | undefined;
 }
 
 /**
- * Read, observe, plan, act, record: makes a stage run a release. All hosts must answer before the first is touched.
+ * Read, observe, plan, act, record, prove: makes a stage run a release. All hosts must answer before the first is touched.
  * What is there already is left alone, so that running it again after a crash finishes the work.
  */
 export async function deploy(deployment: Deployment): Promise<DeploymentResult> {
@@ -63,13 +71,15 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   const [secrets, certificate] = await Promise.all([stageSecrets(workspace, stage), readCertificate(stage.proxy)]);
   await requireServable(workspace, stage, certificate);
   const observing = Promise.all(engines.map((engine) => observe(deployment, engine)));
-  const [observed, head] = await Promise.all([observing, ledgerHead(deployment, ledger)]);
+  const [observed, standing] = await Promise.all([observing, readStanding(deployment, ledger)]);
+  const head = standing.change;
   const recorded = head?.outcome === "succeeded" && head.release?.digest === deployment.release.digest;
   const wish = { pins, secrets, certificate: certificate?.fingerprint, unrecorded: head !== undefined && !recorded };
   const recordedAsIs = recorded && head.dev === stage.app.dev;
   const plan = await decide(deployment, engines, observed, wish);
   if (deployment.dryRun) return { plan, changed: !isEmpty(plan) };
-  if (isEmpty(plan) && recordedAsIs) {
+  const proves = asksForProof(stage);
+  if (isEmpty(plan) && recordedAsIs && (!proves || isProven(stage, standing))) {
     await sweepLocks(workspace, stage.name, engines);
     return { plan, changed: false };
   }
@@ -82,10 +92,15 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
       const now = await Promise.all(engines.map((engine) => observe(deployment, engine)));
       const current = await decide(deployment, engines, now, wish);
       const proxyImages = await pinProxyImages(workspace, stage, current);
-      await before();
-      await act(deployment, current, { engines, ledger, pins, certificate, proxyImages, lock });
+      const action = { engines, ledger, pins, certificate, proxyImages, lock };
+      const changed = !isEmpty(current) || !recordedAsIs;
+      if (changed) {
+        await before();
+        await act(deployment, current, action);
+      }
+      const verification = proves ? await prove(deployment, wish, action) : undefined;
       await sweepLocks(workspace, stage.name, engines);
-      return { plan: current, changed: true };
+      return { plan: current, changed, verification };
     }),
   );
 }
@@ -106,15 +121,6 @@ function refuseReserved(workspace: Workspace, stage: Stage): void {
     ),
     next: "take these keys out of the environment file, or comment them out",
   });
-}
-
-export async function openHosts(workspace: Workspace, stage: Stage): Promise<Engine[]> {
-  const opened = await Promise.allSettled(
-    stage.hosts.map((host) => workspace.connections.engine(host, workspace.signal)),
-  );
-  const failed = opened.find((result) => result.status === "rejected");
-  if (failed) throw failed.reason;
-  return opened.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
 }
 
 async function observe({ workspace, stage, release }: Deployment, engine: Engine): Promise<ObservedHost> {
@@ -147,13 +153,13 @@ async function decide(
 }
 
 /** A registry that does not answer must not keep a stage from rolling back to what its hosts already have. */
-async function ledgerHead(deployment: Deployment, ledger: Ledger): Promise<StageRecord | undefined> {
+async function readStanding({ kind, workspace }: Deployment, ledger: Ledger): Promise<Standing> {
   try {
-    return (await ledger.newestChange(deployment.workspace.signal))?.record;
+    return await standingOf(ledger, workspace.signal);
   } catch (error) {
-    if (deployment.kind !== "rollback") throw error;
-    deployment.workspace.progress.warn(`the stage's history cannot be read: ${messageOf(error)}`);
-    return undefined;
+    if (kind !== "rollback") throw error;
+    workspace.progress.warn(`the stage's history cannot be read: ${messageOf(error)}`);
+    return { change: undefined, record: undefined, proofs: [] };
   }
 }
 
@@ -188,6 +194,25 @@ async function act(deployment: Deployment, plan: StagePlan, action: Action): Pro
     throw error;
   }
   await record(deployment, action, undefined);
+}
+
+/** Checks what was brought there; the stage's tag tells what runs, whatever they find. */
+async function prove(
+  deployment: Deployment,
+  wish: Parameters<typeof decide>[3],
+  action: Action,
+): Promise<VerificationResult> {
+  const { workspace, stage, release, kind, signer, repository } = deployment;
+  const { engines, ledger, lock } = action;
+  if (kind !== "rollback") await pointTag(repository, stage.name, release, workspace.signal);
+  const requireHeld = () => lock.requireHeld();
+  const bring = async (target: Release, reason: string) => {
+    const back: Deployment = { ...deployment, release: target, kind: "rollback", from: undefined, reason };
+    const observed = await Promise.all(engines.map((engine) => observe(back, engine)));
+    await act(back, await decide(back, engines, observed, wish), action);
+    await pointTag(repository, stage.name, target, workspace.signal);
+  };
+  return await proveDeployment({ workspace, stage, release, kind, ledger, signer, requireHeld, bring });
 }
 
 function workerFor(deployment: Deployment, engine: Engine, action: Action): HostWorker {
@@ -235,7 +260,7 @@ async function record(deployment: Deployment, { ledger, pins }: Action, failure:
     services: pins,
     by: author(),
     at: workspace.clock.now().toISOString(),
-    reason: failure,
+    reason: failure ?? deployment.reason,
     dev: stage.app.dev,
   };
   await workspace.progress.step("record", async (progress) => {
@@ -246,8 +271,4 @@ async function record(deployment: Deployment, { ledger, pins }: Action, failure:
       workspace.progress.warn(`this ${deployment.kind} is not in the stage's history: ${messageOf(error)}`);
     }
   });
-}
-
-export function author(): string {
-  return `${userName()}@${hostname()}`;
 }

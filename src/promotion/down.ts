@@ -8,10 +8,11 @@ import { observeHost, stageLabels } from "../rollout/observe.ts";
 import { proxyVolumes, removeProxy } from "../rollout/remove-proxy.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import type { Signer } from "../signing/envelope.ts";
-import { author, openHosts } from "./deploy.ts";
+import { author } from "./author.ts";
 import { leaveProxies, sharedProxies } from "./leave-proxies.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
+import { openHosts } from "./open-hosts.ts";
 import type { StageRecord } from "./record.ts";
 import { stageSigner } from "./stage-signer.ts";
 

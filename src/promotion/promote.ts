@@ -2,13 +2,15 @@ import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
-import { type DeploymentResult, deploy, openHosts } from "./deploy.ts";
+import { type DeploymentResult, deploy } from "./deploy.ts";
 import { Ledger } from "./ledger.ts";
+import { openHosts } from "./open-hosts.ts";
 import { isChange } from "./record.ts";
 import { findRelease } from "./releases.ts";
 import { bringToRepository, pointTag } from "./repository.ts";
 import { releaseToPromote, stagesBefore } from "./source.ts";
 import { stageSigner } from "./stage-signer.ts";
+import { verifiedSince } from "./verified.ts";
 
 export interface PromotionOptions {
   /** Name or digest; undefined takes what runs in the stage before. */
@@ -34,6 +36,7 @@ export async function promote(workspace: Workspace, stage: Stage, options: Promo
         options.release === undefined
           ? await releaseToPromote(workspace, stage)
           : await chosenRelease(workspace, stage, options.release);
+      await requireVerified(workspace, stage, found.release);
       progress.note(`${found.release.name} from ${found.from.name}`);
       return found;
     },
@@ -82,6 +85,23 @@ async function chosenRelease(
     });
   }
   return { release, from };
+}
+
+/** In each stage before that has checks, they must have passed. */
+async function requireVerified(workspace: Workspace, stage: Stage, release: Release): Promise<void> {
+  for (const source of stagesBefore(workspace.environment, stage)) {
+    if (source.verify.checks.length === 0) continue;
+    const verified = await verifiedSince(workspace, source, release.digest);
+    if ("at" in verified) continue;
+    throw new EnvctlError({
+      code: "not-verified",
+      exitCode: ExitCode.gateClosed,
+      what: `${release.name} is not verified in ${source.name}: ${verified.why}`,
+      where: `stage ${source.name}`,
+      state: "nothing was promoted",
+      next: `envctl verify ${source.name}`,
+    });
+  }
 }
 
 async function hasRun(ledger: Ledger, release: Release, signal: AbortSignal): Promise<boolean> {

@@ -68,6 +68,7 @@ export function stage(overrides: Partial<Stage> = {}): Stage {
     services: [],
     proxy: undefined,
     rollout: rollout(),
+    verify: { checks: [], onFailure: "keep" },
     ...overrides,
   };
 }

@@ -73,6 +73,11 @@ function entryRow({ record }: LedgerEntry, signer: string | undefined) {
     { text: record.outcome, style: record.outcome === "failed" ? ("red" as const) : ("green" as const) },
     record.by,
     ...(signer === undefined ? [] : [signer]),
-    record.reason ?? (record.from ? `from ${record.from}` : ""),
+    record.reason ?? particulars(record),
   ];
+}
+
+function particulars({ from, checks }: LedgerEntry["record"]): string {
+  if (checks) return `${checks.length} ${checks.length === 1 ? "check" : "checks"}`;
+  return from ? `from ${from}` : "";
 }
