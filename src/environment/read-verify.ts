@@ -9,10 +9,10 @@ import type { Check, HttpCheck, HttpTarget, LocalCheck, RunCheck, TcpCheck, Veri
 const kinds = ["http", "tcp", "run", "local"] as const;
 type Kind = (typeof kinds)[number];
 
-/** A connection fails for reasons that pass; a test suite that fails has found something. */
+/** A connection fails for reasons that pass, such as a certificate on its way; a test suite that fails has found something. */
 const defaults: Readonly<Record<Kind, { readonly timeout: number; readonly retries: number }>> = {
-  http: { timeout: 10_000, retries: 3 },
-  tcp: { timeout: 10_000, retries: 3 },
+  http: { timeout: 10_000, retries: 5 },
+  tcp: { timeout: 10_000, retries: 5 },
   run: { timeout: 600_000, retries: 0 },
   local: { timeout: 600_000, retries: 0 },
 };

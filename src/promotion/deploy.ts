@@ -210,7 +210,10 @@ async function prove(
     const back: Deployment = { ...deployment, release: target, kind: "rollback", from: undefined, reason };
     const observed = await Promise.all(engines.map((engine) => observe(back, engine)));
     await act(back, await decide(back, engines, observed, wish), action);
-    await pointTag(repository, stage.name, target, workspace.signal);
+    await pointTag(repository, stage.name, target, workspace.signal).catch((error: unknown) => {
+      workspace.signal.throwIfAborted();
+      workspace.progress.warn(`the tag ${stage.name} is not on ${target.name}: ${messageOf(error)}`);
+    });
   };
   return await proveDeployment({ workspace, stage, release, kind, ledger, signer, requireHeld, bring });
 }

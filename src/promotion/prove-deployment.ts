@@ -41,8 +41,14 @@ export function isProven(stage: Stage, { change, proofs }: Standing): boolean {
 export async function proveDeployment(proving: Proving): Promise<VerificationResult> {
   const { workspace, stage, release } = proving;
   const purpose = { aim: "to verify in", state: `${stage.name} runs ${release.name}, not verified` };
-  const found = await runningRelease(workspace, stage, purpose, release);
-  const result = await runVerification(workspace, stage, found);
+  const result = await runningRelease(workspace, stage, purpose, release)
+    .then((found) => runVerification(workspace, stage, found))
+    .catch((error: unknown) => {
+      // A host that does not answer, say: that is no verdict, and the release stays as it is.
+      throw error instanceof EnvctlError
+        ? error.with({ state: purpose.state, next: `envctl verify ${stage.name}` })
+        : error;
+    });
   // It may have died of its checks.
   const unwell = await runningRelease(workspace, stage, { ...purpose, aim: "any more in" }, release).then(
     () => undefined,

@@ -16,7 +16,7 @@ describe("the checks of a stage", () => {
     const checks = await checksOf(
       '[{ name: a, http: { path: / } }, { name: b, tcp: {} }, { name: c, run: "x \'y z\'", junit: "r/*.xml" }, { name: d, local: [x], timeout: 1m, retries: 2, interval: 1s }]',
     );
-    const frame = { timeout: 10_000, retries: 3, interval: 2000 };
+    const frame = { timeout: 10_000, retries: 5, interval: 2000 };
     expect(checks).toEqual([
       {
         ...{ name: "a", ...frame, kind: "http", target: { kind: "containers", path: "/", port: 8080 }, method: "GET" },
@@ -75,7 +75,7 @@ describe("the checks of a stage", () => {
                 name: "a",
                 http: { path: "/", port: 8080, status: ["2xx"], headers: { Authorization: "<masked>", Accept: "y" } },
                 timeout: "10s",
-                retries: 3,
+                retries: 5,
               },
               { name: "b", run: ["x"], timeout: "10m" },
             ],

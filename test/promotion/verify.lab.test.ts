@@ -52,10 +52,14 @@ const passing = [
 ];
 const app = "app: { port: 8080, health: { path: /index.html, interval: 100ms }, stop: { grace: 1s } }";
 
+const both = "ssh://test1, ssh://prod1";
+
 interface Stages {
   readonly dev?: readonly string[];
   readonly test?: readonly string[];
   readonly prod?: readonly string[];
+  /** Of test; one host is quicker. */
+  readonly hosts?: string;
   readonly more?: string;
 }
 
@@ -63,14 +67,14 @@ describeLab("the checks of a stage", () => {
   let lab: Lab;
   let project: Project;
 
-  const environment = ({ dev = [], test = [], prod = [], more = "" }: Stages) =>
+  const environment = ({ dev = [], test = [], prod = [], hosts = "ssh://test1", more = "" }: Stages) =>
     project.environment(
       [
         app,
         "stages:",
         `  dev: { ports: ["18491:8080"], verify: [${dev.join(", ")}] }`,
-        `  test: { hosts: [ssh://test1, ssh://prod1], ports: ["18492:8080"], secrets: [TOKEN], verify: [${test.join(", ")}]${more} }`,
-        `  prod: { hosts: [ssh://prod2], verify: { on_failure: rollback, checks: [${prod.join(", ")}] } }`,
+        `  test: { hosts: [${hosts}], ports: ["18492:8080"], secrets: [TOKEN], verify: [${test.join(", ")}]${more} }`,
+        `  prod: { hosts: [ssh://prod2], domain: verify.test, proxy: { http_port: 18493, https_port: 18494, tls: internal }, verify: { on_failure: rollback, checks: [${prod.join(", ")}] } }`,
       ].join("\n"),
     );
   const outside = (name: string) => join(project.folder, "..", name);
@@ -93,7 +97,7 @@ describeLab("the checks of a stage", () => {
   }, 120_000);
 
   it("of all kinds prove a release, on this machine's engine and on two hosts over SSH", async () => {
-    environment({ dev: passing, test: passing });
+    environment({ dev: passing, test: passing, hosts: both });
     const dev = await project.json<Verification>("up", "dev");
     const { name, digest } = dev.release;
     expect(dev.verification.checks.map((check) => [check.name, check.tries, check.tests])).toEqual([
@@ -140,7 +144,7 @@ describeLab("the checks of a stage", () => {
       `{ name: late, timeout: 500ms, local: [sleep, "60"] }`,
       `{ name: absent, local: [./no-such-program] }`,
     ];
-    environment({ test: failing });
+    environment({ test: failing, hosts: both });
     const before = await kinds("test", 1);
     const result = await project.run("verify", "test");
     expect([result.exitCode, before]).toEqual([1, ["verify succeeded"]]);
@@ -178,6 +182,13 @@ describeLab("the checks of a stage", () => {
       "verify",
       "failed",
       true,
+    ]);
+    // A port of a container on this machine that nobody listens on is no host out of reach.
+    environment({ test: failing, hosts: both, dev: ["{ name: closed, retries: 0, tcp: { port: 81 } }"] });
+    const dev = await project.run("verify", "dev");
+    expect([dev.exitCode, dev.stderr]).toEqual([
+      1,
+      expect.stringMatching(/closed: port 81 of \S+ on local does not accept/),
     ]);
     // The containers of checks that were ended are gone.
     expect(await docker(lab.host("test1").socket, "ps", "-aq", "--filter", "label=envctl.role=task")).toBe("");
@@ -252,7 +263,7 @@ describeLab("the checks of a stage", () => {
 
   it("that a killed command did not run are run by the same command again", async () => {
     const test = [`{ name: inside, run: [sh, -c, "test -e /none || sleep 0.5"] }`];
-    environment({ test });
+    environment({ test, dev: ["{ name: port, tcp: {} }"] });
     release("two");
     await project.ok("up", "dev");
     expect(await project.runAndKill(["promote", "test"], /· verify test › inside/)).toBe(true);
@@ -263,6 +274,10 @@ describeLab("the checks of a stage", () => {
     await expect.poll(left, { timeout: 10_000 }).toBe("");
     expect(await project.json("promote", "test")).toMatchObject({ changed: false });
     await project.ok("promote", "prod", "--dry-run");
+    // A rollback is checked as well.
+    const back = await project.json<Verification>("rollback", "dev");
+    expect(back.verification.checks).toMatchObject([{ name: "port" }]);
+    expect(await kinds("dev", 2)).toEqual(["verify succeeded", "rollback succeeded"]);
   });
 
   it("are not recorded where the stage changed while they ran, or runs what is no release", async () => {

@@ -37,7 +37,8 @@ export async function openAddresses({ stage, engines, running }: CheckedStage): 
     const published = stage.ports.find(({ protocol, containerPort }) => protocol === "tcp" && containerPort === port);
     const entrance =
       engine && published ? await forward((signal) => dialPublished(engine, published, signal)) : undefined;
-    return { url: domainUrl(stage) ?? entrance ?? urls[0], urls, close };
+    const prefix = stage.proxy ? prefixOf(stage.proxy) : "";
+    return { url: domainUrl(stage) ?? (entrance && `${entrance}${prefix}`) ?? urls[0], urls, close };
   } catch (error) {
     await close();
     throw error;
@@ -51,5 +52,10 @@ function domainUrl({ proxy }: CheckedStage["stage"]): string | undefined {
   const secure = proxy.tls.kind !== "off";
   const port = secure ? proxy.httpsPort : proxy.httpPort;
   const shown = port === (secure ? 443 : 80) ? "" : `:${port}`;
-  return `${secure ? "https" : "http"}://${domain}${shown}${proxy.path.replace(/\/+$/, "")}`;
+  return `${secure ? "https" : "http"}://${domain}${shown}${prefixOf(proxy)}`;
+}
+
+/** What clients put before a path of the app; without a slash at its end. */
+function prefixOf({ path }: { readonly path: string }): string {
+  return path.replace(/\/+$/, "");
 }

@@ -45,6 +45,8 @@ export async function checkHttp(
 
 async function askBy(check: HttpCheck, { engine, path, host, tls, dial }: Way, signal: AbortSignal): Promise<Answer> {
   const dialled = await requireReach(engine, dial(signal), signal);
+  // Whoever reads from it hears of its errors; once nobody does, they are no news.
+  dialled.on("error", () => {});
   try {
     const socket = tls ? await secure(dialled, tls.domain, tls.kind, signal) : dialled;
     return await ask(check, { socket, path, host }, signal);
