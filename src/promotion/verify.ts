@@ -41,15 +41,21 @@ export async function verifyStage(
   requireRecorded(stage, found, standing);
   const { release } = found;
   if (options.dryRun) return { release, passed: false, checks: [] };
-  const result = await runVerification(workspace, stage, found);
+  const again = { next: `envctl verify ${stage.name}` };
+  const result = await runVerification(workspace, stage, found).catch((error: unknown) => {
+    throw withMore(error, { ...again, state: "nothing was recorded" });
+  });
   const [first] = found.engines;
   if (!first) throw new RangeError(`stage ${stage.name} has no host`);
+  const state = `the checks ${result.passed ? "passed" : "failed"}, and nothing was recorded`;
   await whileLocked(workspace, stage, first, `envctl verify ${stage.name} (${release.name})`, async (lock) => {
-    await requireUnchanged(workspace, stage, { found, standing, ledger, passed: result.passed });
+    await requireUnchanged(workspace, stage, { found, standing, ledger, state });
     await lock.requireHeld();
     await workspace.progress.step("record", () =>
       ledger.append(verifyRecord(workspace, stage, release, result), signer, timeLimit(30_000)),
     );
+  }).catch((error: unknown) => {
+    throw withMore(error, { ...again, state });
   });
   if (result.passed) return { ...result, release };
   throw checksFailed(stage, release, result, {
@@ -87,14 +93,13 @@ interface Checked {
   readonly found: RunningRelease;
   readonly standing: Standing;
   readonly ledger: Ledger;
-  readonly passed: boolean;
+  /** What is so if it is refused. */
+  readonly state: string;
 }
 
 /** What was checked is what still runs. Throws `verification-outdated` (exit 1), or why nothing healthy runs there. */
 async function requireUnchanged(workspace: Workspace, stage: Stage, checked: Checked): Promise<void> {
-  const { found, standing, ledger, passed } = checked;
-  const outcome = passed ? "the checks passed" : "the checks failed";
-  const state = `${outcome}, and nothing was recorded`;
+  const { found, standing, ledger, state } = checked;
   const [now, current] = await Promise.all([
     runningRelease(workspace, stage, { aim: "any more in", state }, found.release),
     standingOf(ledger, workspace.signal),
@@ -113,6 +118,11 @@ async function requireUnchanged(workspace: Workspace, stage: Stage, checked: Che
     state,
     next: `envctl verify ${stage.name}`,
   });
+}
+
+/** What only this place knows: what became of the checks. */
+function withMore(error: unknown, more: { readonly state: string; readonly next: string }): unknown {
+  return error instanceof EnvctlError ? error.with(more) : error;
 }
 
 function idsOf({ running }: RunningRelease): string[] {

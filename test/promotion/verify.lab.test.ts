@@ -284,6 +284,19 @@ describeLab("the checks of a stage", () => {
     const held = `touch ../held; while test -e ../held; do sleep 0.05; done`;
     environment({ test: [`{ name: slow, local: [sh, -c, ${JSON.stringify(held)}] }`] });
     const before = (await records("test")).length;
+    const away = await project.runUntil(["verify", "test"], /· verify test › slow/, async () => {
+      await expect.poll(() => existsSync(outside("held"))).toBe(true);
+      await lab.killEngine("test1");
+      rmSync(outside("held"));
+    });
+    await lab.startEngine("test1");
+    expect([away.exitCode, away.stderr]).toEqual([
+      5,
+      expect.stringMatching(/state: +the checks passed, and nothing was recorded/),
+    ]);
+    expect((await records("test")).length).toBe(before);
+    const runs = () => runningContainers(lab.host("test1").socket, project.name, "test");
+    await expect.poll(runs, { timeout: 20_000 }).not.toEqual([]);
     const changed = await project.runUntil(["verify", "test"], /· verify test › slow/, async () => {
       await expect.poll(() => existsSync(outside("held"))).toBe(true);
       environment({ more: ", env: { X: '1' }" });
