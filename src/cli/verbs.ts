@@ -27,6 +27,7 @@ import { status } from "./verbs/status.ts";
 import { unlock } from "./verbs/unlock.ts";
 import { up } from "./verbs/up.ts";
 import { validate } from "./verbs/validate.ts";
+import { verify } from "./verbs/verify.ts";
 import { watch } from "./verbs/watch.ts";
 
 /** Every verb, in the order in which a newcomer meets them. A new verb is one file and one line here. */
@@ -42,6 +43,7 @@ export const verbs: readonly Verb[] = [
   promote,
   pipeline,
   watch,
+  verify,
   rollback,
   gates,
   plan,

@@ -1,6 +1,6 @@
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
-import { openHosts } from "../promotion/deploy.ts";
+import { openHosts } from "../promotion/open-hosts.ts";
 import { stageSecrets } from "../promotion/stage-secrets.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { redactor } from "../secrets/redactor.ts";

@@ -1,7 +1,7 @@
-import { createServer, type Server, type Socket } from "node:net";
 import { messageOf } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PortBinding } from "../environment/model.ts";
+import { LocalForward } from "../rollout/local-forward.ts";
 
 /** What became of one port. */
 export interface Forwarded {
@@ -13,9 +13,9 @@ export interface Forwarded {
 /** Ports of a host on this machine's loopback, for as long as the loop runs. */
 export class PortForwards {
   readonly #engine: Engine;
-  readonly #servers = new Map<number, Server>();
-  readonly #sockets = new Set<Socket>();
-  readonly #closing = new AbortController();
+  readonly #forwards = new Map<number, LocalForward>();
+  /** Those that are no longer named: what goes through them goes on. */
+  readonly #former: LocalForward[] = [];
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -24,60 +24,33 @@ export class PortForwards {
   /** Opens what is missing, closes what is no longer named; tells only of the former. */
   async set(bindings: readonly PortBinding[]): Promise<readonly Forwarded[]> {
     const wanted = new Map(bindings.filter(({ protocol }) => protocol === "tcp").map((one) => [one.hostPort, one]));
-    for (const [port, server] of this.#servers) {
+    for (const [port, forward] of this.#forwards) {
       if (wanted.has(port)) continue;
-      server.close();
-      this.#servers.delete(port);
+      forward.stop();
+      this.#former.push(forward);
+      this.#forwards.delete(port);
     }
-    const missing = [...wanted.values()].filter(({ hostPort }) => !this.#servers.has(hostPort));
+    const missing = [...wanted.values()].filter(({ hostPort }) => !this.#forwards.has(hostPort));
     return await Promise.all(missing.map((binding) => this.#open(binding)));
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-    for (const socket of this.#sockets) socket.destroy();
-    const servers = [...this.#servers.values()];
-    this.#servers.clear();
-    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    const all = [...this.#forwards.values(), ...this.#former];
+    this.#forwards.clear();
+    await Promise.all(all.map((forward) => forward.close()));
   }
 
   async #open({ hostPort, address }: PortBinding): Promise<Forwarded> {
     const anywhere = address === undefined || address === "0.0.0.0" || address === "::";
-    const server = createServer((socket) => void this.#lead(socket, anywhere ? "127.0.0.1" : address, hostPort));
+    const host = anywhere ? "127.0.0.1" : address;
     try {
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen(hostPort, "127.0.0.1", resolve);
-      });
+      const forward = await LocalForward.open(hostPort, (signal) => this.#engine.dial(host, hostPort, signal));
+      this.#forwards.set(hostPort, forward);
+      return { port: hostPort, problem: undefined };
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : undefined;
       const what = code === "EADDRINUSE" ? "another program on this machine has it" : messageOf(error);
       return { port: hostPort, problem: `${what}: end that, or publish the app on another port under \`ports\`` };
-    }
-    this.#servers.set(hostPort, server);
-    return { port: hostPort, problem: undefined };
-  }
-
-  async #lead(socket: Socket, address: string, port: number): Promise<void> {
-    this.#sockets.add(socket);
-    socket.on("error", () => socket.destroy());
-    socket.on("close", () => this.#sockets.delete(socket));
-    socket.pause();
-    try {
-      const remote = await this.#engine.dial(address, port, this.#closing.signal);
-      if (!remote || socket.destroyed) {
-        remote?.destroy();
-        socket.destroy();
-        return;
-      }
-      remote.on("error", () => socket.destroy());
-      remote.on("close", () => socket.destroy());
-      socket.on("close", () => remote.destroy());
-      socket.pipe(remote);
-      remote.pipe(socket);
-    } catch {
-      // Nothing listens there, or the host is away: to whoever connects it is a connection that is reset.
-      socket.resetAndDestroy();
     }
   }
 }

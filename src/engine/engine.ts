@@ -149,6 +149,15 @@ export interface Engine {
   /** At most 16 MiB. Undefined where there is no such container, or no such file: links are not followed. */
   readFile(container: string, path: string, signal?: AbortSignal): Promise<Uint8Array | undefined>;
   /**
+   * The files of a folder and of all below it, by their absolute paths, or the one file of this path. At most 64 MiB,
+   * links left out. Undefined where there is no such container or path.
+   */
+  readFiles(
+    container: string,
+    path: string,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, Uint8Array> | undefined>;
+  /**
    * A raw TCP connection as the host itself would make it: `local` and `unix` connect directly, `ssh` through a
    * channel of the session. Undefined where the transport has no such way (plain TCP, Docker Desktop).
    */

@@ -179,6 +179,7 @@ export interface StageDocument {
   readonly auto?: boolean | { readonly branch?: string; readonly tags?: string };
   readonly domain?: string | readonly string[];
   readonly proxy?: ProxyDocument | false;
+  readonly verify?: VerifyDocument;
   readonly rollout?: {
     readonly strategy?: "rolling" | "blue-green" | "recreate" | "canary";
     readonly batch?: number;
@@ -198,4 +199,39 @@ interface CanaryDocument {
   readonly bake?: string;
   readonly max_error_rate?: number;
   readonly min_requests?: number;
+}
+
+export type VerifyDocument =
+  | readonly CheckDocument[]
+  | { readonly checks?: readonly CheckDocument[]; readonly on_failure?: "keep" | "rollback" };
+
+export interface CheckDocument {
+  readonly name: string;
+  readonly timeout?: string;
+  readonly retries?: number;
+  readonly interval?: string;
+  readonly http?: HttpCheckDocument;
+  readonly tcp?: TcpCheckDocument;
+  readonly run?: CommandDocument;
+  readonly local?: CommandDocument;
+  readonly junit?: string;
+}
+
+export interface HttpCheckDocument {
+  readonly path?: string;
+  readonly url?: string;
+  readonly port?: number;
+  readonly method?: string;
+  readonly status?: StatusDocument;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly expect_headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly within?: string;
+}
+
+export type StatusDocument = string | number | readonly (string | number)[];
+
+export interface TcpCheckDocument {
+  readonly port?: number;
+  readonly service?: string;
 }

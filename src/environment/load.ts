@@ -9,7 +9,6 @@ import type { Environment, Problem } from "./model.ts";
 import { type ParsedDocument, parseDocument, placeOf } from "./parse.ts";
 import { type Path, Problems, pathText } from "./problems.ts";
 import { renderProblem } from "./render-problem.ts";
-import { reportReserved } from "./reserved.ts";
 import { resolveEnvironment } from "./resolve.ts";
 import { reportShape } from "./schema-problems.ts";
 import { Source } from "./source.ts";
@@ -79,7 +78,6 @@ function readSource(problems: Problems, directory: string, options: LoadOptions)
   const environment = resolveEnvironment({ problems, texts: parsed.texts, directory }, problems.source.file, sound);
   checkPorts(environment, problems);
   checkDomains(environment, problems);
-  reportReserved(sound, problems);
   return environment;
 }
 

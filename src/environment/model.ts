@@ -5,6 +5,7 @@ import type { ImageReference } from "../base/reference.ts";
 import type { Auto } from "./auto.ts";
 import type { Gates } from "./gates.ts";
 import type { Notification } from "./notification.ts";
+import type { Verification } from "./verification.ts";
 
 /** One environment file, parsed, validated, interpolated and completed with defaults. Plain data. */
 export interface Environment {
@@ -84,6 +85,7 @@ export interface Stage {
   /** What happens by itself while `envctl watch` runs; undefined for nothing. */
   readonly auto: Auto | undefined;
   readonly gates: Gates;
+  readonly verify: Verification;
 }
 
 /** How a reverse proxy on each host of a stage serves its app. */

@@ -19,6 +19,7 @@ import {
   readPorts,
   readVolumes,
 } from "./read-values.ts";
+import { readVerify } from "./read-verify.ts";
 import { readWorkload } from "./read-workload.ts";
 import { orderStages, requireStage } from "./stage-order.ts";
 
@@ -115,6 +116,9 @@ function readStage(
       "take `ports` away, or run one container on each host",
     );
   }
+  const services = Object.entries(document.services ?? {})
+    .filter(([, service]) => service.stages === undefined || service.stages.includes(name))
+    .map(([serviceName, service]) => readService(reading, ["services", serviceName], serviceName, service));
   return {
     name,
     after,
@@ -128,13 +132,12 @@ function readStage(
     workers: Object.entries(document.workers ?? {})
       .filter(([, worker]) => worker.stages === undefined || worker.stages.includes(name))
       .map(([workerName, worker]) => readWorker(reading, workerName, worker, app)),
-    services: Object.entries(document.services ?? {})
-      .filter(([, service]) => service.stages === undefined || service.stages.includes(name))
-      .map(([serviceName, service]) => readService(reading, ["services", serviceName], serviceName, service)),
+    services,
     proxy,
     rollout: readRollout(reading, [...path, "rollout"], stage.rollout, { proxied: proxy !== undefined }),
     auto: readAuto(reading, [...path, "auto"], stage.auto, after.length === 0),
     gates: readGates(reading, [...path, "gates"], stage.gates, { name, first: after.length === 0 }),
+    verify: readVerify(reading, [...path, "verify"], stage.verify, { app, services, proxy }),
   };
 }
 

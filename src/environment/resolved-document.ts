@@ -14,6 +14,7 @@ import type {
   Workload,
 } from "./model.ts";
 import type { Notification } from "./notification.ts";
+import { verificationDocument } from "./resolved-checks.ts";
 
 const secretive = /pass(?:word|wd|phrase)?|secret|token|credential|private|api_?key|access_?key/i;
 const mask = "<masked>";
@@ -99,6 +100,7 @@ function stageDocument(stage: Stage) {
     },
     auto: autoDocument(stage.auto),
     ...(stage.after.length === 0 ? {} : { gates: gatesDocument(stage.gates) }),
+    verify: verificationDocument(stage.verify),
   };
 }
 

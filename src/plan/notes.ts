@@ -35,6 +35,15 @@ export function notesOf(
       `clients get the maintenance page on ${maintained.map((host) => host.name).join(", ")}, until envctl maintenance off ${stage.name}`,
     );
   }
+  const checks = stage.verify.checks.map(({ name }) => name);
+  if (
+    checks.length > 0 &&
+    stage.app.dev === undefined &&
+    hosts.some((host) => host.start.length + host.switch.length > 0)
+  ) {
+    const after = stage.verify.onFailure === "rollback" ? "; if any fails, the release before comes back" : "";
+    notes.push(`then its checks are run: ${checks.join(", ")}${after}`);
+  }
   if (stage.services.length > 0 && stage.hosts.length > 1) {
     notes.push(
       `services run on the first host alone (${stage.hosts[0]?.name}); the other hosts do not reach them by name`,

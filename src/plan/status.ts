@@ -67,11 +67,21 @@ export interface StageStatus {
   readonly after: readonly string[];
   readonly expected: ExpectedRelease | undefined;
   readonly hosts: readonly HostStatus[];
+  /** Whether the expected release has passed the stage's checks; undefined where the stage has none, or nobody can tell. */
+  readonly verification: StageVerified | undefined;
   /**
    * `ok`, `drift` (something is not as it should be), `dev` (`envctl dev` runs it, and not the release as it was built),
    * `empty` (nothing should run), or `unknown` (a host is out of reach).
    */
   readonly verdict: "ok" | "drift" | "dev" | "empty" | "unknown";
+}
+
+export interface StageVerified {
+  readonly verified: boolean;
+  /** Since when (RFC 3339). */
+  readonly since: string | undefined;
+  /** Why it is not, for people. */
+  readonly why: string | undefined;
 }
 
 export interface StageFacts {
@@ -187,8 +197,10 @@ export function stageStatus(
   stage: Stage,
   expected: ExpectedRelease | undefined,
   hosts: readonly HostStatus[],
+  verification: StageVerified | undefined,
 ): StageStatus {
-  return { stage: stage.name, after: stage.after, expected, hosts, verdict: verdictOf(expected, hosts) };
+  const verdict = verdictOf(expected, hosts);
+  return { stage: stage.name, after: stage.after, expected, hosts, verification, verdict };
 }
 
 function verdictOf(expected: ExpectedRelease | undefined, hosts: readonly HostStatus[]): StageStatus["verdict"] {

@@ -9,6 +9,8 @@ import type { StageRecord } from "./record.ts";
 export type Announcement = Omit<StageRecord, "kind" | "version"> & {
   readonly kind: Exclude<NotificationEvent, "failed">;
   readonly comment?: string | undefined;
+  /** True of an approval that is taken back. */
+  readonly withdrawn?: boolean;
 };
 
 /** How long all of it may take. Milliseconds. */
@@ -18,15 +20,18 @@ const patience = 45_000;
  * Tells everybody whom the environment file names, side by side. It has happened already: who cannot be told is warned
  * of, and changes nothing. Also after Ctrl-C: that is when others want to know.
  */
-export async function announce(workspace: Workspace, announcement: Announcement): Promise<void> {
-  const wanted = workspace.environment.notify.filter((notification) => concerns(notification, announcement));
+export async function announce(workspace: Workspace, announcements: readonly Announcement[]): Promise<void> {
+  const wanted = workspace.environment.notify.flatMap((notification) => {
+    const news = announcements.filter((announcement) => concerns(notification, announcement));
+    return news.length > 0 ? [{ notification, news }] : [];
+  });
   if (wanted.length === 0) return;
   await workspace.progress.step("notify", async (progress) => {
-    progress.note(wanted.map(({ name }) => name).join(", "));
+    progress.note(wanted.map(({ notification }) => notification.name).join(", "));
     await Promise.all(
-      wanted.map(async (notification) => {
+      wanted.map(async ({ notification, news }) => {
         try {
-          await tell(workspace, notification, announcement);
+          for (const announcement of news) await tell(workspace, notification, announcement);
         } catch (error) {
           progress.warn(`${notification.name} could not be told: ${messageOf(error).split("\n")[0]}`);
         }
@@ -53,7 +58,9 @@ export function sentenceOf(announcement: Announcement): string {
     down: `${stage} was taken down`,
     verify: failed === "" ? `${what} is verified in ${stage}` : `the checks of ${what} in ${stage}${failed}`,
     override: `${announcement.override?.gate ?? "a gate"} was overridden for ${what} in ${stage}: ${announcement.override?.reason ?? ""}`,
-    approve: `${what} is approved for ${stage}${announcement.comment ? `: ${announcement.comment}` : ""}`,
+    approve: announcement.withdrawn
+      ? `the approval of ${what} for ${stage} is withdrawn`
+      : `${what} is approved for ${stage}${announcement.comment ? `: ${announcement.comment}` : ""}`,
   }[announcement.kind];
   return `${environment}: ${said} (by ${by})`;
 }

@@ -7,9 +7,10 @@ import type { Workspace } from "../rollout/workspace.ts";
 import type { Signer } from "../signing/envelope.ts";
 import { keyFolder, readPublicKeys } from "../signing/public-key.ts";
 import { findSigner } from "../signing/signing-key.ts";
+import { announce } from "./announce.ts";
 import { readApprovals, storeApproval } from "./approvals.ts";
 import type { Attestation } from "./attestations.ts";
-import { author } from "./deploy.ts";
+import { author } from "./author.ts";
 import { gatherApprovals } from "./gate-facts.ts";
 import { findPromotion } from "./promote.ts";
 
@@ -77,6 +78,24 @@ export async function approve(
       signer,
     ),
   );
+  const { name, digest, commit, dirty, fingerprint } = release;
+  await announce(workspace, [
+    {
+      kind: "approve",
+      outcome: "succeeded",
+      environment: workspace.environment.name,
+      stage: stage.name,
+      release: { name, digest, commit, dirty, fingerprint },
+      from: proposed.from.name,
+      hosts: [],
+      services: {},
+      by: author(),
+      at,
+      reason: undefined,
+      comment,
+      withdrawn: decision === "withdrawn",
+    },
+  ]);
   const approvals = await gatherApprovals(workspace, stage, release);
   const [gate] = judgeApprovals(stage.gates.approvals, { approvals, stage: stage.name, release });
   return { attestation, gate };

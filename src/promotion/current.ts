@@ -7,8 +7,8 @@ import { servingApp } from "../plan/serving.ts";
 import type { Release } from "../release/release.ts";
 import { observeHost } from "../rollout/observe.ts";
 import type { Workspace } from "../rollout/workspace.ts";
-import { openHosts } from "./deploy.ts";
 import { Ledger } from "./ledger.ts";
+import { openHosts } from "./open-hosts.ts";
 import { isChange } from "./record.ts";
 import { loadRelease } from "./releases.ts";
 

@@ -1,11 +1,8 @@
-import { hostname } from "node:os";
 import type { Digest } from "../base/digest.ts";
-import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import { timeLimit } from "../base/time-limit.ts";
-import { userName } from "../base/user.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
-import { reservedIn } from "../environment/reserved.ts";
 import type { ObservedHost } from "../plan/observed.ts";
 import { isEmpty, type StagePlan } from "../plan/plan.ts";
 import { planStage, releaseIds, type Wanted } from "../plan/plan-stage.ts";
@@ -22,15 +19,21 @@ import { ProxyHost } from "../rollout/proxy-host.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import type { Signer } from "../signing/envelope.ts";
 import { announce } from "./announce.ts";
+import { author } from "./author.ts";
 import { deployOccasion } from "./deploy-hooks.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
+import { openHosts } from "./open-hosts.ts";
 import { pinServices } from "./pins.ts";
+import { asksForProof, isProven, proveDeployment } from "./prove-deployment.ts";
 import { bringProxyImage, type ProxyImages, pinProxyImages } from "./proxy-images.ts";
 import type { StageRecord } from "./record.ts";
+import { pointTag } from "./repository.ts";
 import { requireFree, requireServable } from "./servable.ts";
 import { stageSecrets } from "./stage-secrets.ts";
 import { sweepLocks } from "./sweep-locks.ts";
+import type { VerificationResult } from "./verification.ts";
+import { type Standing, standingOf } from "./verified.ts";
 
 export interface Deployment {
   readonly workspace: Workspace;
@@ -45,6 +48,8 @@ export interface Deployment {
   readonly signer: Signer | undefined;
   /** Of a promotion: looks at the gates once more, under the lock and before anything is touched. Throws where one is closed. */
   readonly admit?: (ledger: Ledger) => Promise<Admission>;
+  /** Why it is done, where nobody typed it. */
+  readonly reason?: string;
 }
 
 /** What the record of a promotion keeps of its gates. */
@@ -52,30 +57,33 @@ export type Admission = Pick<StageRecord, "gates" | "attestations">;
 
 export interface DeploymentResult {
   readonly plan: StagePlan;
-  /** False where everything was already so; then nothing was written anywhere. */
+  /** False where everything was already so; then nothing was written anywhere but what its checks found. */
   readonly changed: boolean;
+  /** What its checks found; undefined where none were run. */
+  readonly verification?: VerificationResult | undefined;
 }
 
 /**
- * Read, observe, plan, act, record: makes a stage run a release. All hosts must answer before the first is touched.
+ * Read, observe, plan, act, record, prove: makes a stage run a release. All hosts must answer before the first is touched.
  * What is there already is left alone, so that running it again after a crash finishes the work.
  */
 export async function deploy(deployment: Deployment): Promise<DeploymentResult> {
   const { workspace, stage } = deployment;
-  refuseReserved(workspace, stage);
   const engines = await workspace.progress.step(`connect to ${stage.name}`, () => openHosts(workspace, stage));
   const ledger = new Ledger(deployment.repository, workspace.environment.name, stage.name);
   const pins = await pinServices(workspace, stage, !deployment.dryRun);
   const [secrets, certificate] = await Promise.all([stageSecrets(workspace, stage), readCertificate(stage.proxy)]);
   await requireServable(workspace, stage, certificate);
   const observing = Promise.all(engines.map((engine) => observe(deployment, engine)));
-  const [observed, head] = await Promise.all([observing, ledgerHead(deployment, ledger)]);
+  const [observed, standing] = await Promise.all([observing, readStanding(deployment, ledger)]);
+  const head = standing.change;
   const recorded = head?.outcome === "succeeded" && head.release?.digest === deployment.release.digest;
   const wish = { pins, secrets, certificate: certificate?.fingerprint, unrecorded: head !== undefined && !recorded };
   const recordedAsIs = recorded && head.dev === stage.app.dev;
   const plan = await decide(deployment, engines, observed, wish);
   if (deployment.dryRun) return { plan, changed: !isEmpty(plan) };
-  if (isEmpty(plan) && recordedAsIs) {
+  const proves = asksForProof(stage);
+  if (isEmpty(plan) && recordedAsIs && (!proves || isProven(stage, standing))) {
     await sweepLocks(workspace, stage.name, engines);
     return { plan, changed: false };
   }
@@ -83,55 +91,29 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   if (!first) throw new RangeError(`stage ${stage.name} has no host`);
   const why = `envctl ${deployment.kind} ${stage.name} (${deployment.release.name})`;
   // Who is told need not be waited for by the next one who wants the stage.
-  let written: StageRecord | undefined;
-  const record = async (action: Action, failure: string | undefined) => {
-    written = await writeRecord(deployment, action, failure);
-  };
   const rollOut = workspace.hooks.around(deployOccasion(deployment, secrets), (before) =>
     whileLocked(workspace, stage, first, why, async (lock) => {
       // Somebody else may have changed the stage before the lock was ours: what counts is what is so now.
       const now = await Promise.all(engines.map((engine) => observe(deployment, engine)));
       const current = await decide(deployment, engines, now, wish);
       const proxyImages = await pinProxyImages(workspace, stage, current);
-      const admission = await deployment.admit?.(ledger);
-      await before();
-      await act(deployment, current, { engines, ledger, pins, certificate, proxyImages, lock, record, admission });
+      const changed = !isEmpty(current) || !recordedAsIs;
+      const admission = changed ? await deployment.admit?.(ledger) : undefined;
+      const action = { engines, ledger, pins, certificate, proxyImages, lock, admission };
+      if (changed) {
+        await before();
+        await act(deployment, current, action);
+      }
+      const verification = proves ? await prove(deployment, wish, action) : undefined;
       await sweepLocks(workspace, stage.name, engines);
-      return { plan: current, changed: true };
+      return { plan: current, changed, verification };
     }),
   );
   try {
     return await rollOut;
   } finally {
-    if (written) await announce(workspace, { ...written, kind: deployment.kind });
+    await announce(workspace, ledger.news);
   }
-}
-
-/** Doing a part of what the file asks for, and not saying no to the rest, would be worse than doing nothing. */
-function refuseReserved(workspace: Workspace, stage: Stage): void {
-  const reserved = reservedIn(workspace.problems, stage.name);
-  const [first] = reserved;
-  if (!first) return;
-  throw new EnvctlError({
-    code: "not-supported",
-    exitCode: ExitCode.usage,
-    what: `stage ${stage.name} asks for what this version does not do`,
-    where: `${first.position.file}:${first.position.line}:${first.position.column}`,
-    state: "nothing was touched",
-    evidence: reserved.map(
-      ({ path, position, hint }) => `${position.line}:${position.column} ${path}${hint ? `: ${hint}` : ""}`,
-    ),
-    next: "take these keys out of the environment file, or comment them out",
-  });
-}
-
-export async function openHosts(workspace: Workspace, stage: Stage): Promise<Engine[]> {
-  const opened = await Promise.allSettled(
-    stage.hosts.map((host) => workspace.connections.engine(host, workspace.signal)),
-  );
-  const failed = opened.find((result) => result.status === "rejected");
-  if (failed) throw failed.reason;
-  return opened.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
 }
 
 async function observe({ workspace, stage, release }: Deployment, engine: Engine): Promise<ObservedHost> {
@@ -164,13 +146,13 @@ async function decide(
 }
 
 /** A registry that does not answer must not keep a stage from rolling back to what its hosts already have. */
-async function ledgerHead(deployment: Deployment, ledger: Ledger): Promise<StageRecord | undefined> {
+async function readStanding({ kind, workspace }: Deployment, ledger: Ledger): Promise<Standing> {
   try {
-    return (await ledger.newestChange(deployment.workspace.signal))?.record;
+    return await standingOf(ledger, workspace.signal);
   } catch (error) {
-    if (deployment.kind !== "rollback") throw error;
-    deployment.workspace.progress.warn(`the stage's history cannot be read: ${messageOf(error)}`);
-    return undefined;
+    if (kind !== "rollback") throw error;
+    workspace.progress.warn(`the stage's history cannot be read: ${messageOf(error)}`);
+    return { change: undefined, record: undefined, proofs: [] };
   }
 }
 
@@ -181,7 +163,6 @@ interface Action {
   readonly certificate: Certificate | undefined;
   readonly proxyImages: ProxyImages;
   readonly lock: HeldLock;
-  readonly record: (action: Action, failure: string | undefined) => Promise<void>;
   readonly admission: Admission | undefined;
 }
 
@@ -203,10 +184,32 @@ async function act(deployment: Deployment, plan: StagePlan, action: Action): Pro
       });
     }
   } catch (error) {
-    await action.record(action, messageOf(error));
+    await record(deployment, action, messageOf(error));
     throw error;
   }
-  await action.record(action, undefined);
+  await record(deployment, action, undefined);
+}
+
+/** Checks what was brought there; the stage's tag tells what runs, whatever they find. */
+async function prove(
+  deployment: Deployment,
+  wish: Parameters<typeof decide>[3],
+  action: Action,
+): Promise<VerificationResult> {
+  const { workspace, stage, release, kind, signer, repository } = deployment;
+  const { engines, ledger, lock } = action;
+  if (kind !== "rollback") await pointTag(repository, stage.name, release, workspace.signal);
+  const requireHeld = () => lock.requireHeld();
+  const bring = async (target: Release, reason: string) => {
+    const back: Deployment = { ...deployment, release: target, kind: "rollback", from: undefined, reason };
+    const observed = await Promise.all(engines.map((engine) => observe(back, engine)));
+    await act(back, await decide(back, engines, observed, wish), action);
+    await pointTag(repository, stage.name, target, workspace.signal).catch((error: unknown) => {
+      workspace.signal.throwIfAborted();
+      workspace.progress.warn(`the tag ${stage.name} is not on ${target.name}: ${messageOf(error)}`);
+    });
+  };
+  return await proveDeployment({ workspace, stage, release, kind, ledger, signer, requireHeld, bring });
 }
 
 function workerFor(deployment: Deployment, engine: Engine, action: Action): HostWorker {
@@ -234,11 +237,11 @@ function workerFor(deployment: Deployment, engine: Engine, action: Action): Host
 }
 
 /** The record is written even after Ctrl-C: it tells what became of the stage. */
-async function writeRecord(
+async function record(
   deployment: Deployment,
   { ledger, pins, admission }: Action,
   failure: string | undefined,
-): Promise<StageRecord> {
+): Promise<void> {
   const { workspace, stage, release } = deployment;
   const entry: StageRecord = {
     version: 1,
@@ -258,7 +261,7 @@ async function writeRecord(
     services: pins,
     by: author(),
     at: workspace.clock.now().toISOString(),
-    reason: failure,
+    reason: failure ?? deployment.reason,
     dev: stage.app.dev,
     ...admission,
   };
@@ -270,9 +273,4 @@ async function writeRecord(
       workspace.progress.warn(`this ${deployment.kind} is not in the stage's history: ${messageOf(error)}`);
     }
   });
-  return entry;
-}
-
-export function author(): string {
-  return `${userName()}@${hostname()}`;
 }

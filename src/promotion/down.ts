@@ -9,10 +9,11 @@ import { proxyVolumes, removeProxy } from "../rollout/remove-proxy.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import type { Signer } from "../signing/envelope.ts";
 import { announce } from "./announce.ts";
-import { author, openHosts } from "./deploy.ts";
+import { author } from "./author.ts";
 import { leaveProxies, sharedProxies } from "./leave-proxies.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
+import { openHosts } from "./open-hosts.ts";
 import { stageSigner } from "./stage-signer.ts";
 
 /** What `down` removes, or would. */
@@ -117,5 +118,5 @@ async function record(workspace: Workspace, stage: Stage, signer: Signer | undef
   } catch (error) {
     workspace.progress.warn(`this is not in the stage's history: ${messageOf(error)}`);
   }
-  await announce(workspace, entry);
+  await announce(workspace, [entry]);
 }

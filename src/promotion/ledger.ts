@@ -21,6 +21,8 @@ const width = 16;
 export class Ledger {
   readonly #repository: OpenRepository;
   readonly #tag: string;
+  /** Records that were added here, or should have been: others are told of them once the stage is free again. */
+  readonly news: StageRecord[] = [];
 
   constructor(repository: OpenRepository, environment: string, stage: string) {
     this.#repository = repository;
@@ -55,6 +57,7 @@ export class Ledger {
 
   /** Adds a record, signed where there is a signer. */
   async append(record: StageRecord, signer: Signer | undefined, signal?: AbortSignal): Promise<LedgerEntry> {
+    this.news.push(record);
     const head = await this.head(signal);
     const link = { sequence: (head?.sequence ?? 0) + 1, previous: head?.digest };
     const artifact = await storeStatement(this.#repository, statementOf(record, link), {

@@ -5,8 +5,8 @@ import { desiredSites } from "../plan/proxies.ts";
 import type { Site } from "../proxy/proxy.ts";
 import { proxyVolumes } from "../rollout/remove-proxy.ts";
 import type { Workspace } from "../rollout/workspace.ts";
-import { openHosts } from "./deploy.ts";
 import { whileLocked } from "./locked.ts";
+import { openHosts } from "./open-hosts.ts";
 import { firstHost, proxyHostOf, stageProxies } from "./stage-proxies.ts";
 
 /** A proxy, or what is left of one, and who would miss it. */

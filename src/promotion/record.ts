@@ -22,7 +22,7 @@ export interface StageRecord {
   readonly by: string;
   /** RFC 3339. */
   readonly at: string;
-  /** Why it failed. */
+  /** Why it failed; of a `rollback` that nobody typed: why it was done. */
   readonly reason: string | undefined;
   /** For `envctl dev`: in what it differed from the release, empty for files alone. Such a run proves nothing of a release. */
   readonly dev?: string | undefined;
@@ -36,7 +36,7 @@ export interface StageRecord {
   readonly attestations?: readonly Digest[] | undefined;
 }
 
-interface RecordedCheck {
+export interface RecordedCheck {
   readonly name: string;
   readonly outcome: "passed" | "failed";
   /** Milliseconds, all tries together. */

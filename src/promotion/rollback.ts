@@ -3,7 +3,8 @@ import type { Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { type PastRelease, type ReleaseName, releaseNamed, stageReleases } from "./current.ts";
-import { type DeploymentResult, deploy, openHosts } from "./deploy.ts";
+import { type DeploymentResult, deploy } from "./deploy.ts";
+import { openHosts } from "./open-hosts.ts";
 import { stageSigner } from "./stage-signer.ts";
 
 export interface RollbackResult extends DeploymentResult {

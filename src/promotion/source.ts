@@ -10,14 +10,40 @@ import type { Release } from "../release/release.ts";
 import { observeHost } from "../rollout/observe.ts";
 import { probe } from "../rollout/probe.ts";
 import type { Workspace } from "../rollout/workspace.ts";
-import { openHosts } from "./deploy.ts";
+import type { RunningContainer } from "./checks/check.ts";
+import { openHosts } from "./open-hosts.ts";
 import { loadRelease } from "./releases.ts";
+
+/** What a stage runs on all its hosts. */
+export interface RunningRelease {
+  readonly release: Release;
+  /** One for each host of the stage, in the order of the file. */
+  readonly engines: readonly Engine[];
+  /** The containers of the app that serve. */
+  readonly running: readonly RunningContainer[];
+}
+
+/** What it is asked for, for people. */
+export interface Purpose {
+  /** There is no healthy release `to promote from` test. */
+  readonly aim: string;
+  /** `nothing was promoted`. */
+  readonly state: string;
+}
+
+const promoting: Purpose = { aim: "to promote from", state: "nothing was promoted" };
 
 /**
  * The release that a stage runs on all its hosts, healthy, proven by what the engines say. Throws `stage-not-ready`
- * (exit 3) where there is none to promote, and `digest-mismatch` (exit 6) where a container's label lies.
+ * (exit 3) where there is none, and `digest-mismatch` (exit 6) where a container's label lies. `known` spares the
+ * registry a question.
  */
-async function runningRelease(workspace: Workspace, stage: Stage): Promise<Release> {
+export async function runningRelease(
+  workspace: Workspace,
+  stage: Stage,
+  purpose: Purpose = promoting,
+  known?: Release,
+): Promise<RunningRelease> {
   const engines = await openHosts(workspace, stage);
   const place = { environment: workspace.environment.name, stage: stage.name };
   const hosts = await Promise.all(
@@ -28,29 +54,32 @@ async function runningRelease(workspace: Workspace, stage: Stage): Promise<Relea
   );
   const running = hosts.flatMap(({ engine, observed }) => {
     const containers = servingApp(observed, place);
-    if (containers.length === 0) throw notReady(stage, `nothing runs there on ${engine.name}`);
+    if (containers.length === 0) throw notReady(stage, purpose, `nothing runs there on ${engine.name}`);
     return containers.map((container) => ({ engine, observed, container }));
   });
-  for (const { engine, observed, container } of running) refuseDev(stage, engine, observed, container);
+  for (const { engine, observed, container } of running) refuseDev(stage, purpose, { engine, observed, container });
   const digests = new Set(running.map(({ container }) => labelledDigest(container) ?? "unknown"));
   const [digest, other] = [...digests];
   if (digest === undefined || !isDigest(digest))
-    throw notReady(stage, "a container there does not say which release it runs");
+    throw notReady(stage, purpose, "a container there does not say which release it runs");
   if (other !== undefined)
-    throw notReady(stage, `its hosts run different releases: ${running.map(inWords).join(", ")}`);
-  const repository = await workspace.connections.repository(stage.repository);
-  const release = await loadRelease(repository, digest, workspace.signal);
+    throw notReady(stage, purpose, `its hosts run different releases: ${running.map(inWords).join(", ")}`);
+  const release =
+    known?.digest === digest
+      ? known
+      : await loadRelease(await workspace.connections.repository(stage.repository), digest, workspace.signal);
   for (const { engine, observed, container } of running) {
-    proveIdentity(engine, observed, container, release);
-    await requireHealth(stage, engine, container, workspace.signal);
+    proveIdentity(engine, observed, container, { release, state: purpose.state });
+    await requireHealth(stage, purpose, { engine, container }, workspace.signal);
   }
-  return release;
+  return { release, engines, running: running.map(({ engine, container }) => ({ engine, container })) };
 }
 
 /** The one release that all stages before this one run. */
 export async function releaseToPromote(workspace: Workspace, stage: Stage): Promise<{ release: Release; from: Stage }> {
   const before = stagesBefore(workspace.environment, stage);
-  const releases = await Promise.all(before.map((source) => runningRelease(workspace, source)));
+  const found = await Promise.all(before.map((source) => runningRelease(workspace, source)));
+  const releases = found.map((one) => one.release);
   const [release, ...rest] = releases;
   const [from] = before;
   if (!release || !from) throw new RangeError(`stage ${stage.name} comes after no stage`);
@@ -58,6 +87,7 @@ export async function releaseToPromote(workspace: Workspace, stage: Stage): Prom
   if (differs >= 0) {
     throw notReady(
       stage,
+      promoting,
       `${from.name} runs ${release.name}, but ${before[differs + 1]?.name} runs ${rest[differs]?.name}`,
     );
   }
@@ -69,7 +99,11 @@ export function stagesBefore(environment: Environment, stage: Stage): Stage[] {
 }
 
 /** Files that were synced are in no image: the digest that would be promoted is not what was looked at. */
-function refuseDev(stage: Stage, engine: Engine, observed: ObservedHost, container: ObservedContainer): void {
+function refuseDev(
+  stage: Stage,
+  purpose: Purpose,
+  { engine, observed, container }: RunningContainer & { readonly observed: ObservedHost },
+): void {
   const difference = devDifference(observed, container);
   if (!difference || !differsFromRelease(difference)) return;
   throw new EnvctlError({
@@ -77,13 +111,18 @@ function refuseDev(stage: Stage, engine: Engine, observed: ObservedHost, contain
     exitCode: ExitCode.gateClosed,
     what: `what runs in ${stage.name} is not what its image holds: ${describeDev(difference)}`,
     where: `${container.name} on ${engine.name}`,
-    state: "nothing was promoted",
+    state: purpose.state,
     evidence: nameFiles(difference),
-    next: `envctl up ${stage.name} builds the release from the sources and runs it; then promote that`,
+    next: `envctl up ${stage.name} builds the release from the sources and runs it`,
   });
 }
 
-function proveIdentity(engine: Engine, observed: ObservedHost, container: ObservedContainer, release: Release): void {
+function proveIdentity(
+  engine: Engine,
+  observed: ObservedHost,
+  container: ObservedContainer,
+  { release, state }: { readonly release: Release; readonly state: string },
+): void {
   const identity = { digest: release.digest, ids: releaseIds(release) };
   if (runsDigest(container, identity, observed.images.get(container.imageId))) return;
   throw new EnvctlError({
@@ -91,34 +130,35 @@ function proveIdentity(engine: Engine, observed: ObservedHost, container: Observ
     exitCode: ExitCode.identityMismatch,
     what: `${container.name} is labelled as ${shortDigest(release.digest)}, but runs another image: ${container.imageId}`,
     where: engine.name,
-    state: "nothing was promoted",
+    state,
     next: "somebody replaced this container by hand: envctl status --verbose shows what differs, envctl up mends it",
   });
 }
 
 async function requireHealth(
   stage: Stage,
-  engine: Engine,
-  container: ObservedContainer,
+  purpose: Purpose,
+  { engine, container }: RunningContainer,
   signal: AbortSignal,
 ): Promise<void> {
   const health = stage.app.health;
-  if (container.state !== "running") throw notReady(stage, `${container.name} on ${engine.name} is ${container.state}`);
+  if (container.state !== "running")
+    throw notReady(stage, purpose, `${container.name} on ${engine.name} is ${container.state}`);
   if (container.health === "unhealthy" || container.health === "starting") {
-    throw notReady(stage, `${container.name} on ${engine.name} is ${container.health}`);
+    throw notReady(stage, purpose, `${container.name} on ${engine.name} is ${container.health}`);
   }
   if (health?.kind !== "http" && health?.kind !== "tcp") return;
   const wrong = await probe(engine, container, health, signal);
-  if (wrong !== undefined) throw notReady(stage, `${container.name} on ${engine.name} is unhealthy: ${wrong}`);
+  if (wrong !== undefined) throw notReady(stage, purpose, `${container.name} on ${engine.name} is unhealthy: ${wrong}`);
 }
 
-function notReady(stage: Stage, why: string): EnvctlError {
+function notReady(stage: Stage, { aim, state }: Purpose, why: string): EnvctlError {
   return new EnvctlError({
     code: "stage-not-ready",
     exitCode: ExitCode.gateClosed,
-    what: `there is no healthy release to promote from ${stage.name}: ${why}`,
+    what: `there is no healthy release ${aim} ${stage.name}: ${why}`,
     where: `stage ${stage.name}`,
-    state: "nothing was promoted",
+    state,
     next: stage.after.length === 0 ? `envctl up ${stage.name}` : `envctl promote ${stage.name}`,
   });
 }

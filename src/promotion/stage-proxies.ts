@@ -6,7 +6,7 @@ import type { Certificate } from "../rollout/certificate.ts";
 import { ProxyHost } from "../rollout/proxy-host.ts";
 import { type FoundProxy, findProxies } from "../rollout/proxy-state.ts";
 import type { Workspace } from "../rollout/workspace.ts";
-import { openHosts } from "./deploy.ts";
+import { openHosts } from "./open-hosts.ts";
 import { bringProxyImage, type ProxyImages } from "./proxy-images.ts";
 
 /** A proxy that serves a stage on one of its hosts, or was made for it. */

@@ -10,6 +10,7 @@ import {
   hostStatus,
   type StageFacts,
   type StageStatus,
+  type StageVerified,
   stageStatus,
 } from "../plan/status.ts";
 import type { Release } from "../release/release.ts";
@@ -19,9 +20,10 @@ import type { Workspace } from "../rollout/workspace.ts";
 import { askHost, whyNot, within } from "./ask-host.ts";
 import { Ledger } from "./ledger.ts";
 import { readPins } from "./pins.ts";
-import { isChange } from "./record.ts";
+import { isChange, type StageRecord } from "./record.ts";
 import { loadRelease } from "./releases.ts";
 import { stageSecrets } from "./stage-secrets.ts";
+import { judgeProofs } from "./verified.ts";
 
 /**
  * Compares what runs with what should, all stages and hosts at once. A host that does not answer within `hostTimeout`
@@ -41,7 +43,7 @@ interface Looked {
 }
 
 async function readStage(workspace: Workspace, stage: Stage, hostTimeout: number): Promise<StageStatus> {
-  const [{ expectation, silent }, looked] = await Promise.all([
+  const [{ expectation, silent, verification }, looked] = await Promise.all([
     expectedRelease(workspace, stage, hostTimeout),
     Promise.all(stage.hosts.map((host) => look(workspace, stage, host, hostTimeout))),
   ]);
@@ -66,7 +68,7 @@ async function readStage(workspace: Workspace, stage: Stage, hostTimeout: number
       );
     }),
   );
-  return stageStatus(stage, expectation, hosts);
+  return stageStatus(stage, expectation, hosts, verification);
 }
 
 async function look(workspace: Workspace, stage: Stage, address: HostAddress, hostTimeout: number): Promise<Looked> {
@@ -82,6 +84,7 @@ interface Expectation {
   readonly expectation: ExpectedRelease | undefined;
   /** The registry did not answer: asking it for more would only take longer. */
   readonly silent: boolean;
+  readonly verification: StageVerified | undefined;
 }
 
 async function expectedRelease(workspace: Workspace, stage: Stage, hostTimeout: number): Promise<Expectation> {
@@ -89,18 +92,30 @@ async function expectedRelease(workspace: Workspace, stage: Stage, hostTimeout: 
   try {
     const repository = await workspace.connections.repository(stage.repository);
     const ledger = new Ledger(repository, workspace.environment.name, stage.name);
-    for await (const { record } of ledger.entries(100, signal)) {
+    const proofs: StageRecord[] = [];
+    for await (const { record } of ledger.entries(Number.POSITIVE_INFINITY, signal)) {
+      if (record.kind === "verify") proofs.push(record);
       if (record.outcome === "failed" || !isChange(record)) continue;
       if (record.kind === "down" || !record.release) break;
       const { name, digest } = record.release;
-      return { expectation: { name, digest, at: record.at, by: record.by }, silent: false };
+      const expectation = { name, digest, at: record.at, by: record.by };
+      return { expectation, silent: false, verification: verificationOf(stage, record, proofs) };
     }
   } catch (error) {
     workspace.signal.throwIfAborted();
     workspace.progress.warn(`the history of ${stage.name} cannot be read: ${whyNot(error, signal, hostTimeout)}`);
-    return { expectation: undefined, silent: true };
+    return { expectation: undefined, silent: true, verification: undefined };
   }
-  return { expectation: undefined, silent: false };
+  return { expectation: undefined, silent: false, verification: undefined };
+}
+
+function verificationOf(stage: Stage, change: StageRecord, proofs: readonly StageRecord[]): StageVerified | undefined {
+  if (stage.verify.checks.length === 0) return undefined;
+  if (change.dev !== undefined) return { verified: false, since: undefined, why: "what envctl dev runs is no release" };
+  const own = proofs.filter(({ release }) => release?.digest === change.release?.digest);
+  const judged = judgeProofs(stage, change, own);
+  if ("at" in judged) return { verified: true, since: judged.at, why: undefined };
+  return { verified: false, since: undefined, why: judged.why };
 }
 
 /** Without a history, what all hosts say they run is taken as what they should run. */

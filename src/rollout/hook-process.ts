@@ -10,6 +10,7 @@ const keptLines = 40;
 /** A program of the project's own, run on this machine. */
 export interface LocalProgram {
   readonly file: string;
+  readonly arguments?: readonly string[];
   readonly directory: string;
   /** Its whole environment. */
   readonly variables: Readonly<Record<string, string | undefined>>;
@@ -29,7 +30,7 @@ export interface ProgramEnd {
  */
 export async function runLocalProgram(program: LocalProgram): Promise<ProgramEnd> {
   program.signal.throwIfAborted();
-  const child = spawn(program.file, [], {
+  const child = spawn(program.file, program.arguments ?? [], {
     cwd: program.directory,
     env: program.variables,
     stdio: ["ignore", "pipe", "pipe"],

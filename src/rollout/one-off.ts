@@ -17,6 +17,10 @@ export interface OneOff {
   /** In what state things are if it fails; undefined where only a caller knows. */
   readonly state?: string | undefined;
   readonly progress: Progress;
+  /** Takes each line that it prints; without, it is streamed to `progress`. */
+  readonly output?: ((line: string) => void) | undefined;
+  /** Called with the container once it has ended by itself, whatever its exit code. */
+  readonly ended?: ((id: string) => Promise<void>) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -29,16 +33,18 @@ export async function runOneOff(run: OneOff): Promise<void> {
   const id = await engine.createContainer(run.spec, run.signal);
   const limit = AbortSignal.any([run.signal, timeLimit(run.timeout)]);
   const lines: string[] = [];
+  const output = run.output ?? ((line: string) => run.progress.output(line));
   try {
     await engine.startContainer(id, limit);
     const options = { follow: true, tail: undefined, since: undefined, timestamps: false, signal: limit };
     for await (const line of engine.logs(id, options)) {
-      run.progress.output(line.text);
+      output(line.text);
       lines.push(line.text);
       if (lines.length > keptLines) lines.shift();
     }
     // Asked only now: of a container that was never started, engines say at once that it ended with 0.
     const code = await engine.waitForExit(id, limit);
+    await run.ended?.(id);
     if (code !== 0) throw failed(run, `exited with code ${code}`, lines);
   } catch (error) {
     if (limit.aborted && !run.signal.aborted)

@@ -29,7 +29,9 @@ export async function probe(
       return `port ${health.port} cannot be reached through this host's connection; publish it under \`ports\`, or use \`health.command\``;
     }
     try {
-      return health.kind === "tcp" ? await opened(socket, limit) : await httpStatus(socket, health.path, limit);
+      if (health.kind === "http") return await httpStatus(socket, health.path, limit);
+      await staysOpen(socket, limit);
+      return undefined;
     } finally {
       socket.destroy();
     }
@@ -39,7 +41,8 @@ export async function probe(
   }
 }
 
-async function dialContainer(
+/** A connection to a container's port, by whatever way there is from here; undefined where there is none. */
+export async function dialContainer(
   engine: Engine,
   container: ObservedContainer,
   port: number,
@@ -54,9 +57,9 @@ async function dialContainer(
 }
 
 /** A dialled stream counts as open once it connects; one made by a child process once it stays open for a moment. */
-function opened(socket: Duplex, signal: AbortSignal): Promise<ProbeResult> {
+export function staysOpen(socket: Duplex, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const settle = setTimeout(() => resolve(undefined), 150);
+    const settle = setTimeout(resolve, 150);
     const fail = (error?: Error) => {
       clearTimeout(settle);
       reject(error ?? new Error("the connection was closed at once"));

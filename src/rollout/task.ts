@@ -5,7 +5,7 @@ import { type DesiredContainer, taskSpec } from "../plan/desired.ts";
 import { networkName, volumeName } from "../plan/naming.ts";
 import type { Release } from "../release/release.ts";
 import type { HostWorker } from "./host-worker.ts";
-import { runOneOff } from "./one-off.ts";
+import { type OneOff, runOneOff } from "./one-off.ts";
 
 interface TaskRun {
   readonly task: Pick<Task, "name" | "command" | "timeout">;
@@ -15,12 +15,14 @@ interface TaskRun {
   /** In what state things are if it fails; undefined where only a caller knows. */
   readonly state?: string;
   readonly progress: Progress;
+  readonly output?: OneOff["output"];
+  readonly ended?: OneOff["ended"];
   readonly signal: AbortSignal;
 }
 
 /** Runs a one-off container of the release on a host of the stage, with its network and volumes: see `runOneOff`. */
 export async function runTask(run: TaskRun): Promise<void> {
-  const { task, signal, state, progress } = run;
+  const { task, signal, state, progress, output, ended } = run;
   const { engine } = run.worker;
   const place = run.release;
   const wanted = { digest: place.release.digest, service: undefined, title: place.release.name };
@@ -33,5 +35,5 @@ export async function runTask(run: TaskRun): Promise<void> {
   }
   const unique = run.worker.clock.now().getTime().toString(36);
   const spec = taskSpec(run.app, task, unique, image);
-  await runOneOff({ engine, spec, task: task.name, timeout: task.timeout, state, progress, signal });
+  await runOneOff({ engine, spec, task: task.name, timeout: task.timeout, state, progress, output, ended, signal });
 }

@@ -109,6 +109,24 @@ export function filesAndNetworks(engineOf: () => Engine, specOf: (changes: Parti
     await engine.removeContainer(id);
   });
 
+  test("reads the files of a folder and of all below it, and one file alone", async () => {
+    const engine = engineOf();
+    const id = await started();
+    const files = ["/out/a", "/out/deep/b", "/outer"].map((path) => ({ path, content: path }));
+    await engine.writeFiles(id, files);
+    await output(id, "ln", "-s", "/outer", "/out/link");
+    const read = async (path: string) =>
+      [...((await engine.readFiles(id, path)) ?? [])]
+        .map(([name, content]) => `${name}=${Buffer.from(content)}`)
+        .sort();
+    await engine.stopContainer(id, 0);
+    expect(await read("/out")).toEqual(["/out/a=/out/a", "/out/deep/b=/out/deep/b"]);
+    expect(await read("/out/deep/b")).toEqual(["/out/deep/b=/out/deep/b"]);
+    expect(await engine.readFiles(id, "/none")).toBeUndefined();
+    expect(await engine.readFiles("files-test-none", "/out")).toBeUndefined();
+    await engine.removeContainer(id);
+  });
+
   test("says undefined of files and containers that are not there, and refuses paths that are none", async () => {
     const engine = engineOf();
     const id = await started();

@@ -359,10 +359,4 @@ describe("a surprise is a warning", () => {
     const result = await readText(`${minimal}app: { env: { A: 022, B: 1.10, C: true, D: "x" } }\n${dev}`);
     expect(result.environment?.stages[0]?.app.env).toEqual({ A: "022", B: "1.10", C: "true", D: "x" });
   });
-
-  it("says of each key it does not act on that it does not", async () => {
-    const result = await readText(`${minimal}stages: { dev: { verify: [] } }\n`);
-    expect(warnings(result)).toHaveLength(1);
-    for (const warning of warnings(result)) expect(warning).toMatch(/this version does not act on it/);
-  });
 });

@@ -71,6 +71,7 @@ export function stage(overrides: Partial<Stage> = {}): Stage {
     rollout: rollout(),
     auto: undefined,
     gates: noGates,
+    verify: { checks: [], onFailure: "keep" },
     ...overrides,
   };
 }

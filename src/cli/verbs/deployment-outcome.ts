@@ -1,10 +1,12 @@
 import type { StagePlan } from "../../plan/plan.ts";
 import { stepsOf } from "../../plan/plan.ts";
 import { describePlan, describeStep } from "../../plan/words.ts";
+import type { VerificationResult } from "../../promotion/verification.ts";
 import type { Release } from "../../release/release.ts";
 import type { Report } from "../ci/files.ts";
 import { escapeMarkdown } from "../ci/markdown.ts";
 import type { Context, Outcome } from "../verb.ts";
+import { verificationDocument, verificationLines } from "./verification-outcome.ts";
 
 interface Deployed {
   readonly verb: "up" | "promote" | "rollback" | "plan";
@@ -12,6 +14,8 @@ interface Deployed {
   readonly changed: boolean;
   readonly release: Release;
   readonly dryRun: boolean;
+  /** What the checks of the stage found, where they were run. */
+  readonly verification?: VerificationResult | undefined;
   /** More keys for the document. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
@@ -27,16 +31,20 @@ export function deploymentOutcome(context: Context, deployed: Deployed): Outcome
     changed: changed && !dryRun,
     dryRun,
     ...deployed.extra,
+    ...(deployed.verification ? { verification: verificationDocument(deployed.verification) } : {}),
     plan: planDocument(plan),
   };
   if (dryRun) return { json, text: describePlan(plan).join("\n") };
   const { paint } = context;
+  const { verification } = deployed;
   const where = plan.hosts.map((host) => host.host).join(", ");
   const what = `${plan.environment} ${release.name}`;
   const sentence = changed
     ? `${paint("green", "✓")} ${paint("bold", plan.stage)} runs ${what} on ${where}`
-    : `${paint("green", "✓")} ${paint("bold", plan.stage)} runs ${what} already: nothing to do`;
-  return { json, text: `${sentence}\n  ${paint("dim", release.digest)}`, report: reportOf(deployed, where) };
+    : `${paint("green", "✓")} ${paint("bold", plan.stage)} runs ${what} already${verification ? ", and is verified now" : ": nothing to do"}`;
+  const lines = [sentence, ...(verification ? verificationLines(context, verification) : [])];
+  const text = [...lines, `  ${paint("dim", release.digest)}`].join("\n");
+  return { json, text, report: reportOf(deployed, where) };
 }
 
 function reportOf({ plan, release, changed, extra = {} }: Deployed, where: string): Report {

@@ -73,11 +73,12 @@ function entryRow({ record }: LedgerEntry, signer: string | undefined) {
     { text: record.outcome, style: record.outcome === "failed" ? ("red" as const) : ("green" as const) },
     record.by,
     ...(signer === undefined ? [] : [signer]),
-    record.reason ??
-      (record.override
-        ? `${record.override.gate}: ${record.override.reason}`
-        : record.from
-          ? `from ${record.from}`
-          : ""),
+    record.reason ?? particulars(record),
   ];
+}
+
+function particulars({ from, checks, override }: LedgerEntry["record"]): string {
+  if (override) return `${override.gate}: ${override.reason}`;
+  if (checks) return `${checks.length} ${checks.length === 1 ? "check" : "checks"}`;
+  return from ? `from ${from}` : "";
 }

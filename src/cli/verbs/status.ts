@@ -54,6 +54,9 @@ function stageDocument(stage: StageStatus) {
     after: stage.after,
     verdict: stage.verdict,
     expected: stage.expected ?? null,
+    verification: stage.verification
+      ? { ...stage.verification, since: stage.verification.since ?? null, why: stage.verification.why ?? null }
+      : null,
     hosts: stage.hosts.map((host) => ({
       host: host.host,
       reachable: host.unreachable === undefined,

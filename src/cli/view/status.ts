@@ -17,12 +17,18 @@ export function renderStatus(
       hostRows(stage, host, now).map((row, index): Cell[] => [index === 0 ? stage.stage : "", ...row]),
     ),
   );
-  const table = renderTable(["STAGE", "HOST", "RUNS", "RELEASE", "DIGEST", "HEALTH", "SINCE"], rows, paint, width);
+  const checked = stages.some(({ verification }) => verification !== undefined);
+  const head = ["STAGE", "HOST", "RUNS", "RELEASE", "DIGEST", "HEALTH", "SINCE", ...(checked ? ["VERIFIED"] : [])];
+  const table = renderTable(head, rows, paint, width);
   const notes = stages.flatMap((stage) => stage.hosts.flatMap((host) => hostNotes(stage, host)));
   const drifted = stages.filter((stage) => stage.verdict === "drift").map((stage) => stage.stage);
   const inDev = stages.filter((stage) => stage.verdict === "dev").map((stage) => stage.stage);
+  const unverified = stages.filter(({ verification }) => verification?.verified === false);
   const advice = [
     ...drifted.map((stage) => `mend it: envctl up ${stage}`),
+    ...unverified
+      .filter(({ verdict }) => verdict === "ok")
+      .map(({ stage }) => `run the checks of ${stage} again: envctl verify ${stage}`),
     ...inDev.map(
       (stage) => `${stage} is no release as it runs; envctl up ${stage} makes one of the sources, and runs it`,
     ),
@@ -30,9 +36,20 @@ export function renderStatus(
   return [
     `${paint("bold", environment)}`,
     table,
-    ...notes.map((note) => `${paint("yellow", "!")} ${note}`),
+    ...[...notes, ...unverified.map(whyUnverified)].map((note) => `${paint("yellow", "!")} ${note}`),
     ...advice,
   ].join("\n");
+}
+
+function whyUnverified({ stage, expected, verification }: StageStatus): string {
+  return `${stage}: ${expected?.name ?? "what runs there"} is not verified: ${verification?.why ?? ""}`;
+}
+
+/** Of the stage's app alone, as the release that its history has: of anything else nothing is proven. */
+function verifiedCell({ expected, verification }: StageStatus, container: ContainerStatus): Cell {
+  if (!verification || container.role !== "app" || container.standby || container.digest !== expected?.digest)
+    return "";
+  return verification.verified ? { text: "yes", style: "green" } : { text: "no", style: "yellow" };
 }
 
 function hostRows(stage: StageStatus, host: HostStatus, now: Date): Cell[][] {
@@ -41,7 +58,11 @@ function hostRows(stage: StageStatus, host: HostStatus, now: Date): Cell[][] {
     return [[host.host, { text: stage.expected ? "nothing" : "nothing yet", style: "dim" }, "", "", "", ""]];
   }
   const shown = host.containers.filter((container) => !isQuietProxy(container));
-  return shown.map((container, index) => [index === 0 ? host.host : "", ...containerCells(container, now)]);
+  return shown.map((container, index) => [
+    index === 0 ? host.host : "",
+    ...containerCells(container, now),
+    verifiedCell(stage, container),
+  ]);
 }
 
 /** A proxy that does what it should is `envctl proxy status`'s to show: here it would double every host. */

@@ -21,7 +21,7 @@ import { ApiClient } from "./api.ts";
 import { Containers } from "./containers.ts";
 import { containerEvents, volumeEvents } from "./events.ts";
 import { runInContainer } from "./exec.ts";
-import { readContainerFile, writeContainerFiles } from "./files.ts";
+import { readContainerFile, readContainerFiles, writeContainerFiles } from "./files.ts";
 import { Images } from "./images.ts";
 import { containerLogs } from "./logs.ts";
 import { connectNetwork, disconnectNetwork } from "./network-attachment.ts";
@@ -128,6 +128,14 @@ export class DockerEngine implements Engine {
 
   readFile(container: string, path: string, signal?: AbortSignal): Promise<Uint8Array | undefined> {
     return readContainerFile(this.#api, container, path, signal);
+  }
+
+  readFiles(
+    container: string,
+    path: string,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+    return readContainerFiles(this.#api, container, path, signal);
   }
 
   async dial(address: string, port: number, signal?: AbortSignal): Promise<Duplex | undefined> {

@@ -5,10 +5,13 @@ import type { ContainerFile } from "../engine.ts";
 import type { ApiClient } from "./api.ts";
 import type { ContainerInspect } from "./api-types.ts";
 
-const { isAbsolute, normalize, relative } = posix;
+const { dirname, isAbsolute, join, normalize, relative } = posix;
 
 /** Bytes of a file that are read at most. */
 const largestFile = 16 * 1024 * 1024;
+
+/** Bytes of a folder that are read at most, as a tar. */
+const largestFolder = 64 * 1024 * 1024;
 
 /** A tar's header and end, and what long names add. */
 const tarOverhead = 16 * 1024;
@@ -75,6 +78,29 @@ export async function readContainerFile(
   if (answer.status === 404) return undefined;
   const [first] = await unpackTar(answer.body);
   return first?.header.type === "file" ? first.data : undefined;
+}
+
+/** By absolute path; undefined where there is no such container or path. */
+export async function readContainerFiles(
+  api: ApiClient,
+  container: string,
+  path: string,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+  checkPath(path, api.where);
+  const answer = await api.call<Buffer>({
+    method: "GET",
+    path: `/containers/${encodeURIComponent(container)}/archive`,
+    query: { path },
+    doing: `reading ${path} in container ${container}`,
+    accept: [404],
+    bytes: largestFolder,
+    signal,
+  });
+  if (answer.status === 404) return undefined;
+  const entries = await unpackTar(answer.body);
+  const files = entries.filter(({ header }) => header.type === "file");
+  return new Map(files.map(({ header, data }) => [join(dirname(path), header.name), data ?? new Uint8Array()]));
 }
 
 function checkPath(path: string, where: string): void {

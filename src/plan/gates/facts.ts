@@ -18,7 +18,8 @@ export interface GateFacts {
 /** A stage before: since when (RFC 3339) the release is verified there, or why it is not. */
 export type VerifiedStage = { readonly stage: string; readonly first: boolean } & (
   | { readonly at: string }
-  | { readonly why: string }
+  /** `ran`: it did come there, and its checks are what is missing. */
+  | { readonly why: string; readonly ran?: boolean }
 );
 
 export interface ApprovalFacts {

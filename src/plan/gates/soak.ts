@@ -46,6 +46,10 @@ function sinceWhen(stage: VerifiedStage, now: number): string {
 function howToVerify({ verified, release }: Pick<GateFacts, "verified" | "release">): string {
   return verified
     .filter((stage) => "why" in stage)
-    .map(({ stage, first }) => `envctl ${first ? "up" : "promote"} ${stage} --release ${release.name}`)
+    .map((stage) =>
+      "why" in stage && stage.ran
+        ? `envctl verify ${stage.stage}`
+        : `envctl ${stage.first ? "up" : "promote"} ${stage.stage} --release ${release.name}`,
+    )
     .join(" and ");
 }

@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { digestOf } from "../../src/base/digest.ts";
+import type { StageRecord } from "../../src/promotion/record.ts";
+import { judgeProofs, releaseBefore } from "../../src/promotion/verified.ts";
+import { stage } from "../plan/world.ts";
+
+const frame = { timeout: 1, retries: 0, interval: 1, kind: "local", command: ["x"], junit: undefined };
+const checked = (...names: string[]) =>
+  stage({ verify: { checks: names.map((name) => ({ ...frame, name })) as never, onFailure: "keep" } });
+
+let time = 0;
+function record(kind: StageRecord["kind"], name: string | undefined, more: Partial<StageRecord> = {}): StageRecord {
+  time += 1;
+  return {
+    ...{ version: 1, kind, outcome: "succeeded", environment: "shop", stage: "test", from: undefined, hosts: [] },
+    release:
+      name === undefined
+        ? undefined
+        : { name, digest: digestOf(name), commit: undefined, dirty: false, fingerprint: name },
+    ...{ services: {}, by: "me", at: `t${time}`, reason: undefined },
+    ...more,
+  };
+}
+
+const proof = (name: string, passed: readonly string[], failed: readonly string[] = []) =>
+  record("verify", name, {
+    outcome: failed.length > 0 ? "failed" : "succeeded",
+    reason: failed.length > 0 ? `check ${failed[0]} failed` : undefined,
+    checks: [
+      ...passed.map((check) => ({ name: check, outcome: "passed" as const, took: 1, tries: 1 })),
+      ...failed.map((check) => ({ name: check, outcome: "failed" as const, took: 1, tries: 1 })),
+    ],
+  });
+
+describe("a release is verified in a stage", () => {
+  const change = record("promote", "b");
+
+  it("by its coming there, where the stage has no checks", () => {
+    expect(judgeProofs(checked(), change, [])).toEqual({ at: change.at });
+  });
+
+  it("once all checks that the stage has now have passed", () => {
+    expect(judgeProofs(checked("home"), change, [])).toEqual({ why: expect.stringMatching(/have not been run since/) });
+    const old = proof("b", ["home"]);
+    expect(judgeProofs(checked("home"), change, [old])).toEqual({ at: old.at });
+    expect(judgeProofs(checked("home", "db"), change, [old])).toEqual({
+      why: "a check of the stage has not been run: db",
+    });
+  });
+
+  it("since the first of the proofs that passed one after the other", () => {
+    const [first, broken, second, third] = [
+      proof("b", ["home"]),
+      proof("b", [], ["home"]),
+      proof("b", ["home"]),
+      proof("b", ["home", "db"]),
+    ];
+    expect(judgeProofs(checked("home"), change, [third, second, broken, first])).toEqual({ at: second.at });
+    expect(judgeProofs(checked("home", "db"), change, [third, second])).toEqual({ at: third.at });
+    expect(judgeProofs(checked("home"), change, [broken, first])).toEqual({ why: "check home failed" });
+  });
+});
+
+describe("the release to go back to", () => {
+  const goesBackTo = async (name: string, ...oldestFirst: StageRecord[]) => {
+    const ledger = {
+      async *entries() {
+        for (const one of oldestFirst.toReversed()) yield { record: one };
+      },
+    };
+    const found = await releaseBefore(ledger as never, digestOf(name), new AbortController().signal);
+    return found?.name;
+  };
+  const [a, b, vBad] = [record("promote", "a"), record("promote", "b"), proof("b", [], ["home"])];
+
+  it("is the last that ran before the one whose checks fail", async () => {
+    expect(await goesBackTo("b", a, b, vBad)).toBe("a");
+    expect(await goesBackTo("b", a, record("promote", "c", { outcome: "failed" }), b, vBad)).toBe("a");
+    expect(await goesBackTo("b", a, b, vBad, record("rollback", "a"), b, vBad)).toBe("a");
+    // The same command again after it was killed in the midst.
+    expect(await goesBackTo("b", a, b, vBad, b, vBad)).toBe("a");
+  });
+
+  it("is none where there was none, and where the release was verified there before its checks failed", async () => {
+    expect(await goesBackTo("b", b, vBad)).toBeUndefined();
+    expect(await goesBackTo("b", a, record("down", undefined), b, vBad)).toBeUndefined();
+    expect(await goesBackTo("b", record("up", "a", { dev: "" }), b, vBad)).toBeUndefined();
+    expect(await goesBackTo("b", a, b, proof("b", ["home"]), record("up", "b"), vBad)).toBeUndefined();
+    expect(await goesBackTo("b", b, proof("b", ["home"]), a, b, vBad)).toBe("a");
+  });
+});
