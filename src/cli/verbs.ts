@@ -15,6 +15,7 @@ import { logs } from "./verbs/logs.ts";
 import { maintenance } from "./verbs/maintenance.ts";
 import { plan } from "./verbs/plan.ts";
 import { promote } from "./verbs/promote.ts";
+import { provenance } from "./verbs/provenance.ts";
 import { proxy } from "./verbs/proxy.ts";
 import { prune } from "./verbs/prune.ts";
 import { releases } from "./verbs/releases.ts";
@@ -41,6 +42,7 @@ export const verbs: readonly Verb[] = [
   diff,
   history,
   releases,
+  provenance,
   logs,
   exec,
   run,

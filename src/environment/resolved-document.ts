@@ -1,4 +1,5 @@
 import { formatDuration } from "../base/duration.ts";
+import { maskEnv } from "./mask.ts";
 import type {
   Canary,
   DevSettings,
@@ -11,9 +12,6 @@ import type {
   StageProxy,
   Workload,
 } from "./model.ts";
-
-const secretive = /pass(?:word|wd|phrase)?|secret|token|credential|private|api_?key|access_?key/i;
-const mask = "<masked>";
 
 /** What is in force, in the words of the environment file, with all defaults; values that look secret are masked. */
 export function resolvedDocument(environment: Environment, stageName: string | undefined): unknown {
@@ -53,6 +51,7 @@ function devDocument(dev: DevSettings) {
   });
 }
 
+/** One stage with all that is in force there. */
 function stageDocument(stage: Stage) {
   const { rollout } = stage;
   return {
@@ -153,17 +152,6 @@ function portText(port: PortBinding): string {
 
 function repositoryText(repository: { readonly registry: string | undefined; readonly path: string }): string {
   return repository.registry === undefined ? repository.path : `${repository.registry}/${repository.path}`;
-}
-
-function maskEnv(env: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).map(([name, value]) => [name, secretive.test(name) ? mask : withoutPassword(value)]),
-  );
-}
-
-/** `postgres://user:secret@host` has a secret in it under whatever name. */
-function withoutPassword(value: string): string {
-  return value.replace(/(\w+:\/\/[^\s/:@]*):[^\s/@]+@/g, `$1:${mask}@`);
 }
 
 function withoutUndefined(document: Readonly<Record<string, unknown>>) {

@@ -42,6 +42,8 @@ export interface Deployment {
   readonly dryRun: boolean;
   /** Who signs the record of it; undefined where the history is not signed. */
   readonly signer: Signer | undefined;
+  /** Manifests of the attestations that count for it: its record names them. */
+  readonly attestations?: readonly Digest[] | undefined;
 }
 
 export interface DeploymentResult {
@@ -237,6 +239,7 @@ async function record(deployment: Deployment, { ledger, pins }: Action, failure:
     at: workspace.clock.now().toISOString(),
     reason: failure,
     dev: stage.app.dev,
+    ...(deployment.attestations ? { attestations: deployment.attestations } : {}),
   };
   await workspace.progress.step("record", async (progress) => {
     try {
