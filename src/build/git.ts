@@ -70,7 +70,8 @@ const inherited = [
   "GIT_PREFIX",
 ];
 
-async function git(directory: string, command: readonly string[], options: GitOptions): Promise<Answer> {
+/** Runs git in a directory, whatever it is told by the process that runs us. Never throws but for the signal. */
+export async function git(directory: string, command: readonly string[], options: GitOptions): Promise<Answer> {
   const environment = Object.fromEntries(
     Object.entries(options.variables).filter(([name]) => !inherited.includes(name)),
   );

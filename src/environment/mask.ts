@@ -1,5 +1,5 @@
 const secretive = /pass(?:word|wd|phrase)?|secret|token|credential|private|api_?key|access_?key/i;
-const mask = "<masked>";
+export const mask = "<masked>";
 
 /** Values that look secret are masked: by their names, or because a URL in them has a password. */
 export function maskEnv(env: Readonly<Record<string, string>>): Record<string, string> {
@@ -7,7 +7,7 @@ export function maskEnv(env: Readonly<Record<string, string>>): Record<string, s
 }
 
 /** One value, as it may be shown. */
-function maskValue(name: string, value: string): string {
+export function maskValue(name: string, value: string): string {
   return secretive.test(name) ? mask : withoutPassword(value);
 }
 

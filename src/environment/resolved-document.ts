@@ -52,7 +52,7 @@ function devDocument(dev: DevSettings) {
 }
 
 /** One stage with all that is in force there. */
-function stageDocument(stage: Stage) {
+export function stageDocument(stage: Stage) {
   const { rollout } = stage;
   return {
     after: stage.after,
