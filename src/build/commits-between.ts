@@ -1,6 +1,6 @@
 import { type GitOptions, git } from "./git.ts";
 
-export interface CommitLine {
+interface CommitLine {
   readonly id: string;
   readonly author: string;
   /** RFC 3339. */

@@ -1,7 +1,7 @@
 import { clean } from "./clean.ts";
 import type { Paint } from "./paint.ts";
 import { renderTable } from "./table.ts";
-import { displayWidth, shorten } from "./width.ts";
+import { beginning, displayWidth, shorten } from "./width.ts";
 
 /** What two things have under one name. */
 interface SidesRow {
@@ -58,7 +58,7 @@ export function wrap(text: string, width: number): string[] {
     if (line !== "") lines.push(line);
     line = word;
     while (displayWidth(line) > room) {
-      const part = shorten(line, room + 1).slice(0, -1) || line.slice(0, 1);
+      const part = beginning(line, room);
       lines.push(part);
       line = line.slice(part.length);
     }
