@@ -9,6 +9,7 @@ import { reservedIn } from "../environment/reserved.ts";
 import type { ObservedHost } from "../plan/observed.ts";
 import { isEmpty, type StagePlan } from "../plan/plan.ts";
 import { planStage, releaseIds, type Wanted } from "../plan/plan-stage.ts";
+import type { Moment } from "../plan/saved-plan.ts";
 import type { Release } from "../release/release.ts";
 import { carryOut } from "../rollout/carry-out.ts";
 import { type Certificate, readCertificate } from "../rollout/certificate.ts";
@@ -24,9 +25,10 @@ import type { Signer } from "../signing/envelope.ts";
 import { deployOccasion } from "./deploy-hooks.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
+import { type Basis, type KeptPlan, requireSame, takeMoment } from "./moment.ts";
 import { pinServices } from "./pins.ts";
 import { bringProxyImage, type ProxyImages, pinProxyImages } from "./proxy-images.ts";
-import type { StageRecord } from "./record.ts";
+import type { LedgerEntry, StageRecord } from "./record.ts";
 import { requireFree, requireServable } from "./servable.ts";
 import { stageSecrets } from "./stage-secrets.ts";
 import { sweepLocks } from "./sweep-locks.ts";
@@ -44,12 +46,16 @@ export interface Deployment {
   readonly signer: Signer | undefined;
   /** Manifests of the attestations that count for it: its record names them. */
   readonly attestations?: readonly Digest[] | undefined;
+  /** Where its plan is to be kept, or was, and is to be carried out as it is or not at all. */
+  readonly kept?: KeptPlan | undefined;
 }
 
 export interface DeploymentResult {
   readonly plan: StagePlan;
   /** False where everything was already so; then nothing was written anywhere. */
   readonly changed: boolean;
+  /** What the plan follows from, where it is to be kept. */
+  readonly moment?: Moment | undefined;
 }
 
 /**
@@ -61,16 +67,21 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   refuseReserved(workspace, stage);
   const engines = await workspace.progress.step(`connect to ${stage.name}`, () => openHosts(workspace, stage));
   const ledger = new Ledger(deployment.repository, workspace.environment.name, stage.name);
-  const pins = await pinServices(workspace, stage, !deployment.dryRun);
+  const keepsPlan = deployment.kept?.saved !== undefined;
+  const pins = await pinServices(workspace, stage, !deployment.dryRun && !keepsPlan);
   const [secrets, certificate] = await Promise.all([stageSecrets(workspace, stage), readCertificate(stage.proxy)]);
   await requireServable(workspace, stage, certificate);
   const observing = Promise.all(engines.map((engine) => observe(deployment, engine)));
   const [observed, head] = await Promise.all([observing, ledgerHead(deployment, ledger)]);
-  const recorded = head?.outcome === "succeeded" && head.release?.digest === deployment.release.digest;
+  const last = head?.record;
+  const recorded = last?.outcome === "succeeded" && last.release?.digest === deployment.release.digest;
   const wish = { pins, secrets, certificate: certificate?.fingerprint, unrecorded: head !== undefined && !recorded };
-  const recordedAsIs = recorded && head.dev === stage.app.dev;
+  const recordedAsIs = recorded && last.dev === stage.app.dev;
   const plan = await decide(deployment, engines, observed, wish);
-  if (deployment.dryRun) return { plan, changed: !isEmpty(plan) };
+  const moment = await compare(deployment, plan, { ...wish, head });
+  if (deployment.dryRun) return { plan, changed: !isEmpty(plan), moment };
+  // Not before it is certain that the plan is still that of the world.
+  if (keepsPlan) await pinServices(workspace, stage, true);
   if (isEmpty(plan) && recordedAsIs) {
     await sweepLocks(workspace, stage.name, engines);
     return { plan, changed: false };
@@ -83,6 +94,7 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
       // Somebody else may have changed the stage before the lock was ours: what counts is what is so now.
       const now = await Promise.all(engines.map((engine) => observe(deployment, engine)));
       const current = await decide(deployment, engines, now, wish);
+      if (deployment.kept) await compare(deployment, current, { ...wish, head: await ledgerHead(deployment, ledger) });
       const proxyImages = await pinProxyImages(workspace, stage, current);
       await before();
       await act(deployment, current, { engines, ledger, pins, certificate, proxyImages, lock });
@@ -148,10 +160,19 @@ async function decide(
   return planStage(wanted, asked);
 }
 
+/** What the plan follows from, where that counts. Throws `plan-outdated` (exit 3) where it was another when it was kept. */
+async function compare(deployment: Deployment, plan: StagePlan, basis: Basis): Promise<Moment | undefined> {
+  const { workspace, stage, kept } = deployment;
+  if (!kept) return undefined;
+  const moment = await takeMoment(workspace, stage, plan, basis, kept.salt);
+  if (kept.saved) requireSame(kept.saved, moment);
+  return moment;
+}
+
 /** A registry that does not answer must not keep a stage from rolling back to what its hosts already have. */
-async function ledgerHead(deployment: Deployment, ledger: Ledger): Promise<StageRecord | undefined> {
+async function ledgerHead(deployment: Deployment, ledger: Ledger): Promise<LedgerEntry | undefined> {
   try {
-    return (await ledger.newestChange(deployment.workspace.signal))?.record;
+    return await ledger.newestChange(deployment.workspace.signal);
   } catch (error) {
     if (deployment.kind !== "rollback") throw error;
     deployment.workspace.progress.warn(`the stage's history cannot be read: ${messageOf(error)}`);

@@ -4,6 +4,7 @@ import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { type DeploymentResult, deploy, openHosts } from "./deploy.ts";
 import { Ledger } from "./ledger.ts";
+import { type KeptPlan, requirePlanned } from "./moment.ts";
 import { isChange } from "./record.ts";
 import { findRelease } from "./releases.ts";
 import { bringToRepository, pointTag } from "./repository.ts";
@@ -14,6 +15,7 @@ export interface PromotionOptions {
   /** Name or digest; undefined takes what runs in the stage before. */
   readonly release: string | undefined;
   readonly dryRun: boolean;
+  readonly kept?: KeptPlan | undefined;
 }
 
 export interface PromotionResult extends DeploymentResult {
@@ -38,20 +40,23 @@ export async function promote(workspace: Workspace, stage: Stage, options: Promo
       return found;
     },
   );
-  const target = options.dryRun
-    ? await workspace.connections.repository(stage.repository)
-    : await bringToRepository(workspace, from.repository, stage.repository, release);
-  const result = await deploy({
+  requirePlanned(options.kept?.saved, release, `${from.name} runs ${release.name} now`);
+  const deployment = {
     workspace,
     stage,
     release,
-    repository: target,
     kind: "promote",
     from: from.name,
-    dryRun: options.dryRun,
     signer,
-  });
-  if (!options.dryRun) await pointTag(target, stage.name, release, workspace.signal);
+    kept: options.kept,
+  } as const;
+  const repository = await workspace.connections.repository(stage.repository);
+  if (options.dryRun) return { ...(await deploy({ ...deployment, repository, dryRun: true })), release, from };
+  // A plan that is out of date is refused before anything is copied, too.
+  if (options.kept) await deploy({ ...deployment, repository, dryRun: true });
+  const target = await bringToRepository(workspace, from.repository, stage.repository, release);
+  const result = await deploy({ ...deployment, repository: target, dryRun: false });
+  await pointTag(target, stage.name, release, workspace.signal);
   return { ...result, release, from };
 }
 

@@ -4,6 +4,7 @@ import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { type PastRelease, type ReleaseName, releaseNamed, stageReleases } from "./current.ts";
 import { type DeploymentResult, deploy, openHosts } from "./deploy.ts";
+import { type KeptPlan, requirePlanned } from "./moment.ts";
 import { stageSigner } from "./stage-signer.ts";
 
 export interface RollbackResult extends DeploymentResult {
@@ -18,7 +19,11 @@ export interface RollbackResult extends DeploymentResult {
 export async function rollback(
   workspace: Workspace,
   stage: Stage,
-  options: { readonly release: string | undefined; readonly dryRun: boolean },
+  options: {
+    readonly release: string | undefined;
+    readonly dryRun: boolean;
+    readonly kept?: KeptPlan | undefined;
+  },
 ): Promise<RollbackResult> {
   const signer = await stageSigner(workspace, options);
   // Meanwhile: whether it fails is told when they are needed.
@@ -26,6 +31,7 @@ export async function rollback(
   const releases = await stageReleases(workspace, stage);
   const target = choose(stage, releases, options.release);
   const release = await releaseNamed(workspace, stage, target);
+  requirePlanned(options.kept?.saved, release, `the release to go back to is ${release.name} now`);
   const repository = await workspace.connections.repository(stage.repository);
   const result = await deploy({
     workspace,
@@ -36,6 +42,7 @@ export async function rollback(
     from: undefined,
     dryRun: options.dryRun,
     signer,
+    kept: options.kept,
   });
   return { ...result, release, before: releases[0] };
 }

@@ -8,6 +8,7 @@ import type { Workspace } from "../rollout/workspace.ts";
 import type { Signer } from "../signing/envelope.ts";
 import { currentRelease } from "./current.ts";
 import { type DeploymentResult, deploy } from "./deploy.ts";
+import { type KeptPlan, requirePlanned } from "./moment.ts";
 import { makeAttestedRelease, provenanceOf } from "./provenance.ts";
 import { findRelease } from "./releases.ts";
 import { bringToRepository, pointTag } from "./repository.ts";
@@ -17,6 +18,7 @@ export interface UpOptions {
   readonly release: string | undefined;
   readonly force: boolean;
   readonly dryRun: boolean;
+  readonly kept?: KeptPlan | undefined;
 }
 
 export type UpResult =
@@ -37,6 +39,8 @@ export type UpResult =
 export async function bringUp(workspace: Workspace, stage: Stage, options: UpOptions): Promise<UpResult> {
   const signer = await stageSigner(workspace, options);
   const chosen = await chooseRelease(workspace, stage, options, signer);
+  const saved = options.kept?.saved;
+  requirePlanned(saved, "intent" in chosen ? undefined : chosen.release, movedTo(stage, chosen));
   if ("intent" in chosen) return { kind: "would-build", intent: chosen.intent };
   const { release, built, tree, provenance } = chosen;
   const { image } = workspace.environment;
@@ -55,6 +59,7 @@ export async function bringUp(workspace: Workspace, stage: Stage, options: UpOpt
     dryRun: options.dryRun,
     signer,
     attestations: provenance && [provenance],
+    kept: options.kept,
   });
   if (!options.dryRun && result.changed) await pointTag(repository, stage.name, release, workspace.signal);
   return { kind: "deployed", ...result, release, built, tree };
@@ -84,11 +89,21 @@ async function chooseRelease(
     const release = await findRelease(repository, options.release, workspace.signal);
     return { release, ...asIs, provenance: await provenanceOf(workspace, release) };
   }
-  if (!options.dryRun) return await makeAttestedRelease(workspace, { force: options.force }, signer);
+  // A plan is of what is built already: what it does not have is another world.
+  const builds = !options.dryRun && options.kept?.saved === undefined;
+  if (builds) return await makeAttestedRelease(workspace, { force: options.force }, signer);
   const intent = await readIntent(workspace);
   const repository = await workspace.connections.repository(workspace.environment.image);
   const release = options.force ? undefined : await findBuilt(repository, intent, workspace.signal);
-  return release ? { release, ...asIs, tree: intent.tree, provenance: undefined } : { intent };
+  if (!release) return { intent };
+  return { release, ...asIs, tree: intent.tree, provenance: await provenanceOf(workspace, release) };
+}
+
+/** Which release it would be by now, for who has planned with another. */
+function movedTo(stage: Stage, chosen: ChosenRelease | { readonly intent: BuildIntent }): string {
+  if ("intent" in chosen) return `the sources are by now those of ${chosen.intent.name}, which is yet to be built`;
+  if (stage.after.length > 0) return `${stage.name} is to run ${chosen.release.name} by now`;
+  return `the sources are by now those of ${chosen.release.name}`;
 }
 
 function mustPromote(stage: Stage, release: string): EnvctlError {

@@ -1,7 +1,8 @@
 import type { StagePlan } from "../../plan/plan.ts";
 import { stepsOf } from "../../plan/plan.ts";
-import { describePlan, describeStep } from "../../plan/words.ts";
+import { describePlan, describeStep, type PlannedGate, type PlanSurroundings } from "../../plan/words.ts";
 import type { Release } from "../../release/release.ts";
+import type { Workspace } from "../../rollout/workspace.ts";
 import type { Context, Outcome } from "../verb.ts";
 
 interface Deployed {
@@ -10,13 +11,20 @@ interface Deployed {
   readonly changed: boolean;
   readonly release: Release;
   readonly dryRun: boolean;
+  /** Those that were looked at. */
+  readonly gates?: readonly PlannedGate[];
   /** More keys for the document. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
 /** What up, promote, rollback and plan print: the plan if nothing was done, else one sentence. */
-export function deploymentOutcome(context: Context, deployed: Deployed): Outcome {
-  const { plan, release, changed, dryRun } = deployed;
+export async function deploymentOutcome(
+  context: Context,
+  { hooks }: Pick<Workspace, "hooks">,
+  deployed: Deployed,
+): Promise<Outcome> {
+  const { plan, release, changed, dryRun, gates = [] } = deployed;
+  const around = { hooks: [...(await hooks.files()).keys()].filter(isOfDeploy), gates };
   const json = {
     verb: deployed.verb,
     environment: plan.environment,
@@ -25,9 +33,9 @@ export function deploymentOutcome(context: Context, deployed: Deployed): Outcome
     changed: changed && !dryRun,
     dryRun,
     ...deployed.extra,
-    plan: planDocument(plan),
+    plan: planDocument(plan, around),
   };
-  if (dryRun) return { json, text: describePlan(plan).join("\n") };
+  if (dryRun) return { json, text: [...describePlan(plan, around), plan.notice.sentence].join("\n") };
   const { paint } = context;
   const where = plan.hosts.map((host) => host.host).join(", ");
   const what = `${plan.environment} ${release.name}`;
@@ -42,14 +50,22 @@ export function releaseDocument(release: Release) {
   return { name, digest, fingerprint, commit, dirty, builtAt, size };
 }
 
-function planDocument(plan: StagePlan) {
+function isOfDeploy(hook: string): boolean {
+  return hook.endsWith("-deploy");
+}
+
+function planDocument(plan: StagePlan, { hooks, gates }: PlanSurroundings) {
   return {
+    gates,
+    hooks,
     tasks: plan.tasks.map(({ task, host }) => ({ task: task.name, host })),
     hosts: plan.hosts.map((host) => ({
       host: host.host,
       gap: host.gap,
+      changes: host.changes,
       steps: stepsOf(host).map((step) => ({ kind: step.kind, what: describeStep(step) })),
     })),
     notes: plan.notes,
+    notice: plan.notice,
   };
 }

@@ -1,4 +1,4 @@
-import { skipHooksOption, waitOption } from "../global-options.ts";
+import { planOption, skipHooksOption, waitOption } from "../global-options.ts";
 import { text, type Verb } from "../verb.ts";
 
 export const promote: Verb = {
@@ -11,6 +11,7 @@ export const promote: Verb = {
       flags: "-r, --release <release>",
       description: "this release (name or digest), which must have run in the stage before",
     },
+    planOption,
     waitOption,
     skipHooksOption,
   ],
@@ -18,16 +19,24 @@ export const promote: Verb = {
   examples: [
     ["envctl promote test", "what runs in dev, by digest, to test"],
     ["envctl promote prod --dry-run", "say what would be done on which host"],
+    ["envctl promote prod --plan plan.json", "what `envctl plan prod --out plan.json` has shown, or nothing"],
     ["envctl promote prod --release 3f2c1ab", "an earlier release that test has run"],
   ],
   run: async (context, [name = ""], options) => {
     const { withStage } = await import("../workspace.ts");
     const { promote: promoteRelease } = await import("../../promotion/promote.ts");
+    const { readWish } = await import("../kept-plan.ts");
     const { deploymentOutcome } = await import("./deployment-outcome.ts");
     return await withStage(context, name, async (workspace, stage) => {
       const { dryRun } = context.options;
-      const result = await promoteRelease(workspace, stage, { release: text(options, "release"), dryRun });
-      return deploymentOutcome(context, { verb: "promote", ...result, dryRun, extra: { from: result.from.name } });
+      const wish = await readWish(workspace, stage, "promote", options, text(options, "release"));
+      const result = await promoteRelease(workspace, stage, { ...wish, dryRun });
+      return await deploymentOutcome(context, workspace, {
+        verb: "promote",
+        ...result,
+        dryRun,
+        extra: { from: result.from.name },
+      });
     });
   },
 };
