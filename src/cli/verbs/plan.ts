@@ -2,6 +2,7 @@ import { EnvctlError, ExitCode } from "../../base/errors.ts";
 import type { BuildIntent } from "../../build/make-release.ts";
 import type { Stage } from "../../environment/model.ts";
 import { type PlannedVerb, plannedVerbs } from "../../plan/saved-plan.ts";
+import type { PlannedGate } from "../../plan/words.ts";
 import type { DeploymentResult } from "../../promotion/deploy.ts";
 import type { Release } from "../../release/release.ts";
 import type { Workspace } from "../../rollout/workspace.ts";
@@ -47,7 +48,6 @@ export const plan: Verb = {
         verb: "plan",
         ...result,
         dryRun: true,
-        gates: [],
         extra: { for: verb, ...extra, saved: out ?? null },
       });
       if (out === undefined || kept === undefined) return outcome;
@@ -57,7 +57,12 @@ export const plan: Verb = {
   },
 };
 
-type Planned = DeploymentResult & { readonly release: Release; readonly extra?: Readonly<Record<string, unknown>> };
+type Planned = DeploymentResult & {
+  readonly release: Release;
+  /** Of a promotion. */
+  readonly gates?: readonly PlannedGate[];
+  readonly extra?: Readonly<Record<string, unknown>>;
+};
 
 async function planFor(
   verb: PlannedVerb,
