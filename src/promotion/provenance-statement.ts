@@ -9,6 +9,7 @@ import type { Release } from "../release/release.ts";
 
 /** SLSA, provenance v1: https://slsa.dev/spec/v1.0/provenance */
 export const provenanceType = "https://slsa.dev/provenance/v1";
+const imageScheme = "docker-image://";
 const buildType = "urn:envctl:build:dockerfile:v1";
 
 /** When it was said, and whether by the command that built or, where that one was killed, by one after it. */
@@ -62,9 +63,13 @@ function source({ git }: BuildFacts): object[] {
 /** in-toto, resource descriptor: one of `uri`, `digest` and `content` must be there. */
 function dependency({ use, text, image, digest, toldBy }: ResolvedBase): object {
   const annotations = { use, ...(toldBy === undefined ? {} : { toldBy }) };
-  if (!image) return { name: "image", content: Buffer.from(text).toString("base64"), annotations };
+  if (!image) {
+    // An address that nobody can take for one of an image: whoever judges bases must see that one is not known.
+    const uri = `${imageScheme}${encodeURI(text)}`;
+    return { name: "image", uri, content: Buffer.from(text).toString("base64"), annotations };
+  }
   const name = image.tag === undefined && image.digest ? pinned(image, image.digest) : taggedName(image);
-  return { uri: `docker-image://${name}`, ...(digest ? { digest: hex(digest) } : {}), annotations };
+  return { uri: `${imageScheme}${name}`, ...(digest ? { digest: hex(digest) } : {}), annotations };
 }
 
 function hex(digest: Digest): { readonly sha256: string } {
@@ -119,8 +124,8 @@ export function readProvenance(predicate: unknown): Provenance | undefined {
     images: dependencies.flatMap((one) => {
       const { use } = objectIn(one.annotations);
       if (typeof use !== "string") return [];
-      const text = typeof one.content === "string" ? Buffer.from(one.content, "base64").toString("utf8") : "";
-      return [{ uri: textIn(one.uri) ?? text, digest: digestText(one.digest), use }];
+      const text = typeof one.content === "string" ? Buffer.from(one.content, "base64").toString("utf8") : undefined;
+      return [{ uri: text ?? textIn(one.uri) ?? "", digest: digestText(one.digest), use }];
     }),
   };
 }

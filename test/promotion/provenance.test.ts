@@ -54,7 +54,7 @@ describe("what is said of a build", () => {
             annotations: { use: "base", toldBy: "builder" },
           },
           { uri: "docker-image://docker.io/library/tool:1" },
-          { name: "image", content: Buffer.from("FROM $X").toString("base64") },
+          { name: "image", uri: "docker-image://FROM%20$X", content: Buffer.from("FROM $X").toString("base64") },
         ],
       },
       runDetails: {
