@@ -46,11 +46,10 @@ export const history: Verb = {
       const signed = (by: string | undefined) => (keys.length > 0 ? (by ?? "nobody we know") : undefined);
       const builds = await building;
       const all = [
-        ...entries.flat().map((entry) => ({
-          at: entry.record.at,
-          row: entryRow(entry, signed(signer(entry))),
-          document: entryDocument(entry, signer(entry)),
-        })),
+        ...entries.flat().map((entry) => {
+          const by = signer(entry);
+          return { at: entry.record.at, row: entryRow(entry, signed(by)), document: entryDocument(entry, by) };
+        }),
         ...builds.map((build) => ({
           at: build.provenance.finishedAt,
           row: buildRow(build, signed(build.signer)),

@@ -1,7 +1,11 @@
 const segmenter = new Intl.Segmenter();
+/** One column a character; a carriage return would be one character with the newline behind it. */
+const plain = /^[\x20-\x7e]*$/;
 
 /** Columns a terminal gives the text: East Asian wide characters and emoji take two (UAX #11). */
 export function displayWidth(text: string): number {
+  // Nearly all that is measured is plain, and taking texts apart is slow.
+  if (plain.test(text)) return text.length;
   let width = 0;
   for (const { segment } of segmenter.segment(text)) width += isWide(segment) ? 2 : 1;
   return width;
