@@ -1,4 +1,7 @@
+import { type Digest, isDigest } from "../base/digest.ts";
 import type { Progress } from "../base/progress.ts";
+import { parseImageReference } from "../base/reference.ts";
+import { taggedName } from "./base-digests.ts";
 import { type BuildEvent, lastWritten } from "./output.ts";
 
 /** Lines kept of each step: enough to see why it failed. */
@@ -27,6 +30,7 @@ export class BuildSteps {
   readonly #messages: string[] = [];
   #failed: { readonly step: Step; readonly message: string } | undefined;
   #line: number | undefined;
+  readonly #bases = new Map<string, Digest>();
 
   constructor(progress: Progress) {
     this.#progress = progress;
@@ -73,7 +77,20 @@ export class BuildSteps {
     };
   }
 
+  /** Digests of the base images that the builder asked a registry for, by `registry/path:tag`. */
+  get bases(): ReadonlyMap<string, Digest> {
+    return this.#bases;
+  }
+
+  /** BuildKit names what it resolved in the step's title: `[1/3] FROM docker.io/library/node:20@sha256:…`. */
+  #readBase(title: string): void {
+    const [, name = "", digest = ""] = /^\[[^\]]*\] FROM (\S+)@(sha256:[0-9a-f]{64})$/.exec(title) ?? [];
+    const image = parseImageReference(name);
+    if (image && isDigest(digest)) this.#bases.set(taggedName(image), digest);
+  }
+
   #start(id: string, title: string, instruction: boolean): void {
+    this.#readBase(title);
     this.#progress.update(title);
     if (!instruction) {
       this.#open.set(id, { title, lines: [], report: undefined, finish: undefined });

@@ -40,7 +40,12 @@ export interface BuildRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-export type BuildResult =
+export type BuildResult = {
+  /** Digests of the base images that the builder named, by `registry/path:tag`. */
+  readonly bases: ReadonlyMap<string, Digest>;
+} & MadeImage;
+
+type MadeImage =
   /** In the engine, under this id: config digest (classic store) or manifest digest (containerd store). */
   | { readonly kind: "loaded"; readonly id: Digest }
   /** In the registry: digest of the manifest or index. */
@@ -57,14 +62,18 @@ export async function buildImage(request: BuildRequest): Promise<BuildResult> {
   const folder = await mkdtemp(join(tmpdir(), "envctl-build-"));
   try {
     const resultFile = join(folder, "result");
-    await runBuilder(request, folder, resultFile);
-    return await readResult(request, resultFile);
+    const bases = await runBuilder(request, folder, resultFile);
+    return { ...(await readResult(request, resultFile)), bases };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function runBuilder(request: BuildRequest, folder: string, resultFile: string): Promise<void> {
+async function runBuilder(
+  request: BuildRequest,
+  folder: string,
+  resultFile: string,
+): Promise<ReadonlyMap<string, Digest>> {
   const { builder, image, signal } = request;
   const secrets = await passSecrets(request.secrets, folder);
   const command = buildArguments({
@@ -98,7 +107,7 @@ async function runBuilder(request: BuildRequest, folder: string, resultFile: str
   const result = await child;
   await steps.close(result.failed ? "stopped" : undefined);
   signal?.throwIfAborted();
-  if (!result.failed) return;
+  if (!result.failed) return steps.bases;
   const engine = request.variables.DOCKER_HOST ?? "the local Docker engine";
   const { failure } = steps;
   const line = failure.line ?? (await findLine(image.dockerfile, failure.title));
@@ -156,7 +165,7 @@ function tooOld(builder: Builder, ability: string): EnvctlError {
   });
 }
 
-async function readResult(request: BuildRequest, file: string): Promise<BuildResult> {
+async function readResult(request: BuildRequest, file: string): Promise<MadeImage> {
   const text = (await readFile(file, "utf8").catch(() => "")).trim();
   if (request.push === undefined) {
     if (isDigest(text)) return { kind: "loaded", id: text };

@@ -1,38 +1,53 @@
-import { execa } from "execa";
-import type { GitOptions } from "./git.ts";
+import { type GitOptions, git } from "./git.ts";
 
-export interface CommitLine {
+interface CommitLine {
   readonly id: string;
+  readonly author: string;
+  /** RFC 3339. */
+  readonly at: string;
   readonly subject: string;
   /** `left`: in the first release alone; `right`: in the second alone. */
   readonly side: "left" | "right";
 }
 
-/** The commits that one of two releases has and the other has not; none where git does not know both. */
+/** Which commits lie between two releases, or why that cannot be told here. */
+export type CommitsBetween = { readonly commits: readonly CommitLine[] } | { readonly unknown: string };
+
+/** ASCII unit separator: no name has one. */
+const separator = "\u001f";
+/** More than anybody reads. */
+const most = 200;
+
+interface Side {
+  readonly stage: string;
+  /** As the release was recorded; undefined where it was built without git. */
+  readonly commit: string | undefined;
+}
+
+/** The commits that one of two releases has and the other has not, newest first. */
 export async function commitsBetween(
   directory: string,
-  left: string | undefined,
-  right: string | undefined,
+  left: Side,
+  right: Side,
   options: GitOptions,
-): Promise<CommitLine[]> {
-  if (left === undefined || right === undefined || left === right) return [];
-  const result = await execa(
-    "git",
-    ["log", "--left-right", "--max-count=200", "--format=%m%x09%H%x09%s", `${left}...${right}`, "--"],
-    {
-      cwd: directory,
-      env: options.variables,
-      extendEnv: false,
-      reject: false,
-      ...(options.signal ? { cancelSignal: options.signal } : {}),
-    },
-  );
-  if (result.exitCode !== 0) return [];
-  return result.stdout
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => {
-      const [mark = "", id = "", ...subject] = line.split("\t");
-      return { id, subject: subject.join("\t"), side: mark === "<" ? "left" : "right" } as const;
-    });
+): Promise<CommitsBetween> {
+  for (const { stage, commit } of [left, right]) {
+    if (commit === undefined) return { unknown: `what ${stage} runs was built without git: it names no commit` };
+    const found = await git(directory, ["cat-file", "-e", `${commit}^{commit}`], options);
+    if (found.failure === "not-installed") return { unknown: "git is not installed here" };
+    if (found.failure === undefined) continue;
+    return { unknown: `commit ${commit.slice(0, 12)} of ${stage} is not in this clone: git fetch` };
+  }
+  if (left.commit === right.commit) return { commits: [] };
+  const range = `${left.commit}...${right.commit}`;
+  const format = "--format=%m%x1f%H%x1f%aI%x1f%an%x1f%s";
+  const log = await git(directory, ["log", "--left-right", `--max-count=${most}`, format, range, "--"], options);
+  if (log.failure !== undefined) return { unknown: `git does not tell: ${log.failure.split("\n")[0]}` };
+  const lines = log.output.split("\n").filter((line) => line !== "");
+  return { commits: lines.map(readLine) };
+}
+
+function readLine(line: string): CommitLine {
+  const [mark = "", id = "", at = "", author = "", ...subject] = line.split(separator);
+  return { id, author, at, subject: subject.join(separator), side: mark === "<" ? "left" : "right" };
 }

@@ -16,6 +16,8 @@ import { bringRelease } from "../rollout/image.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { resolveSecrets } from "../secrets/resolve.ts";
 import { buildImage } from "./build.ts";
+import { type BuildFacts, beginFacts } from "./build-facts.ts";
+import { noteBuild } from "./build-note.ts";
 import { BuildTasks } from "./build-tasks.ts";
 import { findBuilder } from "./builder.ts";
 import { listContext } from "./context.ts";
@@ -38,6 +40,8 @@ export interface MadeRelease {
   readonly tree: Tree;
   /** False where the same inputs had been built before. */
   readonly built: boolean;
+  /** How it was built, where it was. */
+  readonly facts: BuildFacts | undefined;
 }
 
 export interface MakeOptions {
@@ -84,7 +88,7 @@ export async function makeRelease(workspace: Workspace, options: MakeOptions): P
     await progress.step(`build ${environment.name} ${known.name}`, async (at) =>
       at.note("nothing changed, nothing built"),
     );
-    return { release: known, tree: intent.tree, built: false };
+    return { release: known, tree: intent.tree, built: false, facts: undefined };
   }
   const occasion = {
     kind: "build",
@@ -97,7 +101,7 @@ export async function makeRelease(workspace: Workspace, options: MakeOptions): P
     const present = await readIntent(workspace);
     const built = options.force ? undefined : await findBuilt(repository, present, signal);
     return built
-      ? { release: built, tree: present.tree, built: false }
+      ? { release: built, tree: present.tree, built: false, facts: undefined }
       : await buildRelease(workspace, repository, present, options);
   });
 }
@@ -112,7 +116,7 @@ async function buildRelease(
   const engine = await connections.engine({ kind: "local", name: "local" }, signal);
   const tasks = new BuildTasks(workspace, engine);
   await tasks.before(repository);
-  const { digest, proven } = await buildAndPush(workspace, { repository, intent, options, engine, tasks });
+  const { digest, proven, facts } = await buildAndPush(workspace, { repository, intent, options, engine, tasks });
   const image = await describeImage(repository.registry, repository.path, digest, signal);
   const release = image && releaseFromLabels(image);
   if (release?.fingerprint !== intent.fingerprint) throw notWhatWasBuilt(repository, digest);
@@ -123,7 +127,7 @@ async function buildRelease(
   // From now on it counts as built.
   const tags = [release.name, fingerprintTag(intent.fingerprint)];
   await copyImage({ source: repository, target: repository, digest, tags, signal });
-  return { release, tree: intent.tree, built: true };
+  return { release, tree: intent.tree, built: true, facts };
 }
 
 interface BuildParts {
@@ -138,7 +142,7 @@ interface BuildParts {
 async function buildAndPush(
   workspace: Workspace,
   { repository, intent, options, engine, tasks }: BuildParts,
-): Promise<{ readonly digest: Digest; readonly proven: boolean }> {
+): Promise<{ readonly digest: Digest; readonly proven: boolean; readonly facts: BuildFacts }> {
   const { environment, progress, signal, variables } = workspace;
   const { image } = environment;
   const builder = await findBuilder({ variables, signal });
@@ -157,6 +161,7 @@ async function buildAndPush(
     directory: environment.directory,
     variables,
   });
+  const endFacts = await beginFacts(workspace, { engine, builder, intent, forced: options.force });
   const result = await progress.step(`build ${environment.name} ${intent.name}`, (at) =>
     buildImage({
       image,
@@ -179,7 +184,9 @@ async function buildAndPush(
       signal,
     }),
   );
-  if (result.kind === "pushed") return { digest: result.digest, proven: !unproven };
+  const facts = await endFacts(result.bases);
+  await noteBuild(workspace, result.kind === "pushed" ? result.digest : result.id, facts);
+  if (result.kind === "pushed") return { digest: result.digest, proven: !unproven, facts };
   await tasks.run("after-build", result.id, intent.name);
   const digest = await progress.step(
     `push to ${repository.embeddedPort === undefined ? registry : "the embedded registry"}`,
@@ -189,7 +196,7 @@ async function buildAndPush(
       return await engine.pushImage(reference, credentials, at, signal);
     },
   );
-  return { digest, proven: true };
+  return { digest, proven: true, facts };
 }
 
 function notWhatWasBuilt(repository: OpenRepository, digest: Digest): EnvctlError {

@@ -38,6 +38,12 @@ export const skipHooksOption: VerbOption = {
   description: "do not run the programs in .envctl/hooks",
 };
 
+/** Of the verbs that carry a plan out. */
+export const planOption: VerbOption = {
+  flags: "--plan <file>",
+  description: "do what `envctl plan --out` has saved, exactly; exit 3 if the world has moved since",
+};
+
 /** Of the verbs that take a stage's lock. */
 export const waitOption: VerbOption = {
   flags: "--wait [duration]",

@@ -18,6 +18,7 @@ import { maintenance } from "./verbs/maintenance.ts";
 import { pipeline } from "./verbs/pipeline.ts";
 import { plan } from "./verbs/plan.ts";
 import { promote } from "./verbs/promote.ts";
+import { provenance } from "./verbs/provenance.ts";
 import { proxy } from "./verbs/proxy.ts";
 import { prune } from "./verbs/prune.ts";
 import { releases } from "./verbs/releases.ts";
@@ -51,6 +52,7 @@ export const verbs: readonly Verb[] = [
   diff,
   history,
   releases,
+  provenance,
   logs,
   exec,
   run,

@@ -28,7 +28,7 @@ export function gatesDocument(gates: Gates) {
       ? { git: { clean: git.clean, branches: git.branches, signed: git.signed } }
       : {}),
     ...imageDocument(gates.image),
-    provenance: gates.provenance,
+    ...(gates.provenance ? { provenance: true } : {}),
     overridable: gates.overridable,
   };
 }

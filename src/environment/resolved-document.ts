@@ -1,6 +1,7 @@
 import { formatDuration } from "../base/duration.ts";
 import type { Auto } from "./auto.ts";
 import { gatesDocument } from "./gates-document.ts";
+import { mask, maskEnv } from "./mask.ts";
 import type {
   Canary,
   DevSettings,
@@ -15,9 +16,6 @@ import type {
 } from "./model.ts";
 import type { Notification } from "./notification.ts";
 import { verificationDocument } from "./resolved-checks.ts";
-
-const secretive = /pass(?:word|wd|phrase)?|secret|token|credential|private|api_?key|access_?key/i;
-const mask = "<masked>";
 
 /** What is in force, in the words of the environment file, with all defaults; values that look secret are masked. */
 export function resolvedDocument(environment: Environment, stageName: string | undefined): unknown {
@@ -72,7 +70,8 @@ function devDocument(dev: DevSettings) {
   });
 }
 
-function stageDocument(stage: Stage) {
+/** One stage with all that is in force there. */
+export function stageDocument(stage: Stage) {
   const { rollout } = stage;
   return {
     after: stage.after,
@@ -180,17 +179,6 @@ function portText(port: PortBinding): string {
 
 function repositoryText(repository: { readonly registry: string | undefined; readonly path: string }): string {
   return repository.registry === undefined ? repository.path : `${repository.registry}/${repository.path}`;
-}
-
-function maskEnv(env: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).map(([name, value]) => [name, secretive.test(name) ? mask : withoutPassword(value)]),
-  );
-}
-
-/** `postgres://user:secret@host` has a secret in it under whatever name. */
-function withoutPassword(value: string): string {
-  return value.replace(/(\w+:\/\/[^\s/:@]*):[^\s/@]+@/g, `$1:${mask}@`);
 }
 
 function withoutUndefined(document: Readonly<Record<string, unknown>>) {

@@ -2,6 +2,7 @@ import { formatDuration } from "../base/duration.ts";
 import type { Environment, Stage } from "../environment/model.ts";
 import { describeDev, devDifference, differsFromRelease } from "./dev-container.ts";
 import { siteId } from "./naming.ts";
+import { whyGap } from "./notice.ts";
 import { isRunning, type ObservedHost } from "./observed.ts";
 import type { HostPlan } from "./plan.ts";
 
@@ -59,12 +60,6 @@ function devNotes(host: ObservedHost): string[] {
     if (!difference || !differsFromRelease(difference)) return [];
     return [`${container.name} on ${host.name} is no release (${describeDev(difference)}): it gives way to this one`];
   });
-}
-
-function whyGap(stage: Stage): string {
-  if (stage.rollout.strategy === "recreate") return "`strategy: recreate` asks for it";
-  if (stage.app.ports.length > 0) return "they share a published port";
-  return "its published port passes to another container, this once";
 }
 
 function strategyNotes({ rollout, proxy }: Stage, hosts: readonly HostPlan[]): string[] {

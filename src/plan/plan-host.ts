@@ -26,7 +26,7 @@ export interface HostWish {
 }
 
 /** Decides the least that turns one host into what is wanted. */
-export function planHost(host: ObservedHost, wish: HostWish): HostPlan {
+export function planHost(host: ObservedHost, wish: HostWish): Omit<HostPlan, "changes"> {
   const releaseImage: PlannedImage = {
     digest: wish.release.digest,
     service: undefined,

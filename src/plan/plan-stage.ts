@@ -2,11 +2,13 @@ import type { Digest } from "../base/digest.ts";
 import type { ObservedContainer } from "../engine/engine.ts";
 import type { Environment, Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
+import { changesOf } from "./changes.ts";
 import { type DesiredContainer, desiredApp, desiredService, desiredWorkers, type SecretValues } from "./desired.ts";
 import { type DesiredIdentity, differences } from "./drift.ts";
 import { notesOf } from "./notes.ts";
+import { noticeOf } from "./notice.ts";
 import { containersOf, generationOf, isRunning, type ObservedHost } from "./observed.ts";
-import type { HostPlan, PlannedTask, StagePlan } from "./plan.ts";
+import { type HostPlan, type PlannedTask, type StagePlan, stepsOf } from "./plan.ts";
 import { planHost } from "./plan-host.ts";
 import { isMaintained } from "./site-conflicts.ts";
 
@@ -33,21 +35,27 @@ export function planStage(wanted: Wanted, observed: readonly ObservedHost[]): St
   const placement = { environment: environment.name, stage: stage.name, generation };
   const app = desiredApp(placement, stage, release, wanted.secrets);
   const identity: DesiredIdentity = { [release.digest]: releaseIds(release) };
-  const hosts = observed.map((host, index) =>
-    planHost(host, {
+  const asItRanThen = wanted.asItRanThen ?? false;
+  const hosts = observed.map((host, index): HostPlan => {
+    const workers = desiredWorkers(placement, stage, index === 0, release, wanted.secrets);
+    // A service has one home, or its data would be split between hosts.
+    const services = index === 0 ? pinnedServices(wanted, placement) : [];
+    const plan = planHost(host, {
       place: placement,
       stage,
       app,
-      workers: desiredWorkers(placement, stage, index === 0, release, wanted.secrets),
-      // A service has one home, or its data would be split between hosts.
-      services: index === 0 ? pinnedServices(wanted, placement) : [],
+      workers,
+      services,
       identity,
       release,
-      asItRanThen: wanted.asItRanThen ?? false,
+      asItRanThen,
       certificate: wanted.certificate,
       maintained: isMaintained(observed, placement),
-    }),
-  );
+    });
+    const workloads = [app, ...workers, ...services.map(({ desired }) => [desired])];
+    const idle = stepsOf(plan).length === 0;
+    return { ...plan, changes: idle ? [] : changesOf(host, { workloads, identity, asItRanThen }) };
+  });
   return {
     environment: environment.name,
     stage: stage.name,
@@ -55,6 +63,7 @@ export function planStage(wanted: Wanted, observed: readonly ObservedHost[]): St
     hosts,
     tasks: tasksOf(wanted, observed, hosts, app),
     notes: notesOf(environment, stage, observed, hosts),
+    notice: noticeOf(stage, observed, hosts),
   };
 }
 

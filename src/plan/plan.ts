@@ -111,6 +111,8 @@ export interface HostPlan {
   readonly serving: readonly ServingContainer[];
   /** Names of the proxies that serve the stage then: their access logs tell how it goes. */
   readonly proxies: readonly string[];
+  /** What becomes different, in words; empty where no step is needed. */
+  readonly changes: readonly string[];
   /** True where what runs gives way to another release or configuration: there is something to try, and to go back to. */
   readonly supersedes: boolean;
 }
@@ -122,6 +124,23 @@ export interface PlannedTask {
   readonly app: DesiredContainer;
 }
 
+/** What those who use a stage notice on one of its hosts. */
+export interface HostNotice {
+  readonly host: string;
+  readonly why: string;
+  /** How long, in milliseconds: from the quickest that is possible to the longest before it counts as failed. */
+  readonly atLeast: number;
+  readonly atMost: number;
+}
+
+/** Whether those who use a stage notice that a plan is carried out. */
+export interface Notice {
+  readonly noticed: boolean;
+  /** The whole of it in plain words. */
+  readonly sentence: string;
+  readonly hosts: readonly HostNotice[];
+}
+
 /** What carrying out a verb on a stage would do, as data: printable, comparable, testable with no engine at all. */
 export interface StagePlan {
   readonly environment: string;
@@ -131,9 +150,11 @@ export interface StagePlan {
   /** Before any host is switched, or after all are, as `when` says. */
   readonly tasks: readonly PlannedTask[];
   readonly notes: readonly string[];
+  /** What those who use the stage notice of it. */
+  readonly notice: Notice;
 }
 
-export function stepsOf(plan: HostPlan): readonly Step[] {
+export function stepsOf(plan: Omit<HostPlan, "changes">): readonly Step[] {
   return [...plan.prepare, ...plan.start, ...plan.trial.flat(), ...plan.switch, ...plan.retire, ...plan.tidy];
 }
 

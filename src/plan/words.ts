@@ -1,6 +1,7 @@
 import { shortDigest } from "../base/digest.ts";
 import { formatDuration, milliseconds } from "../base/duration.ts";
 import type { Task } from "../environment/model.ts";
+import type { JudgedGate } from "./gates/judged-gate.ts";
 import { type HostPlan, isEmpty, type RouteStep, type StagePlan, type Step, stepsOf } from "./plan.ts";
 
 /** One step in a few words, for progress and for plans. */
@@ -48,11 +49,23 @@ function describeRoute({ id, site }: RouteStep): string {
   return `serve ${where}${path} by ${site.upstreams.map(({ name }) => name).join(", ")}`;
 }
 
+/** What belongs to a plan beside what is done on hosts. */
+export interface PlanSurroundings {
+  /** Names of the project's own programs that run around it. */
+  readonly hooks: readonly string[];
+  readonly gates: readonly JudgedGate[];
+}
+
 /** The plan for people, a line each; the first says the whole in one sentence. */
-export function describePlan(plan: StagePlan): string[] {
+export function describePlan(plan: StagePlan, around: PlanSurroundings = { hooks: [], gates: [] }): string[] {
   const title = `${plan.environment} ${plan.release.name} (${shortDigest(plan.release.digest)}) on ${plan.stage}`;
-  if (isEmpty(plan)) return [`${title}: nothing to do`];
-  const lines = [title];
+  const gates = around.gates.map(describeGate);
+  if (isEmpty(plan)) return [`${title}: nothing to do`, ...gates];
+  const lines = [title, ...gates];
+  const hooks = (when: "before" | "after", words: string) => {
+    for (const hook of around.hooks) if (hook.startsWith(`${when}-`)) lines.push(`  ${words}: run hook ${hook}`);
+  };
+  hooks("before", "before anything is touched");
   const tasks = (when: Task["when"], words: string) => {
     for (const { task, host } of plan.tasks) {
       if (task.when === when) lines.push(`  once, ${words}: run task ${task.name} on ${host}`);
@@ -61,11 +74,18 @@ export function describePlan(plan: StagePlan): string[] {
   tasks("before-switch", "before any switch");
   for (const host of plan.hosts) lines.push(`  ${host.host}`, ...describeHost(host).map((line) => `    ${line}`));
   tasks("after-switch", "after the last switch");
+  hooks("after", "when all is done");
   for (const note of plan.notes) lines.push(`  note: ${note}`);
   return lines;
 }
 
+function describeGate({ gate, open, found, missing, opensAt }: JudgedGate): string {
+  if (open) return `  gate ${gate} is open: ${found}`;
+  const how = [...(missing ? [missing] : []), ...(opensAt ? [`it opens at ${opensAt}`] : [])].join("; ");
+  return `  gate ${gate} is closed: ${found}${how === "" ? "" : `; ${how}`}`;
+}
+
 function describeHost(host: HostPlan): string[] {
   const steps = stepsOf(host).filter((step) => step.kind !== "stop" || step.container.running);
-  return steps.length === 0 ? ["nothing to do"] : steps.map(describeStep);
+  return steps.length === 0 ? ["nothing to do"] : [...host.changes, ...steps.map(describeStep)];
 }

@@ -12,7 +12,7 @@ import type { Admission } from "./deploy.ts";
 import { gatherAgain } from "./gate-facts.ts";
 import type { Ledger } from "./ledger.ts";
 import { isOverridden, type Overrides } from "./overrides.ts";
-import type { StageRecord } from "./record.ts";
+import { recordedRelease, type StageRecord } from "./record.ts";
 
 /** Every gate as it is now. Throws `gate-closed` (exit 3) with each that is closed and that nobody passes. */
 export function requireOpen(stage: Stage, facts: GateFacts, now: number, overrides: Overrides): JudgedGate[] {
@@ -82,14 +82,13 @@ function overrideRecord(
   { release }: GateFacts,
   override: NonNullable<StageRecord["override"]>,
 ): StageRecord {
-  const { name, digest, commit, dirty, fingerprint } = release;
   return {
     version: 1,
     kind: "override",
     outcome: "succeeded",
     environment: environment.name,
     stage: stage.name,
-    release: { name, digest, commit, dirty, fingerprint },
+    release: recordedRelease(release),
     from: from.name,
     hosts: stage.hosts.map((host) => host.name),
     services: {},

@@ -13,6 +13,7 @@ import type { Attestation } from "./attestations.ts";
 import { author } from "./author.ts";
 import { gatherApprovals } from "./gate-facts.ts";
 import { findPromotion } from "./promote.ts";
+import { recordedRelease } from "./record.ts";
 
 export interface ApprovalOptions {
   /** Name or digest; undefined for what a promotion would take now. */
@@ -78,14 +79,13 @@ export async function approve(
       signer,
     ),
   );
-  const { name, digest, commit, dirty, fingerprint } = release;
   await announce(workspace, [
     {
       kind: "approve",
       outcome: "succeeded",
       environment: workspace.environment.name,
       stage: stage.name,
-      release: { name, digest, commit, dirty, fingerprint },
+      release: recordedRelease(release),
       from: proposed.from.name,
       hosts: [],
       services: {},

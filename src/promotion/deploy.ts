@@ -6,6 +6,7 @@ import type { Stage } from "../environment/model.ts";
 import type { ObservedHost } from "../plan/observed.ts";
 import { isEmpty, type StagePlan } from "../plan/plan.ts";
 import { planStage, releaseIds, type Wanted } from "../plan/plan-stage.ts";
+import type { Moment } from "../plan/saved-plan.ts";
 import type { Release } from "../release/release.ts";
 import { carryOut } from "../rollout/carry-out.ts";
 import { type Certificate, readCertificate } from "../rollout/certificate.ts";
@@ -23,11 +24,12 @@ import { author } from "./author.ts";
 import { deployOccasion } from "./deploy-hooks.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
+import { type Basis, type KeptPlan, requireSame, takeMoment } from "./moment.ts";
 import { openHosts } from "./open-hosts.ts";
 import { pinServices } from "./pins.ts";
 import { asksForProof, isProven, proveDeployment } from "./prove-deployment.ts";
 import { bringProxyImage, type ProxyImages, pinProxyImages } from "./proxy-images.ts";
-import type { StageRecord } from "./record.ts";
+import { recordedRelease, type StageRecord } from "./record.ts";
 import { pointTag } from "./repository.ts";
 import { requireFree, requireServable } from "./servable.ts";
 import { stageSecrets } from "./stage-secrets.ts";
@@ -50,6 +52,10 @@ export interface Deployment {
   readonly admit?: (ledger: Ledger) => Promise<Admission>;
   /** Why it is done, where nobody typed it. */
   readonly reason?: string;
+  /** Manifests of the attestations that count for it: its record names them. */
+  readonly attestations?: readonly Digest[] | undefined;
+  /** Where its plan is to be kept, or was, and is to be carried out as it is or not at all. */
+  readonly kept?: KeptPlan | undefined;
 }
 
 /** What the record of a promotion keeps of its gates. */
@@ -61,6 +67,8 @@ export interface DeploymentResult {
   readonly changed: boolean;
   /** What its checks found; undefined where none were run. */
   readonly verification?: VerificationResult | undefined;
+  /** What the plan follows from, where it is to be kept. */
+  readonly moment?: Moment | undefined;
 }
 
 /**
@@ -71,17 +79,21 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   const { workspace, stage } = deployment;
   const engines = await workspace.progress.step(`connect to ${stage.name}`, () => openHosts(workspace, stage));
   const ledger = new Ledger(deployment.repository, workspace.environment.name, stage.name);
-  const pins = await pinServices(workspace, stage, !deployment.dryRun);
+  const keepsPlan = deployment.kept?.saved !== undefined;
+  const pins = await pinServices(workspace, stage, !deployment.dryRun && !keepsPlan);
   const [secrets, certificate] = await Promise.all([stageSecrets(workspace, stage), readCertificate(stage.proxy)]);
   await requireServable(workspace, stage, certificate);
   const observing = Promise.all(engines.map((engine) => observe(deployment, engine)));
   const [observed, standing] = await Promise.all([observing, readStanding(deployment, ledger)]);
-  const head = standing.change;
-  const recorded = head?.outcome === "succeeded" && head.release?.digest === deployment.release.digest;
+  const { change: last, entry: head } = standing;
+  const recorded = last?.outcome === "succeeded" && last.release?.digest === deployment.release.digest;
   const wish = { pins, secrets, certificate: certificate?.fingerprint, unrecorded: head !== undefined && !recorded };
-  const recordedAsIs = recorded && head.dev === stage.app.dev;
+  const recordedAsIs = recorded && last.dev === stage.app.dev;
   const plan = await decide(deployment, engines, observed, wish);
-  if (deployment.dryRun) return { plan, changed: !isEmpty(plan) };
+  const moment = await compare(deployment, plan, { ...wish, head });
+  if (deployment.dryRun) return { plan, changed: !isEmpty(plan), moment };
+  // Not before it is certain that the plan is still that of the world.
+  if (keepsPlan) await pinServices(workspace, stage, true);
   const proves = asksForProof(stage);
   if (isEmpty(plan) && recordedAsIs && (!proves || isProven(stage, standing))) {
     await sweepLocks(workspace, stage.name, engines);
@@ -96,6 +108,10 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
       // Somebody else may have changed the stage before the lock was ours: what counts is what is so now.
       const now = await Promise.all(engines.map((engine) => observe(deployment, engine)));
       const current = await decide(deployment, engines, now, wish);
+      if (deployment.kept) {
+        const { entry } = await readStanding(deployment, ledger);
+        await compare(deployment, current, { ...wish, head: entry });
+      }
       const proxyImages = await pinProxyImages(workspace, stage, current);
       const changed = !isEmpty(current) || !recordedAsIs;
       const admission = changed ? await deployment.admit?.(ledger) : undefined;
@@ -145,6 +161,15 @@ async function decide(
   return planStage(wanted, asked);
 }
 
+/** What the plan follows from, where that counts. Throws `plan-outdated` (exit 3) where it was another when it was kept. */
+async function compare(deployment: Deployment, plan: StagePlan, basis: Basis): Promise<Moment | undefined> {
+  const { workspace, stage, kept } = deployment;
+  if (!kept) return undefined;
+  const moment = await takeMoment(workspace, stage, plan, basis, kept.salt);
+  if (kept.saved) requireSame(kept.saved, moment);
+  return moment;
+}
+
 /** A registry that does not answer must not keep a stage from rolling back to what its hosts already have. */
 async function readStanding({ kind, workspace }: Deployment, ledger: Ledger): Promise<Standing> {
   try {
@@ -152,7 +177,7 @@ async function readStanding({ kind, workspace }: Deployment, ledger: Ledger): Pr
   } catch (error) {
     if (kind !== "rollback") throw error;
     workspace.progress.warn(`the stage's history cannot be read: ${messageOf(error)}`);
-    return { change: undefined, record: undefined, proofs: [] };
+    return { change: undefined, entry: undefined, proofs: [] };
   }
 }
 
@@ -249,13 +274,7 @@ async function record(
     outcome: failure === undefined ? "succeeded" : "failed",
     environment: workspace.environment.name,
     stage: stage.name,
-    release: {
-      name: release.name,
-      digest: release.digest,
-      commit: release.commit,
-      dirty: release.dirty,
-      fingerprint: release.fingerprint,
-    },
+    release: recordedRelease(release),
     from: deployment.from,
     hosts: stage.hosts.map((host) => host.name),
     services: pins,
@@ -263,6 +282,7 @@ async function record(
     at: workspace.clock.now().toISOString(),
     reason: failure ?? deployment.reason,
     dev: stage.app.dev,
+    ...(deployment.attestations ? { attestations: deployment.attestations } : {}),
     ...admission,
   };
   await workspace.progress.step("record", async (progress) => {

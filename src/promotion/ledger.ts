@@ -43,14 +43,20 @@ export class Ledger {
   /** Records from the newest to the oldest, at most `limit`. Throws `ledger-broken` (exit 6) where one is missing. */
   async *entries(limit: number, signal?: AbortSignal): AsyncGenerator<LedgerEntry> {
     let entry = await this.head(signal);
-    let ahead = new Map<Digest, LedgerEntry>();
+    const ahead = new Map<number, Promise<LedgerEntry | undefined>>();
+    let asked = entry?.sequence ?? 0;
+    const last = asked - limit;
     for (let count = 0; entry && count < limit; count += 1) {
       yield entry;
       if (entry.previous === undefined) return;
-      const { previous }: LedgerEntry = entry;
-      // The first few are all that most callers want; of long histories many are asked for at once.
-      if (!ahead.has(previous) && count > 0) ahead = await this.#ahead(entry.sequence, limit - count, signal);
-      entry = ahead.get(previous) ?? (await this.#entry(previous, signal));
+      const { previous, sequence }: LedgerEntry = entry;
+      // The first few are all that most callers want; of long histories many are on their way at any time.
+      const until = count > 0 ? Math.max(1, last + 1, sequence - width) : asked;
+      for (; asked > until; asked -= 1) ahead.set(asked - 1, this.#guess(asked - 1, signal));
+      const guessed = await ahead.get(sequence - 1);
+      ahead.delete(sequence - 1);
+      signal?.throwIfAborted();
+      entry = guessed?.digest === previous ? guessed : await this.#entry(previous, signal);
       if (!entry) throw broken(`the record ${previous} is missing`, this.where);
     }
   }
@@ -82,13 +88,9 @@ export class Ledger {
     return `${this.#repository.registry.host}/${this.#repository.path}:${this.#tag}`;
   }
 
-  /** Records before this one by their own tags. Only a guess: which record comes next, the chain of digests says. */
-  async #ahead(sequence: number, limit: number, signal?: AbortSignal): Promise<Map<Digest, LedgerEntry>> {
-    const count = Math.max(0, Math.min(width, limit, sequence - 1));
-    const tags = Array.from({ length: count }, (_, index) => this.tagOf(sequence - 1 - index));
-    const found = await Promise.all(tags.map((tag) => this.#entry(tag, signal).catch(() => undefined)));
-    signal?.throwIfAborted();
-    return new Map(found.flatMap((entry) => (entry ? [[entry.digest, entry]] : [])));
+  /** A record by its own tag. Only a guess: which record comes next, the chain of digests says. */
+  #guess(sequence: number, signal?: AbortSignal): Promise<LedgerEntry | undefined> {
+    return this.#entry(this.tagOf(sequence), signal).catch(() => undefined);
   }
 
   async #entry(reference: string, signal?: AbortSignal): Promise<LedgerEntry | undefined> {

@@ -8,6 +8,7 @@ import { type DeploymentResult, deploy } from "./deploy.ts";
 import { gatherFacts } from "./gate-facts.ts";
 import { judgeGates } from "./judge-gates.ts";
 import { Ledger } from "./ledger.ts";
+import { type KeptPlan, requirePlanned } from "./moment.ts";
 import { openHosts } from "./open-hosts.ts";
 import { isOverridden, type Overrides, readOverrides } from "./overrides.ts";
 import { isChange } from "./record.ts";
@@ -24,6 +25,7 @@ export interface PromotionOptions {
   readonly override?: readonly string[];
   /** Why they are. */
   readonly reason?: string | undefined;
+  readonly kept?: KeptPlan | undefined;
 }
 
 export interface PromotionResult extends DeploymentResult {
@@ -43,25 +45,32 @@ export async function promote(workspace: Workspace, stage: Stage, options: Promo
   // Meanwhile: whether it fails is told when the stage's hosts are needed.
   openHosts(workspace, stage).catch(() => {});
   const { release, from } = await findPromotion(workspace, stage, options.release);
+  requirePlanned(options.kept?.saved, release, `${from.name} runs ${release.name} now`);
   const judging = await judgePromotion(workspace, stage, { release, from }, overrides, options);
   const { facts, judged: gates } = judging ?? { facts: undefined, judged: [] };
-  const target = options.dryRun
-    ? await workspace.connections.repository(stage.repository)
-    : await bringToRepository(workspace, from.repository, stage.repository, release);
-  const result = await deploy({
+  const overridden = gates.filter((gate) => isOverridden(overrides, gate)).map(({ gate }) => gate);
+  const admission = facts && {
+    admit: (ledger: Ledger) => admit(workspace, stage, facts, { overrides, from, ledger, signer }),
+  };
+  const deployment = {
     workspace,
     stage,
     release,
-    repository: target,
     kind: "promote",
     from: from.name,
-    dryRun: options.dryRun,
     signer,
-    ...(facts ? { admit: (ledger) => admit(workspace, stage, facts, { overrides, from, ledger, signer }) } : {}),
-  });
-  if (!options.dryRun) await pointTag(target, stage.name, release, workspace.signal);
-  const overridden = gates.filter((gate) => isOverridden(overrides, gate)).map(({ gate }) => gate);
-  return { ...result, release, from, gates, overridden };
+    kept: options.kept,
+    ...admission,
+  } as const;
+  const repository = await workspace.connections.repository(stage.repository);
+  const found = { release, from, gates, overridden };
+  if (options.dryRun) return { ...(await deploy({ ...deployment, repository, dryRun: true })), ...found };
+  // A plan that is out of date is refused before anything is copied, too.
+  if (options.kept) await deploy({ ...deployment, repository, dryRun: true });
+  const target = await bringToRepository(workspace, from.repository, stage.repository, release);
+  const result = await deploy({ ...deployment, repository: target, dryRun: false });
+  await pointTag(target, stage.name, release, workspace.signal);
+  return { ...result, ...found };
 }
 
 /** The release that a promotion to this stage takes now, or the one that is named, and the stage it comes from. */

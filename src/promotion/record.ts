@@ -55,6 +55,11 @@ interface RecordedGate {
   readonly found: string;
 }
 
+/** What a record keeps of a release. */
+export function recordedRelease({ name, digest, commit, dirty, fingerprint }: RecordedRelease): RecordedRelease {
+  return { name, digest, commit, dirty, fingerprint };
+}
+
 /** True of records that tell what the stage runs since. */
 export function isChange({ kind }: StageRecord): boolean {
   return kind !== "verify" && kind !== "override";

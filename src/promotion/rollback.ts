@@ -4,6 +4,7 @@ import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { type PastRelease, type ReleaseName, releaseNamed, stageReleases } from "./current.ts";
 import { type DeploymentResult, deploy } from "./deploy.ts";
+import { type KeptPlan, requirePlanned } from "./moment.ts";
 import { openHosts } from "./open-hosts.ts";
 import { stageSigner } from "./stage-signer.ts";
 
@@ -19,7 +20,11 @@ export interface RollbackResult extends DeploymentResult {
 export async function rollback(
   workspace: Workspace,
   stage: Stage,
-  options: { readonly release: string | undefined; readonly dryRun: boolean },
+  options: {
+    readonly release: string | undefined;
+    readonly dryRun: boolean;
+    readonly kept?: KeptPlan | undefined;
+  },
 ): Promise<RollbackResult> {
   const signer = await stageSigner(workspace, options);
   // Meanwhile: whether it fails is told when they are needed.
@@ -27,6 +32,7 @@ export async function rollback(
   const releases = await stageReleases(workspace, stage);
   const target = choose(stage, releases, options.release);
   const release = await releaseNamed(workspace, stage, target);
+  requirePlanned(options.kept?.saved, release, `the release to go back to is ${release.name} now`);
   const repository = await workspace.connections.repository(stage.repository);
   const result = await deploy({
     workspace,
@@ -37,6 +43,7 @@ export async function rollback(
     from: undefined,
     dryRun: options.dryRun,
     signer,
+    kept: options.kept,
   });
   return { ...result, release, before: releases[0] };
 }

@@ -4,7 +4,7 @@ import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { author } from "./author.ts";
 import { type CheckResult, describeWrong, recordedCheck, runChecks } from "./checks/run-checks.ts";
-import type { StageRecord } from "./record.ts";
+import { recordedRelease, type StageRecord } from "./record.ts";
 import type { RunningRelease } from "./source.ts";
 import { stageSecrets } from "./stage-secrets.ts";
 
@@ -55,14 +55,13 @@ export function verifyRecord(
 ): StageRecord {
   const failed = failedOf(checks);
   const why = failed.length > 0 ? failureOf(failed) : reason;
-  const { name, digest, commit, dirty, fingerprint } = release;
   return {
     version: 1,
     kind: "verify",
     outcome: why === undefined ? "succeeded" : "failed",
     environment: workspace.environment.name,
     stage: stage.name,
-    release: { name, digest, commit, dirty, fingerprint },
+    release: recordedRelease(release),
     from: undefined,
     hosts: stage.hosts.map((host) => host.name),
     services: {},

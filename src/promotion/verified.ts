@@ -2,7 +2,7 @@ import type { Digest } from "../base/digest.ts";
 import type { Stage } from "../environment/model.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { Ledger } from "./ledger.ts";
-import { isChange, type StageRecord } from "./record.ts";
+import { isChange, type LedgerEntry, type StageRecord } from "./record.ts";
 
 /** Since when a release is verified in a stage (RFC 3339), or why it is not, for people. */
 export type VerifiedSince =
@@ -63,8 +63,8 @@ function plural(noun: string, list: readonly string[]): string {
 export interface Standing {
   /** The newest record that tells what the stage runs. */
   readonly change: StageRecord | undefined;
-  /** Digest of that record. */
-  readonly record: Digest | undefined;
+  /** The same as it stands in the ledger. */
+  readonly entry: LedgerEntry | undefined;
   /** Records of its checks since then, newest first. */
   readonly proofs: readonly StageRecord[];
 }
@@ -72,11 +72,12 @@ export interface Standing {
 /** Reads a stage's history back to its newest change. */
 export async function standingOf(ledger: Ledger, signal: AbortSignal): Promise<Standing> {
   const proofs: StageRecord[] = [];
-  for await (const { record, digest } of ledger.entries(Number.POSITIVE_INFINITY, signal)) {
-    if (isChange(record)) return { change: record, record: digest, proofs };
+  for await (const entry of ledger.entries(Number.POSITIVE_INFINITY, signal)) {
+    const { record } = entry;
+    if (isChange(record)) return { change: record, entry, proofs };
     if (record.kind === "verify") proofs.push(record);
   }
-  return { change: undefined, record: undefined, proofs };
+  return { change: undefined, entry: undefined, proofs };
 }
 
 /** The release that a stage ran before the one it runs now, where that has not been verified since it came: what to go back to. */

@@ -108,7 +108,7 @@ async function requireUnchanged(workspace: Workspace, stage: Stage, checked: Che
   ]);
   const same =
     now.release.digest === found.release.digest &&
-    current.record === standing.record &&
+    current.entry?.digest === standing.entry?.digest &&
     idsOf(now).every((id) => idsOf(found).includes(id)) &&
     idsOf(now).length === idsOf(found).length;
   if (same) return;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Readable } from "node:stream";
@@ -16,7 +17,8 @@ export interface HttpRequest {
 
 const idleTimeout = 60_000;
 const connectTimeout = 10_000;
-const sockets = { keepAlive: true, maxSockets: 8 };
+/** As many as are asked for side by side: of a history, of layers. */
+const sockets = { keepAlive: true, maxSockets: 16 };
 
 /** Kept-alive connections to a registry and to where it redirects. */
 export class HttpClient {
@@ -39,6 +41,8 @@ export class HttpClient {
   /** One request; resolves with the response's head. The caller reads or discards the body. */
   send(request: HttpRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
+      // One for each request: a command has one signal for all that it asks for side by side.
+      if (request.signal) setMaxListeners(0, request.signal);
       const secure = request.url.protocol === "https:";
       const ours = request.url.origin === this.#origin;
       const sent = (secure ? httpsRequest : httpRequest)(request.url, {

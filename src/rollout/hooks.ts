@@ -82,6 +82,11 @@ export class Hooks {
     }
   }
 
+  /** The programs that would run, by name; none with `--skip-hooks`. */
+  async files(): Promise<ReadonlyMap<HookName, string>> {
+    return this.#settings.skip ? new Map() : (await this.#read()).files;
+  }
+
   async #tell(name: HookName, variables: HookVariables, secrets: readonly string[] = []): Promise<void> {
     try {
       await this.#run(name, variables, secrets);

@@ -26,6 +26,16 @@ export interface ResolvedSecrets {
  * others on the machine may read are not used. Throws `secret-missing` (exit 2) that names all that are missing.
  */
 export async function resolveSecrets(names: readonly string[], lookup: SecretLookup): Promise<ResolvedSecrets> {
+  const { values, missing, warnings } = await lookUpSecrets(names, lookup);
+  if (missing.length > 0) throw missingSecrets(missing, lookup, warnings);
+  return { values, warnings };
+}
+
+/** The same for whoever can do without: those that have no value are named. */
+export async function lookUpSecrets(
+  names: readonly string[],
+  lookup: SecretLookup,
+): Promise<ResolvedSecrets & { readonly missing: readonly string[] }> {
   const values: Record<string, string> = {};
   const missing: string[] = [];
   const warnings: string[] = [];
@@ -38,8 +48,7 @@ export async function resolveSecrets(names: readonly string[], lookup: SecretLoo
     if (value === undefined) missing.push(name);
     else values[name] = value;
   }
-  if (missing.length > 0) throw missingSecrets(missing, lookup, warnings);
-  return { values, warnings };
+  return { values, missing, warnings };
 }
 
 function isSet(value: string | undefined): value is string {

@@ -3,6 +3,7 @@ import { execa } from "execa";
 import { tellOnStderr } from "../lab/command.ts";
 import { borrowLab } from "../lab/lab.ts";
 import { benchHosts } from "./hosts.ts";
+import { benchLedger } from "./ledger.ts";
 import { benchPromotion } from "./promotion.ts";
 import { benchRollout } from "./rollout.ts";
 import { benchStartup } from "./startup.ts";
@@ -10,7 +11,7 @@ import { benchSync } from "./sync.ts";
 
 /**
  * Figures beside their floor and a peer, measured in the same run: ratios carry over to other machines, times do not.
- * Arguments (`startup`, `promotion`, `hosts`, `rollout`, `sync`) choose; without any, all is measured.
+ * Arguments (`startup`, `promotion`, `ledger`, `hosts`, `rollout`, `sync`) choose; without any, all is measured.
  */
 const chosen = process.argv.slice(2);
 const isChosen = (name: string) => chosen.length === 0 || chosen.includes(name);
@@ -19,6 +20,7 @@ if (isChosen("startup")) await benchStartup();
 const { lab, giveBack } = await borrowLab(tellOnStderr);
 try {
   if (isChosen("promotion")) await benchPromotion(lab);
+  if (isChosen("ledger")) await benchLedger(lab);
   if (isChosen("hosts")) await benchHosts(lab);
   if (isChosen("rollout")) await benchRollout(lab);
   if (isChosen("sync")) await benchSync(lab);

@@ -49,3 +49,16 @@ export function report(
     `  ${what.padEnd(52)} ${value.toFixed(1).padStart(8)} ms   ${ratio.toFixed(2)} × ${floor.name} (${floor.value.toFixed(1)} ms)${verdict}\n`,
   );
 }
+
+/** The same for a goal in milliseconds: what a person waits for, or what is left beside the floor. */
+export function reportWithin(
+  what: string,
+  value: number,
+  floor: { readonly name: string; readonly value: number },
+  goal: { readonly of: number; readonly limit: number },
+): void {
+  const verdict = goal.of <= goal.limit ? "met" : `MISSED by ${(goal.of - goal.limit).toFixed(1)} ms`;
+  process.stdout.write(
+    `  ${what.padEnd(52)} ${value.toFixed(1).padStart(8)} ms   ${(value / floor.value).toFixed(2)} × ${floor.name} (${floor.value.toFixed(1)} ms)  (goal ${goal.limit} ms: ${verdict})\n`,
+  );
+}

@@ -6,6 +6,15 @@ import { ensureBaseImage } from "../lab/images/base-images.ts";
 import { type Lab, useLab } from "../lab/lab.ts";
 import { Project, runningContainers } from "./project.ts";
 
+interface Diff {
+  readonly comparisons: readonly [
+    {
+      readonly differences: readonly { readonly section: string; readonly what: string; left: string; right: string }[];
+      readonly layers: { readonly shared: readonly object[]; readonly added: readonly object[] };
+    },
+  ];
+}
+
 const sections = `app: { port: 8080, health: { path: /index.html }, stop: { grace: 1s }, env: { COLOUR: blue } }
 services:
   cache: { image: "redis:7", volumes: [cache:/var/lib/redis], health: { command: [redis-cli, ping] }, stop: { grace: 2s } }
@@ -126,13 +135,27 @@ describeLab("services, tasks and what runs", () => {
   });
 
   it("says how two stages differ", async () => {
-    const { differences } = await project.json<{ differences: { what: string; left: string; right: string }[] }>(
-      "diff",
-      "dev",
-      "test",
-    );
-    expect(differences).toEqual(expect.arrayContaining([{ what: "app env COLOUR", left: "blue", right: "green" }]));
+    const { comparisons } = await project.json<Diff>("diff", "dev", "test");
+    const [{ differences, layers }] = comparisons;
+    expect(differences).toContainEqual({
+      section: "environment",
+      what: "app.env.COLOUR",
+      left: "blue",
+      right: "green",
+    });
     expect(differences.map(({ what }) => what)).toContain("digest");
+    expect(layers.shared).not.toEqual([]);
+    expect(layers.added).toEqual([
+      { digest: expect.stringMatching(/^sha256:/), size: expect.any(Number), instruction: "COPY index.html /www/" },
+    ]);
+    expect(await project.json<Diff>("diff", "test")).toMatchObject({ comparisons });
+    const shown = await project.run("diff", "test", "--exit-code");
+    expect([shown.exitCode, shown.stdout]).toEqual([
+      1,
+      expect.stringMatching(/commits between: not known; .*without git/),
+    ]);
+    const first = await project.run("diff", "dev");
+    expect([first.exitCode, first.stderr]).toEqual([2, expect.stringMatching(/envctl diff dev test/)]);
   });
 
   it("examines everything, and says what is wrong", async () => {

@@ -40,11 +40,15 @@ describe("a release is verified in a stage", () => {
   });
 
   it("once all checks that the stage has now have passed", () => {
-    expect(judgeProofs(checked("home"), change, [])).toEqual({ why: expect.stringMatching(/have not been run since/) });
+    expect(judgeProofs(checked("home"), change, [])).toEqual({
+      why: expect.stringMatching(/have not been run since/),
+      ran: true,
+    });
     const old = proof("b", ["home"]);
     expect(judgeProofs(checked("home"), change, [old])).toEqual({ at: old.at });
     expect(judgeProofs(checked("home", "db"), change, [old])).toEqual({
       why: "a check of the stage has not been run: db",
+      ran: true,
     });
   });
 
@@ -57,7 +61,7 @@ describe("a release is verified in a stage", () => {
     ];
     expect(judgeProofs(checked("home"), change, [third, second, broken, first])).toEqual({ at: second.at });
     expect(judgeProofs(checked("home", "db"), change, [third, second])).toEqual({ at: third.at });
-    expect(judgeProofs(checked("home"), change, [broken, first])).toEqual({ why: "check home failed" });
+    expect(judgeProofs(checked("home"), change, [broken, first])).toEqual({ why: "check home failed", ran: true });
   });
 });
 

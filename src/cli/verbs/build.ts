@@ -14,7 +14,9 @@ export const build: Verb = {
   ],
   run: async (context, _, options) => {
     const { withWorkspace } = await import("../workspace.ts");
-    const { findBuilt, makeRelease, readIntent } = await import("../../build/make-release.ts");
+    const { findBuilt, readIntent } = await import("../../build/make-release.ts");
+    const { makeAttestedRelease } = await import("../../promotion/provenance.ts");
+    const { stageSigner } = await import("../../promotion/stage-signer.ts");
     const { releaseDocument } = await import("./deployment-outcome.ts");
     const { escapeMarkdown } = await import("../ci/markdown.ts");
     return await withWorkspace(context, undefined, async (workspace) => {
@@ -38,10 +40,19 @@ export const build: Verb = {
           text: known ? `nothing changed since ${known.name}` : `would build ${name} ${intent.name} and push it`,
         };
       }
-      const { release, built } = await makeRelease(workspace, { force: options.forceBuild === true });
+      const signer = await stageSigner(workspace, { dryRun: false });
+      const force = options.forceBuild === true;
+      const { release, built, provenance } = await makeAttestedRelease(workspace, { force }, signer);
       const mark = context.paint("green", "✓");
       return {
-        json: { verb: "build", environment: name, dryRun: false, built, release: releaseDocument(release) },
+        json: {
+          verb: "build",
+          environment: name,
+          dryRun: false,
+          built,
+          release: releaseDocument(release),
+          provenance: provenance ?? null,
+        },
         text: `${mark} ${name} ${release.name}${built ? "" : ": nothing changed, nothing built"}\n  ${context.paint("dim", release.digest)}`,
         report: {
           outputs: { environment: name, release: release.name, digest: release.digest, built: String(built) },

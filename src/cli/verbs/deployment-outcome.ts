@@ -1,8 +1,10 @@
+import type { JudgedGate } from "../../plan/gates/judged-gate.ts";
 import type { StagePlan } from "../../plan/plan.ts";
 import { stepsOf } from "../../plan/plan.ts";
-import { describePlan, describeStep } from "../../plan/words.ts";
+import { describePlan, describeStep, type PlanSurroundings } from "../../plan/words.ts";
 import type { VerificationResult } from "../../promotion/verification.ts";
 import type { Release } from "../../release/release.ts";
+import type { Workspace } from "../../rollout/workspace.ts";
 import type { Report } from "../ci/files.ts";
 import { escapeMarkdown } from "../ci/markdown.ts";
 import type { Context, Outcome } from "../verb.ts";
@@ -16,13 +18,20 @@ interface Deployed {
   readonly dryRun: boolean;
   /** What the checks of the stage found, where they were run. */
   readonly verification?: VerificationResult | undefined;
+  /** Those that were looked at. */
+  readonly gates?: readonly JudgedGate[];
   /** More keys for the document. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
 /** What up, promote, rollback and plan print: the plan if nothing was done, else one sentence. */
-export function deploymentOutcome(context: Context, deployed: Deployed): Outcome {
-  const { plan, release, changed, dryRun } = deployed;
+export async function deploymentOutcome(
+  context: Context,
+  { hooks }: Pick<Workspace, "hooks">,
+  deployed: Deployed,
+): Promise<Outcome> {
+  const { plan, release, changed, dryRun, gates = [] } = deployed;
+  const around = { hooks: [...(await hooks.files()).keys()].filter(isOfDeploy), gates };
   const json = {
     verb: deployed.verb,
     environment: plan.environment,
@@ -32,9 +41,9 @@ export function deploymentOutcome(context: Context, deployed: Deployed): Outcome
     dryRun,
     ...deployed.extra,
     ...(deployed.verification ? { verification: verificationDocument(deployed.verification) } : {}),
-    plan: planDocument(plan),
+    plan: planDocument(plan, around),
   };
-  if (dryRun) return { json, text: describePlan(plan).join("\n") };
+  if (dryRun) return { json, text: [...describePlan(plan, around), plan.notice.sentence].join("\n") };
   const { paint } = context;
   const { verification } = deployed;
   const where = plan.hosts.map((host) => host.host).join(", ");
@@ -64,14 +73,22 @@ export function releaseDocument(release: Release) {
   return { name, digest, fingerprint, commit, dirty, builtAt, size };
 }
 
-function planDocument(plan: StagePlan) {
+function isOfDeploy(hook: string): boolean {
+  return hook.endsWith("-deploy");
+}
+
+function planDocument(plan: StagePlan, { hooks, gates }: PlanSurroundings) {
   return {
+    gates,
+    hooks,
     tasks: plan.tasks.map(({ task, host }) => ({ task: task.name, host })),
     hosts: plan.hosts.map((host) => ({
       host: host.host,
       gap: host.gap,
+      changes: host.changes,
       steps: stepsOf(host).map((step) => ({ kind: step.kind, what: describeStep(step) })),
     })),
     notes: plan.notes,
+    notice: plan.notice,
   };
 }

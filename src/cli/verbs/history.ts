@@ -1,12 +1,14 @@
 import { shortDigest } from "../../base/digest.ts";
+import type { AttestedBuild } from "../../promotion/builds.ts";
 import type { LedgerEntry } from "../../promotion/record.ts";
+import type { Workspace } from "../../rollout/workspace.ts";
 import { text, type Verb } from "../verb.ts";
 
 export const history: Verb = {
   name: "history",
   group: "look",
-  summary: "what ran in a stage when, who brought it there, and what failed",
-  arguments: [["[stage]", "one stage; without it, all"]],
+  summary: "what was built, what ran in a stage when, who brought it there, and what failed",
+  arguments: [["[stage]", "one stage; without it, all of them, and the builds"]],
   options: [
     { flags: "-n, --limit <count>", description: "records of each stage, newest first", default: "20" },
     { flags: "--verify", description: "prove that every record is there, in its place, and as it was signed" },
@@ -27,10 +29,12 @@ export const history: Verb = {
     const { signedBy } = await import("../../signing/envelope.ts");
     const { renderTable } = await import("../view/table.ts");
     const limit = readCount("--limit", text(options, "limit")) ?? 20;
-    return await withWorkspace(context, name, async ({ environment, connections, signal }) => {
+    return await withWorkspace(context, name, async (workspace) => {
+      const { environment, connections, signal } = workspace;
       const keys = await readPublicKeys(environment.directory);
       const signer = ({ envelope }: LedgerEntry) => signedBy(envelope, keys)?.name;
       const stages = name === undefined ? environment.stages : [findStage(environment, name)];
+      const building = name === undefined ? newestBuilds(workspace, limit) : [];
       const entries = await Promise.all(
         stages.map(async (stage) => {
           const ledger = new Ledger(await connections.repository(stage.repository), environment.name, stage.name);
@@ -39,23 +43,27 @@ export const history: Verb = {
           return found;
         }),
       );
-      const all = entries.flat().sort((left, right) => (left.record.at < right.record.at ? 1 : -1));
-      const rows = all.map((entry) =>
-        entryRow(entry, keys.length > 0 ? (signer(entry) ?? "nobody we know") : undefined),
-      );
-      const signed = keys.length > 0 ? ["SIGNED BY"] : [];
-      const head = ["WHEN", "STAGE", "WHAT", "RELEASE", "DIGEST", "OUTCOME", "BY", ...signed, ""];
+      const signed = (by: string | undefined) => (keys.length > 0 ? (by ?? "nobody we know") : undefined);
+      const builds = await building;
+      const all = [
+        ...entries.flat().map((entry) => {
+          const by = signer(entry);
+          return { at: entry.record.at, row: entryRow(entry, signed(by)), document: entryDocument(entry, by) };
+        }),
+        ...builds.map((build) => ({
+          at: build.provenance.finishedAt,
+          row: buildRow(build, signed(build.signer)),
+          document: buildDocument(environment.name, build),
+        })),
+      ].sort((left, right) => (left.at < right.at ? 1 : -1));
+      const head = ["WHEN", "STAGE", "WHAT", "RELEASE", "DIGEST", "OUTCOME", "BY"];
+      head.push(...(keys.length > 0 ? ["SIGNED BY"] : []), "");
+      const rows = all.map(({ row }) => row);
       return {
         json: {
           verb: "history",
           environment: environment.name,
-          records: all.map((entry) => ({
-            ...entry.record,
-            record: entry.digest,
-            previous: entry.previous ?? null,
-            sequence: entry.sequence,
-            signer: signer(entry) ?? null,
-          })),
+          records: all.map(({ document }) => document),
         },
         text: rows.length === 0 ? "no history yet" : renderTable(head, rows, context.paint, context.width),
       };
@@ -63,9 +71,60 @@ export const history: Verb = {
   },
 };
 
+async function newestBuilds(workspace: Workspace, limit: number): Promise<readonly AttestedBuild[]> {
+  const { readBuilds } = await import("../../promotion/builds.ts");
+  const { builds, problems } = await readBuilds(workspace);
+  for (const { tag, what } of problems) workspace.progress.warn(`${tag} is not shown: ${what}`);
+  return builds.slice(0, limit);
+}
+
+function entryDocument(entry: LedgerEntry, signer: string | undefined) {
+  return {
+    ...entry.record,
+    record: entry.digest,
+    previous: entry.previous ?? null,
+    sequence: entry.sequence,
+    signer: signer ?? null,
+  };
+}
+
+function buildDocument(environment: string, { image, digest, provenance, signer }: AttestedBuild) {
+  const { release: name, commit, dirty, fingerprint, builtBy, finishedAt } = provenance;
+  return {
+    kind: "build",
+    outcome: "succeeded",
+    environment,
+    stage: null,
+    release: { name, digest: image, commit, dirty, fingerprint },
+    by: builtBy,
+    at: finishedAt,
+    attestedAt: provenance.attestedAt,
+    record: digest,
+    signer: signer ?? null,
+  };
+}
+
+function buildRow({ image, provenance }: AttestedBuild, signer: string | undefined) {
+  return [
+    seconds(provenance.finishedAt),
+    "",
+    "build",
+    provenance.release,
+    shortDigest(image),
+    { text: "succeeded", style: "green" as const },
+    provenance.builtBy,
+    ...(signer === undefined ? [] : [signer]),
+    provenance.later ? `attested later: ${seconds(provenance.attestedAt)}` : "",
+  ];
+}
+
+function seconds(at: string): string {
+  return at.replace(/\.\d+Z$/, "Z");
+}
+
 function entryRow({ record }: LedgerEntry, signer: string | undefined) {
   return [
-    record.at.replace(/\.\d+Z$/, "Z"),
+    seconds(record.at),
     record.stage,
     record.dev === undefined ? record.kind : `${record.kind} (dev)`,
     record.release?.name ?? "",

@@ -1,4 +1,4 @@
-import { skipHooksOption, waitOption } from "../global-options.ts";
+import { planOption, skipHooksOption, waitOption } from "../global-options.ts";
 import { text, texts, type Verb } from "../verb.ts";
 
 export const promote: Verb = {
@@ -17,6 +17,7 @@ export const promote: Verb = {
       repeatable: true,
     },
     { flags: "--reason <text>", description: "why a gate is passed: the history keeps it" },
+    planOption,
     waitOption,
     skipHooksOption,
   ],
@@ -24,31 +25,36 @@ export const promote: Verb = {
   examples: [
     ["envctl promote test", "what runs in dev, by digest, to test"],
     ["envctl promote prod --dry-run", "say what would be done on which host"],
+    ["envctl promote prod --plan plan.json", "what `envctl plan prod --out plan.json` has shown, or nothing"],
     ["envctl promote prod --release 3f2c1ab", "an earlier release that test has run"],
     ['envctl promote prod --override window --reason "OPS-17"', "pass a gate that is closed, on the record"],
   ],
   run: async (context, [name = ""], options) => {
     const { withStage } = await import("../workspace.ts");
     const { promote: promoteRelease } = await import("../../promotion/promote.ts");
+    const { readWish } = await import("../kept-plan.ts");
     const { deploymentOutcome } = await import("./deployment-outcome.ts");
-    const { gateLines } = await import("../view/gates.ts");
     const { ExitCode } = await import("../../base/errors.ts");
     return await withStage(context, name, async (workspace, stage) => {
       const { dryRun } = context.options;
-      const { gates, overridden, ...result } = await promoteRelease(workspace, stage, {
-        release: text(options, "release"),
+      const wish = await readWish(workspace, stage, "promote", options, text(options, "release"));
+      const result = await promoteRelease(workspace, stage, {
+        ...wish,
         override: texts(options, "override"),
         reason: text(options, "reason"),
         dryRun,
       });
-      const extra = { from: result.from.name, gates, overridden };
-      const outcome = deploymentOutcome(context, { verb: "promote", ...result, dryRun, extra });
-      if (!dryRun || gates.length === 0) return outcome;
-      const passes = (gate: { readonly gate: string; readonly open: boolean }) =>
-        gate.open || overridden.includes(gate.gate);
+      const { gates, overridden } = result;
+      const outcome = await deploymentOutcome(context, workspace, {
+        verb: "promote",
+        ...result,
+        dryRun,
+        extra: { from: result.from.name, gates, overridden },
+      });
+      if (!dryRun) return outcome;
       // As the promotion itself would end.
-      const exitCode = gates.every(passes) ? ExitCode.done : ExitCode.gateClosed;
-      return { ...outcome, text: [outcome.text, ...gateLines(gates, context.paint, passes)].join("\n"), exitCode };
+      const passes = gates.every(({ gate, open }) => open || overridden.includes(gate));
+      return passes ? outcome : { ...outcome, exitCode: ExitCode.gateClosed };
     });
   },
 };

@@ -1,4 +1,4 @@
-import { skipHooksOption, waitOption } from "../global-options.ts";
+import { planOption, skipHooksOption, waitOption } from "../global-options.ts";
 import { text, type Verb } from "../verb.ts";
 
 export const up: Verb = {
@@ -9,6 +9,7 @@ export const up: Verb = {
   options: [
     { flags: "-r, --release <release>", description: "run this release instead of building (name or digest)" },
     { flags: "--force-build", description: "build even if nothing changed" },
+    planOption,
     waitOption,
     skipHooksOption,
   ],
@@ -21,15 +22,17 @@ export const up: Verb = {
   run: async (context, [name = ""], options) => {
     const { withStage } = await import("../workspace.ts");
     const { bringUp } = await import("../../promotion/up.ts");
+    const { readWish } = await import("../kept-plan.ts");
     const { deploymentOutcome } = await import("./deployment-outcome.ts");
     return await withStage(context, name, async (workspace, stage) => {
+      const wish = await readWish(workspace, stage, "up", options, text(options, "release"));
       const result = await bringUp(workspace, stage, {
-        release: text(options, "release"),
+        ...wish,
         force: options.forceBuild === true,
         dryRun: context.options.dryRun,
       });
       if (result.kind === "would-build") return (await import("./plan.ts")).wouldBuild(workspace, stage, result.intent);
-      return deploymentOutcome(context, {
+      return await deploymentOutcome(context, workspace, {
         verb: "up",
         ...result,
         dryRun: context.options.dryRun,

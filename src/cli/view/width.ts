@@ -1,7 +1,11 @@
 const segmenter = new Intl.Segmenter();
+/** One column a character; a carriage return would be one character with the newline behind it. */
+const plain = /^[\x20-\x7e]*$/;
 
 /** Columns a terminal gives the text: East Asian wide characters and emoji take two (UAX #11). */
 export function displayWidth(text: string): number {
+  // Nearly all that is measured is plain, and taking texts apart is slow.
+  if (plain.test(text)) return text.length;
   let width = 0;
   for (const { segment } of segmenter.segment(text)) width += isWide(segment) ? 2 : 1;
   return width;
@@ -10,14 +14,19 @@ export function displayWidth(text: string): number {
 /** The text, or as much of its beginning as fits with an ellipsis behind it. */
 export function shorten(text: string, size: number): string {
   if (displayWidth(text) <= size) return text;
+  return `${beginning(text, size - 1)}…`;
+}
+
+/** As much of the text's beginning as fits. */
+export function beginning(text: string, size: number): string {
   let kept = "";
   let width = 0;
   for (const { segment } of segmenter.segment(text)) {
     width += isWide(segment) ? 2 : 1;
-    if (width > size - 1) break;
+    if (width > size) break;
     kept += segment;
   }
-  return `${kept}…`;
+  return kept;
 }
 
 function isWide(segment: string): boolean {

@@ -1,0 +1,123 @@
+import { describe, expect, it } from "vitest";
+import type { Duration } from "../../src/base/duration.ts";
+import type { Health, Stage } from "../../src/environment/model.ts";
+import { planStage } from "../../src/plan/plan-stage.ts";
+import { describePlan } from "../../src/plan/words.ts";
+import {
+  applied,
+  emptyHost,
+  environment,
+  port,
+  release,
+  rollout,
+  service,
+  stage,
+  stageProxy,
+  workload,
+} from "./world.ts";
+
+const pins = { db: release("db").digest };
+
+function planOf(place: Stage, name: string, hosts = place.hosts.map(({ name: host }) => emptyHost(host)), wanted = {}) {
+  const wish = {
+    environment: environment([place]),
+    stage: place,
+    release: release(name),
+    pins,
+    secrets: {},
+    ...wanted,
+  };
+  return planStage(wish, hosts);
+}
+
+/** The plan that brings `two` to where `one` runs as `before` has it. */
+function change(before: Stage, after = before, name = "two", wanted = {}) {
+  const first = planOf(before, "one");
+  const hosts = before.hosts.map(({ name: host }, index) => applied(emptyHost(host), first.hosts[index]!));
+  return planOf(after, name, hosts, wanted);
+}
+
+const health: Health = { kind: "tcp", port: 8080, interval: 500 as Duration, timeout: 1000 as Duration, retries: 10 };
+const published = stage({
+  ports: [port],
+  app: workload({ ports: [port], health }),
+  rollout: rollout({ timeout: 60_000 as Duration }),
+});
+const proxied = stage({ proxy: stageProxy({ domains: ["shop.test"] }) });
+
+describe("what users notice", () => {
+  it("is nothing of a first release, of no change, and where old and new run side by side", () => {
+    expect(planOf(proxied, "one").notice).toEqual({
+      noticed: false,
+      sentence: "users notice nothing: nothing runs there yet",
+      hosts: [],
+    });
+    expect(change(proxied, proxied, "one").notice.sentence).toBe("users notice nothing: nothing changes");
+    expect(change(proxied).notice.sentence).toMatch(
+      /^users notice nothing: the new starts beside the old, and takes over/,
+    );
+    expect(change(stage()).notice.sentence).toMatch(/^users notice nothing: nothing of it is published/);
+  });
+
+  it("is a gap where old and new cannot run side by side: how long, where, why", () => {
+    const two = { ...published, hosts: [...published.hosts, { kind: "local", name: "b" } as const] };
+    expect(change(two).notice).toEqual({
+      noticed: true,
+      sentence: "users notice a gap of about 500ms (at most 15s) on a, b, because they share a published port",
+      hosts: ["a", "b"].map((host) => ({ host, why: "they share a published port", atLeast: 500, atMost: 15_000 })),
+    });
+    const recreate = stage({ proxy: proxied.proxy, rollout: rollout({ strategy: "recreate" }) });
+    expect(change(recreate).notice.sentence).toMatch(
+      /about 1s \(at most 10s\) on a, because `strategy: recreate` asks for it/,
+    );
+  });
+
+  it("is a service that is replaced, and what asks it", () => {
+    const db = service("db", { stop: { signal: undefined, grace: 3000 as Duration } });
+    const before = stage({ services: [db] });
+    const after = stage({ services: [{ ...db, env: { X: "1" } }] });
+    expect(change(before, after, "one").notice).toMatchObject({
+      noticed: true,
+      sentence: expect.stringMatching(/on a, because service db is replaced, and what asks it waits or fails$/),
+    });
+  });
+
+  it("is told beside what changes on each host", () => {
+    const after = { ...proxied, app: workload({ env: { LEVEL: "debug", API_TOKEN: "hunter2" }, replicas: 2 }) };
+    const plan = change({ ...proxied, app: workload({ env: { LEVEL: "info" } }) }, after);
+    expect(plan.hosts[0]?.changes).toEqual([
+      "app: release one → two",
+      "app: env LEVEL info → debug",
+      "app: env API_TOKEN unset → <masked>",
+      "app: replicas 1 → 2",
+    ]);
+    expect(JSON.stringify(describePlan(plan))).not.toMatch(/hunter2/);
+    expect(change(proxied, proxied, "one").hosts[0]?.changes).toEqual([]);
+    const back = change({ ...proxied, app: workload({ env: { LEVEL: "info" } }) }, after, "two", { asItRanThen: true });
+    expect(back.hosts[0]?.changes).toEqual(["app: release one → two", "app: replicas 1 → 2"]);
+    const worker = { ...workload({ name: "queue" }), place: "all" as const };
+    expect(change({ ...proxied, workers: [worker] }, proxied).hosts[0]?.changes).toEqual([
+      "app: release one → two",
+      "queue: ends, the environment file no longer has it",
+    ]);
+  });
+
+  it("is told beside hooks and gates", () => {
+    const around = {
+      hooks: ["before-deploy", "after-deploy"],
+      gates: [
+        { gate: "verified", open: true, found: "by test" },
+        { gate: "soak", open: false, found: "ran 10m of 1h", opensAt: "2026-01-01T10:00:00Z" },
+        { gate: "approvals", open: false, found: "0 of 1", missing: "envctl approve prod" },
+      ],
+    };
+    const lines = describePlan(change(proxied), around);
+    expect(lines.slice(1, 5)).toEqual([
+      "  gate verified is open: by test",
+      "  gate soak is closed: ran 10m of 1h; it opens at 2026-01-01T10:00:00Z",
+      "  gate approvals is closed: 0 of 1; envctl approve prod",
+      "  before anything is touched: run hook before-deploy",
+    ]);
+    expect(lines.at(-1)).toBe("  when all is done: run hook after-deploy");
+  });
+});
