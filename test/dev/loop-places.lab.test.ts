@@ -7,10 +7,25 @@ import { onTerminal } from "../cli/terminal.ts";
 import { describeLab } from "../lab/describe-lab.ts";
 import { ensureBaseImage } from "../lab/images/base-images.ts";
 import { type Lab, useLab } from "../lab/lab.ts";
-import { cli, get, Project } from "../promotion/project.ts";
+import { cli, docker, get, Project } from "../promotion/project.ts";
 import { DevSession } from "./dev-session.ts";
 
 const settings = "app: { port: 8080, health: { path: /index.html, interval: 200ms }, stop: { grace: 2s } }";
+
+/** What is left where the loop is killed while it takes busybox out of its image. */
+async function orphan(lab: Lab, project: Project): Promise<void> {
+  const labels = [`environment=${project.name}`, "stage=dev", "role=task", "workload=busybox"];
+  await docker(
+    lab.localSocket,
+    ...["create", "--name", `envctl-busybox-${project.name}`],
+    ...labels.flatMap((label) => ["--label", `envctl.${label}`]),
+    ...["busybox", "true"],
+  );
+}
+
+async function orphans(lab: Lab, project: Project): Promise<string> {
+  return await docker(lab.localSocket, "ps", "-aq", "--filter", `name=envctl-busybox-${project.name}`);
+}
 
 describeLab("envctl dev on a host behind SSH", () => {
   let lab: Lab;
@@ -91,7 +106,7 @@ HTTPServer(("", 8080), Page).serve_forever()
 });
 
 describeLab("envctl dev of an image with nothing in it", () => {
-  it("syncs, adds and deletes pages of a static site in a scratch image", async () => {
+  it("syncs, adds and deletes pages of a static site in a scratch image; removes what a killed loop left", async () => {
     const lab = await useLab();
     await ensureBaseImage("busybox");
     const project = new Project(lab);
@@ -104,8 +119,10 @@ describeLab("envctl dev of an image with nothing in it", () => {
     project.environment(
       'app: { port: 8080, health: { path: /page.html, interval: 200ms }, stop: { grace: 2s } }\ndev: { rules: [{ path: "*.html", action: sync }], reload: 18499 }\nstages:\n  dev: { ports: ["127.0.0.1:18434:8080"] }',
     );
+    await orphan(lab, project);
     const session = new DevSession(project);
     await session.next("serving");
+    expect(await orphans(lab, project)).toBe("");
     const page = async (name: string) => await get(`http://127.0.0.1:18434/${name}`);
     const events = await fetch("http://127.0.0.1:18499/events");
     const reader = events.body?.getReader();
@@ -122,6 +139,12 @@ describeLab("envctl dev of an image with nothing in it", () => {
     await session.next("synced", ({ removed }) => removed === 1);
     expect((await page("other.html")).status).toBe(404);
     await session.interrupt();
+    await orphan(lab, project);
+    await project.ok("dev", "--once");
+    expect(await orphans(lab, project)).toBe("");
+    await orphan(lab, project);
+    await project.ok("down", "dev", "--yes");
+    expect(await orphans(lab, project)).toBe("");
   });
 });
 

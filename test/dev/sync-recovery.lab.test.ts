@@ -3,6 +3,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parseHostAddress } from "../../src/base/host.ts";
 import { readSyncedMarker } from "../../src/dev/synced-marker.ts";
+import type { ContainerSpec } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open.ts";
 import { Folder } from "../build/folder.ts";
 import { describeLab } from "../lab/describe-lab.ts";
@@ -158,6 +159,32 @@ describeLab("a sync into a container", () => {
     const tree = await sandbox.tree(withoutTar, { root: "/" });
     expect(tree.alive).toBe(true);
     await tree.close();
+  });
+
+  it("takes busybox through a container that says whose it is, and once more where that was cleared away", async () => {
+    const place = { "envctl.environment": "sync-test", "envctl.stage": "dev" };
+    const labels = Object.entries(place).flatMap(([name, value]) => ["--label", `${name}=${value}`]);
+    const id = await sandbox.run(...labels, await sandbox.scratchImage());
+    const made: ContainerSpec[] = [];
+    const { engine } = sandbox;
+    const cleared = new Proxy(engine, {
+      get: (_, name) => {
+        if (name === "createContainer") {
+          return async (spec: ContainerSpec, signal?: AbortSignal) => {
+            const container = await engine.createContainer(spec, signal);
+            if (made.push(spec) === 1) await engine.removeContainer(container);
+            return container;
+          };
+        }
+        const value: unknown = Reflect.get(engine, name);
+        return typeof value === "function" ? value.bind(engine) : value;
+      },
+    });
+    const tree = await sandbox.tree(id, { root: "/" }, cleared);
+    await tree.close();
+    const task = { ...place, "envctl.role": "task", "envctl.workload": "busybox" };
+    expect(made.map((spec) => spec.labels)).toEqual([task, task]);
+    expect(await engine.containers(task)).toEqual([]);
   });
 
   it("gives files to named users of the image, and refuses names that it does not know", async () => {
