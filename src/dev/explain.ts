@@ -96,8 +96,8 @@ async function locate(context: BuildContext, absolute: string, environment: Envi
     return { outside: { action: "rebuild", why: "it says what belongs to the build context" } };
   }
   if (path === ".." || path.startsWith("../")) {
-    const isFile = real === environment.file;
-    const why = isFile
+    const isRead = [environment.file, join(environment.directory, ".env"), ...environment.envFiles].includes(real);
+    const why = isRead
       ? "it is no part of the build context, but envctl dev reads it again when it changes"
       : `it is outside of the build context ${context.root}: no image has it`;
     return { outside: { action: "ignore", why } };

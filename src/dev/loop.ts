@@ -1,6 +1,4 @@
 import { digestOf } from "../base/digest.ts";
-import { stageSecrets } from "../promotion/stage-secrets.ts";
-import { redactor } from "../secrets/redactor.ts";
 import type { AppContainer } from "./app-container.ts";
 import type { BringOptions } from "./bring-files.ts";
 import { ContainerWork } from "./container-work.ts";
@@ -8,7 +6,7 @@ import { type Action, decide } from "./decide.ts";
 import { asEnvctlError } from "./deploy-sources.ts";
 import { Deployments, type DeploymentWish } from "./deployments.ts";
 import type { DevStatus } from "./dev-event.ts";
-import { type LoopSettings, nextSettings, sourcesMoved } from "./dev-settings.ts";
+import type { LoopSettings } from "./dev-settings.ts";
 import { freshHolds } from "./fresh-holds.ts";
 import type { Batch } from "./gathering.ts";
 import type { DevLoopOptions } from "./loop-options.ts";
@@ -16,7 +14,8 @@ import { type LoopParts, openParts } from "./loop-parts.ts";
 import { statusOf } from "./loop-status.ts";
 import { DevOutside } from "./outside.ts";
 import type { RunningImage } from "./running-image.ts";
-import { Sources, type SourcesChange } from "./sources.ts";
+import { SettingsFiles } from "./settings-files.ts";
+import type { Sources, SourcesChange } from "./sources.ts";
 import { StageContainers } from "./stage-containers.ts";
 import { WantedState } from "./wanted-state.ts";
 import { type Watch, watchTree } from "./watch-tree.ts";
@@ -33,6 +32,7 @@ export class DevLoop {
   readonly #containers: StageContainers;
   readonly #work: ContainerWork;
   readonly #deployments: Deployments;
+  readonly #settingsFiles: SettingsFiles;
   /** In force now. */
   settings: LoopSettings;
   #sources: Sources;
@@ -52,6 +52,7 @@ export class DevLoop {
     this.#redact = parts.redact;
     this.#signal = AbortSignal.any([workspace.signal, this.#stop.signal]);
     this.#outside = new DevOutside(workspace, listener);
+    this.#settingsFiles = new SettingsFiles(options);
     this.#containers = new StageContainers({
       engines: parts.engines,
       place: this.#place,
@@ -223,14 +224,19 @@ export class DevLoop {
   }
 
   async #onBatch(batch: Batch): Promise<void> {
-    try {
-      const [environmentFile, dotenv] = this.#sources.files;
-      if ([environmentFile, dotenv].some((file) => file !== undefined && batch.files.has(file))) await this.#reread();
-      const change = await this.#sources.refresh(batch.dirty);
-      this.#took(change, batch.detectedAt, batch.heldByGit);
+    // Whatever is wrong with the settings, no change of a file must be lost for it.
+    await this.#telling(() => this.#reread(batch));
+    await this.#telling(async () => {
+      this.#took(await this.#sources.refresh(batch.dirty), batch.detectedAt, batch.heldByGit);
       const { links, scripts } = this.#wanted.holdsFor(this.#sources.tree);
       if (!links || !scripts) await this.#renewRules(!links);
       this.#tick();
+    });
+  }
+
+  async #telling(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
     } catch (error) {
       if (this.#signal.aborted) return;
       this.#options.listener({ type: "failed", error: asEnvctlError(error), serving: this.#image?.release.name });
@@ -250,21 +256,16 @@ export class DevLoop {
     await this.#onBatch({ dirty: new Set(paths), files: new Set(), detectedAt, heldByGit: 0 });
   }
 
-  /** The environment file or `.env` changed. What is wrong with it is told, and what was in force stays so. */
-  async #reread(): Promise<void> {
-    const { listener, reread, workspace } = this.#options;
-    const before = this.settings;
-    const settings = nextSettings(before, (await reread()).environment);
-    if (!settings) return;
-    const { environment, stage } = settings;
-    const secrets = await stageSecrets({ ...workspace, environment }, stage);
-    await this.#outside.openReload(environment);
-    this.#redact = redactor(Object.values(secrets)).redact;
-    this.settings = settings;
-    listener({ type: "note", text: "the environment file was read again" });
-    if (sourcesMoved(before.environment, environment)) {
-      const version = this.#sources.version + 1;
-      this.#sources = await Sources.open(workspace, environment, this.#signal, version);
+  async #reread({ files }: Batch): Promise<void> {
+    const before = { ...this.settings, sources: this.#sources };
+    const found = await this.#settingsFiles.reread(files, before, this.#signal);
+    if (!found) return;
+    await this.#outside.openReload(found.settings.environment);
+    this.#redact = found.redact;
+    this.settings = found.settings;
+    this.#options.listener({ type: "note", text: "the environment file was read again" });
+    if (found.sources) {
+      this.#sources = found.sources;
       this.#watch?.close();
       await this.#openWatch();
     }

@@ -16,6 +16,8 @@ export interface Environment {
   /** The app as no stage changes it: what the tasks of a build are run like. */
   readonly app: Workload;
   readonly dev: DevSettings;
+  /** Absolute paths of all files that an `env_file` names. */
+  readonly envFiles: readonly string[];
 }
 
 /** What `envctl dev` does when files change, and what it runs differently from the release. */

@@ -49,6 +49,7 @@ export function resolveEnvironment(reading: Reading, file: string, document: Env
       replicas: 1,
     }),
     dev: readDev(reading, ["dev"], document.dev, image),
+    envFiles: envFilesOf(document).map((path) => resolvePath(reading.directory, path)),
     stages: order.map(({ name, after }) => readStage(reading, document, image, name, after)),
     tasks: Object.entries(document.tasks ?? {}).map(([name, task]): Task => {
       const path = ["tasks", name];
@@ -60,6 +61,11 @@ export function resolveEnvironment(reading: Reading, file: string, document: Env
       };
     }),
   };
+}
+
+function envFilesOf({ stages, services, workers }: EnvironmentDocument): readonly string[] {
+  const sections = [stages, services ?? {}, workers ?? {}].flatMap((section) => Object.values(section));
+  return [...new Set(sections.flatMap((one) => one?.env_file ?? []))];
 }
 
 function readImage(reading: Reading, document: EnvironmentDocument): ImageDefinition {

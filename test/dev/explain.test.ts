@@ -27,6 +27,7 @@ async function explainIn(folder: Folder, path: string, changes: { built?: Observ
     file: folder.join("envctl.yaml"),
     directory: folder.path,
     image: { ...world.image, context: folder.join("app"), dockerfile: folder.join("app/Dockerfile") },
+    envFiles: [folder.join("dev.env")],
   };
   let asked = 0;
   const found = await explain({
@@ -74,6 +75,8 @@ describe("what a change of a path would do", () => {
     [".dockerignore", "rebuild", /what belongs to the build context/],
     ["error.log", "ignore", /\.dockerignore leaves it out/],
     ["../envctl.yaml", "ignore", /reads it again/],
+    ["../.env", "ignore", /reads it again/],
+    ["../dev.env", "ignore", /reads it again/],
     ["../elsewhere/x", "ignore", /outside of the build context/],
     ["/etc/hostname", "ignore", /outside of the build context/],
   ])("of %s", async (path, action, why) => {

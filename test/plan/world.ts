@@ -126,6 +126,7 @@ export function environment(stages: readonly Stage[], overrides: Partial<Environ
     },
     stages,
     tasks: [],
+    envFiles: [],
     app: workload(),
     dev: {
       sync: "infer",
