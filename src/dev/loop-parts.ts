@@ -4,6 +4,7 @@ import { openHosts } from "../promotion/deploy.ts";
 import { stageSecrets } from "../promotion/stage-secrets.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { redactor } from "../secrets/redactor.ts";
+import { baseImages, type ReadTriggers } from "./base-images.ts";
 import { recallImage } from "./last-image.ts";
 import type { RunningImage } from "./running-image.ts";
 import { Sources } from "./sources.ts";
@@ -14,6 +15,7 @@ export interface LoopParts {
   readonly engines: readonly Engine[];
   readonly sources: Sources;
   readonly wanted: WantedState;
+  readonly readTriggers: ReadTriggers;
   /** What serves since an earlier loop, if it is known. */
   readonly image: RunningImage | undefined;
   /** Takes the stage's secrets out of a text. */
@@ -28,6 +30,7 @@ export async function openParts(workspace: Workspace, stage: Stage): Promise<Loo
     stageSecrets(workspace, stage),
   ]);
   const image = await recallImage(workspace, stage);
-  const wanted = await WantedState.read(environment, stage, sources, image);
-  return { engines, sources, wanted, image, redact: redactor(Object.values(secrets)).redact };
+  const readTriggers = baseImages(workspace);
+  const wanted = await WantedState.read(environment, stage, sources, image, readTriggers);
+  return { engines, sources, wanted, readTriggers, image, redact: redactor(Object.values(secrets)).redact };
 }

@@ -1,5 +1,6 @@
 import { digestOf } from "../base/digest.ts";
 import type { AppContainer } from "./app-container.ts";
+import type { ReadTriggers } from "./base-images.ts";
 import type { BringOptions } from "./bring-files.ts";
 import { ContainerWork } from "./container-work.ts";
 import { type Action, decide } from "./decide.ts";
@@ -15,13 +16,10 @@ import { statusOf } from "./loop-status.ts";
 import { DevOutside } from "./outside.ts";
 import type { RunningImage } from "./running-image.ts";
 import { SettingsFiles } from "./settings-files.ts";
-import type { Sources, SourcesChange } from "./sources.ts";
+import type { Sources } from "./sources.ts";
 import { StageContainers } from "./stage-containers.ts";
 import { WantedState } from "./wanted-state.ts";
-import { type Watch, watchTree } from "./watch-tree.ts";
-
-/** Milliseconds after which a file that changed while it was read is read again. */
-const settlePause = 50;
+import { WatchedSources } from "./watched-sources.ts";
 
 /** Brings every change of the sources to the containers of a stage, until it is told to end. */
 export class DevLoop {
@@ -35,9 +33,9 @@ export class DevLoop {
   readonly #settingsFiles: SettingsFiles;
   /** In force now. */
   settings: LoopSettings;
-  #sources: Sources;
+  readonly #watched: WatchedSources;
+  readonly #readTriggers: ReadTriggers;
   #wanted: WantedState;
-  #watch: Watch | undefined;
   #image: RunningImage | undefined;
   #asked = false;
   #redact: (text: string) => string;
@@ -46,13 +44,20 @@ export class DevLoop {
     const { workspace, stage, listener } = options;
     this.#options = options;
     this.settings = { environment: workspace.environment, stage };
-    this.#sources = parts.sources;
+    this.#readTriggers = parts.readTriggers;
     this.#wanted = parts.wanted;
     this.#image = parts.image;
     this.#redact = parts.redact;
     this.#signal = AbortSignal.any([workspace.signal, this.#stop.signal]);
     this.#outside = new DevOutside(workspace, listener);
     this.#settingsFiles = new SettingsFiles(options);
+    this.#watched = new WatchedSources(parts.sources, {
+      clock: workspace.clock,
+      signal: this.#signal,
+      onBatch: (batch) => this.#onBatch(batch),
+      onEdit: (edit) => this.#work.edits.add(edit),
+      onNote: (text) => listener({ type: "note", text }),
+    });
     this.#containers = new StageContainers({
       engines: parts.engines,
       place: this.#place,
@@ -82,7 +87,7 @@ export class DevLoop {
       busybox: (engine) => options.busybox(workspace, this.settings.stage, engine),
       version: () => Math.min(this.#sources.version, ...this.#ours().map(({ version }) => version)),
       onReady: (files) => this.#outside.reload(files, this.#image?.release.name ?? ""),
-      onUnsettled: (paths) => void this.#lookAgain(paths),
+      onUnsettled: (paths) => void this.#watched.lookAgain(paths),
       onChange: () => this.#tick(),
     });
   }
@@ -100,14 +105,14 @@ export class DevLoop {
       await this.#outside.openReload(this.settings.environment);
       await this.#containers.start();
       if (this.#image) await this.#deployments.resume(this.#image);
-      if (!once) await this.#openWatch();
+      if (!once) await this.#watched.open();
       this.#tick();
       if (!this.#signal.aborted) {
         await new Promise<void>((resolve) => this.#signal.addEventListener("abort", () => resolve(), { once: true }));
       }
     } finally {
       this.#stop.abort();
-      this.#watch?.close();
+      this.#watched.close();
       await this.#deployments.end();
       await this.#work.end();
       await Promise.allSettled([this.#containers.close(), this.#outside.close()]);
@@ -148,6 +153,10 @@ export class DevLoop {
       url: this.#outside.url(this.settings.stage),
       failed: this.#deployments.failed !== undefined,
     });
+  }
+
+  get #sources(): Sources {
+    return this.#watched.current;
   }
 
   get #place() {
@@ -204,30 +213,17 @@ export class DevLoop {
   async #deployed(image: RunningImage): Promise<void> {
     const { environment, stage } = this.settings;
     this.#image = image;
-    this.#wanted = await WantedState.read(environment, stage, this.#sources, image);
+    this.#wanted = await WantedState.read(environment, stage, this.#sources, image, this.#readTriggers);
     await this.#containers.lookAtAll();
     await this.#outside.forward(environment, stage);
     this.#outside.reload([], image.release.name);
-  }
-
-  async #openWatch(): Promise<void> {
-    this.#watch = await watchTree({
-      root: this.#sources.root,
-      ignore: () => this.#sources.ignore,
-      files: this.#sources.files,
-      signal: this.#signal,
-      onDirty: (batch) => this.#onBatch(batch),
-      onNote: (text) => this.#options.listener({ type: "note", text }),
-    });
-    // What changed before everything was watched was not seen.
-    this.#took(await this.#sources.refresh("everything"), performance.now(), 0);
   }
 
   async #onBatch(batch: Batch): Promise<void> {
     // Whatever is wrong with the settings, no change of a file must be lost for it.
     await this.#telling(() => this.#reread(batch));
     await this.#telling(async () => {
-      this.#took(await this.#sources.refresh(batch.dirty), batch.detectedAt, batch.heldByGit);
+      await this.#watched.refresh(batch);
       const { links, scripts } = this.#wanted.holdsFor(this.#sources.tree);
       if (!links || !scripts) await this.#renewRules(!links);
       this.#tick();
@@ -243,19 +239,6 @@ export class DevLoop {
     }
   }
 
-  #took(change: SourcesChange, detectedAt: number, heldByGit: number): void {
-    if (change.ignoreChanged) this.#watch?.rejudge();
-    if (change.unsettled.length > 0) void this.#lookAgain(change.unsettled);
-    if (change.changed.length === 0) return;
-    this.#work.edits.add({ version: this.#sources.version, detectedAt, readAt: performance.now(), heldByGit });
-  }
-
-  async #lookAgain(paths: readonly string[]): Promise<void> {
-    const detectedAt = performance.now();
-    await this.#options.workspace.clock.wait(settlePause, this.#signal).catch(() => {});
-    await this.#onBatch({ dirty: new Set(paths), files: new Set(), detectedAt, heldByGit: 0 });
-  }
-
   async #reread({ files }: Batch): Promise<void> {
     const before = { ...this.settings, sources: this.#sources };
     const found = await this.#settingsFiles.reread(files, before, this.#signal);
@@ -264,11 +247,7 @@ export class DevLoop {
     this.#redact = found.redact;
     this.settings = found.settings;
     this.#options.listener({ type: "note", text: "the environment file was read again" });
-    if (found.sources) {
-      this.#sources = found.sources;
-      this.#watch?.close();
-      await this.#openWatch();
-    }
+    if (found.sources) await this.#watched.replace(found.sources);
     await this.#renewRules(true);
   }
 
@@ -278,7 +257,7 @@ export class DevLoop {
     const image = this.#image;
     // The rules of another Dockerfile are those of the image that is yet to be built.
     if (image && image.inputs[0] !== digestOf(this.#sources.texts[0])) return;
-    this.#wanted = await WantedState.read(environment, stage, this.#sources, image);
+    this.#wanted = await WantedState.read(environment, stage, this.#sources, image, this.#readTriggers);
     if (!moved) return;
     for (const app of this.#containers.apps.values()) {
       app.fresh = false;

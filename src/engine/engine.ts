@@ -36,6 +36,8 @@ export interface ObservedImage {
   readonly volumes: readonly string[];
   readonly stopSignal: string | undefined;
   readonly hasHealthcheck: boolean;
+  /** Instructions that a build adds to what it makes of this image (ONBUILD). */
+  readonly onBuild: readonly string[];
   readonly platform: string;
   /** Bytes on disk, shared layers included. */
   readonly size: number;

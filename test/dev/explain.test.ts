@@ -20,7 +20,11 @@ const files: Readonly<Record<string, Content>> = {
   "app/error.log": "",
 };
 
-async function explainIn(folder: Folder, path: string, changes: { built?: ObservedImage; from?: string } = {}) {
+async function explainIn(
+  folder: Folder,
+  path: string,
+  changes: { built?: ObservedImage; from?: string; onBuild?: readonly string[] } = {},
+) {
   const world = environment([]);
   const here: Environment = {
     ...world,
@@ -39,6 +43,8 @@ async function explainIn(folder: Folder, path: string, changes: { built?: Observ
       asked += 1;
       return changes.built;
     },
+    readTriggers: async (names) =>
+      new Map(changes.onBuild ? names.map((name) => [name, changes.onBuild ?? []] as const) : []),
   });
   return { ...found, asked };
 }
@@ -98,6 +104,13 @@ describe("what a change of a path would do", () => {
     await using folder = await Folder.of(files);
     expect(await explainIn(folder, "src")).toMatchObject({ kind: "directory", action: "sync", contents: { sync: 2 } });
     expect((await explainIn(folder, ".")).contents).toEqual({ sync: 5, rebuild: 3 });
+  });
+
+  it("sees through what its base image adds", async () => {
+    await using folder = await Folder.of({ ...files, "app/Dockerfile": 'FROM example\nCMD ["nginx"]\n' });
+    const found = await explainIn(folder, "server.js", { onBuild: ["COPY . /srv"] });
+    expect(found).toMatchObject({ action: "sync", targets: [{ path: "/srv/server.js" }], at: "app/Dockerfile:1" });
+    expect((await explainIn(folder, "server.js")).why).toMatch(/whether example does by ONBUILD is not known/);
   });
 
   it("asks for the image where only that tells, and says so where there is none", async () => {
