@@ -38,6 +38,8 @@ export class DevLoop {
   #wanted: WantedState;
   #image: RunningImage | undefined;
   #asked = false;
+  /** False where a container takes no files: then every change is built. */
+  #syncs = true;
   #redact: (text: string) => string;
 
   private constructor(options: DevLoopOptions, parts: LoopParts) {
@@ -163,10 +165,6 @@ export class DevLoop {
     return { environment: this.settings.environment.name, stage: this.settings.stage.name };
   }
 
-  get #syncs(): boolean {
-    return ![...this.#containers.apps.values()].some((app) => app.files === "impossible");
-  }
-
   #ours(): readonly AppContainer[] {
     const digest = this.#image?.release.digest;
     return digest === undefined ? [] : this.apps.filter((app) => app.digest === digest);
@@ -174,6 +172,9 @@ export class DevLoop {
 
   #tick(): void {
     if (this.#signal.aborted) return;
+    const apps = [...this.#containers.apps.values()];
+    // While containers are replaced, what is under way must not become another wish by their coming and going.
+    if (!this.#deployments.current) this.#syncs = !apps.some((app) => app.files === "impossible");
     const keys = this.#wanted.keys(this.#sources, this.settings, this.#image, this.#syncs);
     if (this.#deployments.failed?.key !== keys.wanted) this.#deployments.failed = undefined;
     const digest = this.#image?.release.digest;
@@ -184,7 +185,7 @@ export class DevLoop {
       failed: this.#deployments.failed,
       asked: this.#asked,
       reachable: this.#containers.reachable,
-      containers: [...this.#containers.apps.values()].map((app) => app.state(digest)),
+      containers: apps.map((app) => app.state(digest)),
     });
     for (const action of actions) this.#do(action);
     this.#options.listener({ type: "status", status: this.status });

@@ -23,17 +23,36 @@ export async function startAgent(
   // A container that had its files synced before, or was restarted, has it.
   const there = await attempt(engine, container, busyboxPath);
   if (there.kind === "ready") return there;
-  try {
-    const content = await takeBusybox(engine, await busybox(), await placeOf(engine, container, signal), signal);
-    await engine.writeFiles(container, [{ path: busyboxPath, content, mode: 0o755 }], signal);
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw impossible(engine, container, own.what, error);
-  }
+  await putBusybox(engine, container, own.what, busybox, signal);
   const injected = await attempt(engine, container, busyboxPath);
   if (injected.kind === "ready") return injected;
   if (injected.kind === "read-only") throw readOnly(engine, container);
   throw impossible(engine, container, own.what, new Error(`with busybox it still lacks ${injected.what}`));
+}
+
+/** `lacks`: why it is needed. Throws `sync-impossible`. */
+async function putBusybox(
+  engine: Engine,
+  container: string,
+  lacks: string,
+  busybox: () => Promise<string>,
+  signal?: AbortSignal,
+): Promise<void> {
+  let content: Uint8Array;
+  try {
+    content = await takeBusybox(engine, await busybox(), await placeOf(engine, container, signal), signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    const next = "let the engine pull busybox once: docker pull busybox:stable";
+    throw impossible(engine, container, lacks, error, next);
+  }
+  try {
+    await engine.writeFiles(container, [{ path: busyboxPath, content, mode: 0o755 }], signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    // Such as a root file system that is read-only, of which engines tell each in its own words.
+    throw impossible(engine, container, lacks, error);
+  }
 }
 
 async function attempt(engine: Engine, container: string, busybox: string | undefined): Promise<AgentStart> {
@@ -114,14 +133,14 @@ function readOnly(engine: Engine, container: string): EnvctlError {
   });
 }
 
-function impossible(engine: Engine, container: string, lacks: string, cause: unknown): EnvctlError {
+function impossible(engine: Engine, container: string, lacks: string, cause: unknown, next?: string): EnvctlError {
   return new EnvctlError({
     code: "sync-impossible",
     exitCode: ExitCode.failed,
     what: `the image lacks ${lacks}, and busybox could not be put into its container: ${messageOf(cause)}`,
     where: `${engine.name}, container ${container.slice(0, 12)}`,
     state: "every change makes a rebuild",
-    next: "let the engine pull busybox once: docker pull busybox:stable",
+    next,
     cause,
   });
 }
