@@ -14,6 +14,8 @@ export interface SourcesChange {
   readonly changed: readonly string[];
   readonly unsettled: readonly string[];
   readonly ignoreChanged: boolean;
+  /** What may not be read any more. */
+  readonly notes: readonly string[];
 }
 
 /** All that a build is made of, as it is on disk now. */

@@ -44,6 +44,7 @@ export class WatchedSources {
   /** Goes on with other sources. */
   async replace(sources: Sources): Promise<void> {
     this.current = sources;
+    for (const note of sources.notes) this.#options.onNote(note);
     this.close();
     await this.open();
   }
@@ -64,6 +65,7 @@ export class WatchedSources {
   }
 
   #took(change: SourcesChange, detectedAt: number, heldByGit: number): void {
+    for (const note of change.notes) this.#options.onNote(note);
     if (change.ignoreChanged) this.#watch?.rejudge();
     if (change.unsettled.length > 0) void this.lookAgain(change.unsettled);
     if (change.changed.length === 0) return;
