@@ -2,7 +2,7 @@ import { watch } from "node:fs";
 import { chmod, mkdir, open, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { execa } from "execa";
+import { execa, execaSync } from "execa";
 import { describe, expect, it } from "vitest";
 import { Folder } from "../build/folder.ts";
 import { Watched } from "./watched.ts";
@@ -212,16 +212,46 @@ describe("watching a tree", () => {
       .toContain(`${watched.local.root}/Dockerfile`);
   });
 
-  it("event queue overflow: more events than the system keeps are still all seen", async () => {
+  it.each([
+    ["files that count", "a.txt"],
+    ["files that are ignored", "a.log"],
+  ])("event queue overflow by %s: what came after it, and was never told of, is seen", async (_, name) => {
+    await using folder = await folderWith({ ".dockerignore": "*.log\n", [name]: "", [`other-${name}`]: "" });
+    await using watched = await Watched.of(folder);
+    const queue = Number(await readFile("/proc/sys/fs/inotify/max_queued_events", "utf8"));
+    // Of two files in turn, so that the system puts no events together, and few enough paths that it is no storm.
+    const script = `const fs = require("fs");
+const files = ["${name}", "other-${name}"].map((name) => fs.openSync(name, "w"));
+for (let i = 0; i < ${queue + 100}; i++) fs.writeSync(files[i % 2], "x");
+for (let i = 0; i < 50; i++) fs.writeFileSync("late" + i, "late");`;
+    // Nothing is read meanwhile.
+    execaSync(process.execPath, ["-e", script], { cwd: folder.path });
+    await watched.converged();
+    expect(watched.local.tree.has("late49")).toBe(true);
+    expect(watched.batches[0]?.dirty).toBe("everything");
+  });
+
+  it("a storm that overflows the queue again and again, while batches are under way", async () => {
     await using folder = await folderWith();
     await using watched = await Watched.of(folder);
-    // Nothing is read meanwhile: the events of another process pile up.
-    const script = 'for (let i = 0; i < 9000; i++) require("fs").writeFileSync("f" + (i % 3000), String(i))';
+    // In pauses, so that there are batches in between.
+    const script = `const fs = require("fs");
+const files = Array.from({ length: 500 }, (_, i) => fs.openSync("f" + i, "w"));
+for (let round = 0; round < 5; round++) {
+  for (let i = 0; i < 20000; i++) fs.writeSync(files[i % 500], "x");
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+}
+fs.writeFileSync("last", "last");`;
     const child = execa(process.execPath, ["-e", script], { cwd: folder.path });
-    const until = Date.now() + 1_500;
-    await setTimeout(100);
-    while (Date.now() < until);
-    await child;
+    let ended = false;
+    void child.finally(() => {
+      ended = true;
+    });
+    while (!ended) {
+      const until = Date.now() + 150;
+      while (Date.now() < until);
+      await setTimeout(30);
+    }
     await watched.converged(20_000);
   }, 60_000);
 
