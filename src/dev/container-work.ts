@@ -149,7 +149,7 @@ export class ContainerWork {
 
   #finish(
     container: AppContainer,
-    brought: Omit<Brought, "report" | "run"> & {
+    brought: Omit<Brought, "report" | "run" | "kept"> & {
       readonly report: Pick<Brought["report"], "written" | "removed" | "bytes" | "different">;
     },
     begun: number,
