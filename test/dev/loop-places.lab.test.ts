@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
@@ -155,9 +155,19 @@ describeLab("envctl dev on a terminal", () => {
     project.environment(
       `${settings}\nstages:\n  dev: { ports: ["127.0.0.1:18435:8080"] }\n  test: { hosts: [ssh://test1], after: dev }`,
     );
+    // The browser, which the second time is not to be had.
+    const bin = join(project.folder, "bin");
+    mkdirSync(bin);
+    project.write("bin/xdg-open", '#!/bin/sh\n[ ! -e opened ] && echo "$@" >opened\n');
+    chmodSync(join(bin, "xdg-open"), 0o755);
     await project.ok("up", "dev");
     const keys = [
-      { after: /serves at/, keys: "?" },
+      { after: /serves at[\s\S]*healthy/, keys: "o" },
+      { after: /healthy/, size: { columns: 40, rows: 20 } },
+      // The line was two for the narrow window.
+      { after: /\[1A.\[J/, keys: "o" },
+      { after: /no browser could be opened here: http:\/\/localhost:18435\//, size: { columns: 60, rows: 20 } },
+      { after: /no browser[\s\S]*\[J[^\n]*localhost:18435[^\n]*$/, keys: "?" },
       { after: /q {2}quit/, keys: "l" },
       { after: /only the output of app/, keys: "r" },
       { after: /restarted/, keys: "s" },
@@ -168,8 +178,8 @@ describeLab("envctl dev on a terminal", () => {
     const { NO_COLOR: _, ...env } = project.env;
     const { screen, exitCode } = await onTerminal([process.execPath, cli, "dev"], {
       cwd: project.folder,
-      env: { ...env, CI: "" },
-      size: { columns: 60, rows: 20 },
+      env: { ...env, CI: "", PATH: `${bin}:${env.PATH ?? process.env.PATH}` },
+      size: { columns: 78, rows: 20 },
       typing: keys,
     });
     const text = stripVTControlCharacters(screen).replaceAll("\r", "\n");
@@ -177,7 +187,8 @@ describeLab("envctl dev on a terminal", () => {
     expect(text).toMatch(/dev \S+ · healthy/);
     expect(text).toMatch(/dev \S+ goes on running at http:\/\/localhost:18435\//);
     const status = text.split("\n").filter((line) => line.includes(" · healthy"));
-    expect(Math.max(...status.map((line) => [...line].length))).toBeLessThanOrEqual(60);
+    expect(Math.max(...status.map((line) => [...line].length))).toBeLessThanOrEqual(78);
+    expect(readFileSync(join(project.folder, "opened"), "utf8")).toBe("http://localhost:18435/\n");
   });
 
   it("draws nothing where no person looks on", async () => {

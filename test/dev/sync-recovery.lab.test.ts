@@ -1,4 +1,5 @@
-import { appendFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, chmod, rm, writeFile } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parseHostAddress } from "../../src/base/host.ts";
@@ -219,6 +220,38 @@ describeLab("a sync into a container", () => {
     }
     await writeFile(folder.join("large"), Buffer.alloc(size / 2, 2));
     await synced.converged("/app", 20_000);
+  });
+
+  it("implied directories get the owner and mode that they should have; of rapid writes, of x, y and z, the last one stays", async () => {
+    await using folder = await Folder.of({ Dockerfile: "FROM scratch\n", rapid: "", xyz: "" });
+    const id = await start();
+    await using synced = await Synced.of(sandbox, folder, id, syncAllTo("/app/src", { user: "1000", group: "1001" }));
+    await folder.write("new/nested/er/file", "1");
+    await chmod(folder.join("new/nested"), 0o750);
+    await synced.converged("/app/src");
+    for (let write = 1; write <= 100; write += 1) {
+      await writeFile(folder.join("rapid"), `write ${write}`);
+      await setTimeout(10);
+    }
+    for (const text of ["x", "y", "z"]) await writeFile(folder.join("xyz"), text);
+    await synced.converged("/app/src");
+    expect(await sandbox.docker("exec", id, "cat", "/app/src/rapid", "/app/src/xyz")).toBe("write 100z");
+  });
+
+  it("overlapping archives: of two batches in flight for the same paths the newer one stays", async () => {
+    await using folder = await Folder.of({ Dockerfile: "FROM scratch\n", ...files(300, "one"), single: "one\n" });
+    const id = await start();
+    const pair = await Pair.of(folder);
+    const tree = await sandbox.tree(id, { root: folder.path });
+    const under = [tree.reconcile(await pair.desired())];
+    for (const round of ["two", "three"]) {
+      for (const [path, text] of Object.entries(files(300, round))) await writeFile(folder.join(path), text);
+      await writeFile(folder.join("single"), `${round}\n`);
+      under.push(tree.reconcile(await pair.desired()));
+    }
+    await Promise.all(under);
+    expect(await sandbox.list(id, "/app")).toEqual(expectedListing(await pair.desired(), "/app"));
+    await tree.close();
   });
 
   it("a git checkout of 2,000 files is one batch, and arrives whole", async () => {
