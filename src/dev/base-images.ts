@@ -9,15 +9,26 @@ export type ReadTriggers = (names: readonly string[]) => Promise<ReadonlyMap<str
 /** Milliseconds for the engine, and for the registry: who starts the loop waits for it. */
 const patience = 2_000;
 
-/** Asks the engine that builds, then the image's registry, and asks of what is known only once. */
+type Triggers = readonly string[] | undefined;
+
+/**
+ * Asks the engine that builds, which may have the image by the next time, then the image's registry, once: where that is out
+ * of reach, nobody should wait for it again with every build.
+ */
 export function baseImages(workspace: Workspace): ReadTriggers {
   const known = new Map<string, readonly string[]>();
+  const asked = new Map<string, Promise<Triggers>>();
+  const askRegistry = (name: string, image: ImageReference) => {
+    const answer = asked.get(name) ?? ofRegistry(workspace, image);
+    asked.set(name, answer);
+    return answer;
+  };
   return async (names) => {
     const unknown = [...new Set(names)].filter((name) => !known.has(name));
     await Promise.all(
       unknown.map(async (name) => {
         const image = parseImageReference(name);
-        const found = image && ((await ofEngine(workspace, image)) ?? (await ofRegistry(workspace, image)));
+        const found = image && ((await ofEngine(workspace, image)) ?? (await askRegistry(name, image)));
         if (found) known.set(name, found);
       }),
     );
@@ -25,7 +36,7 @@ export function baseImages(workspace: Workspace): ReadTriggers {
   };
 }
 
-async function ofEngine(workspace: Workspace, image: ImageReference): Promise<readonly string[] | undefined> {
+async function ofEngine(workspace: Workspace, image: ImageReference): Promise<Triggers> {
   const reference = `${formatRepository(image)}${image.digest ? `@${image.digest}` : `:${image.tag ?? "latest"}`}`;
   const asked = await askHost(workspace, { kind: "local", name: "local" }, patience, (engine, signal) =>
     engine.image(reference, signal),
@@ -33,7 +44,7 @@ async function ofEngine(workspace: Workspace, image: ImageReference): Promise<re
   return "answer" in asked ? asked.answer?.onBuild : undefined;
 }
 
-async function ofRegistry(workspace: Workspace, image: ImageReference): Promise<readonly string[] | undefined> {
+async function ofRegistry(workspace: Workspace, image: ImageReference): Promise<Triggers> {
   const { environment, connections, signal } = workspace;
   const platform = environment.image.platforms[0] ?? `linux/${process.arch === "x64" ? "amd64" : process.arch}`;
   try {

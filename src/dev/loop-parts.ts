@@ -5,6 +5,7 @@ import { stageSecrets } from "../promotion/stage-secrets.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { redactor } from "../secrets/redactor.ts";
 import { baseImages, type ReadTriggers } from "./base-images.ts";
+import { baseNames } from "./image-reading.ts";
 import { recallImage } from "./last-image.ts";
 import type { RunningImage } from "./running-image.ts";
 import { Sources } from "./sources.ts";
@@ -29,8 +30,10 @@ export async function openParts(workspace: Workspace, stage: Stage): Promise<Loo
     Sources.open(workspace, environment, signal),
     stageSecrets(workspace, stage),
   ]);
-  const image = await recallImage(workspace, stage);
   const readTriggers = baseImages(workspace);
+  // Both may have to ask a registry: the answer to the one is there when the other is.
+  const names = baseNames(sources.texts[0], environment.image.args);
+  const [image] = await Promise.all([recallImage(workspace, stage), readTriggers(names)]);
   const wanted = await WantedState.read(environment, stage, sources, image, readTriggers);
   return { engines, sources, wanted, readTriggers, image, redact: redactor(Object.values(secrets)).redact };
 }
