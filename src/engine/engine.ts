@@ -46,7 +46,18 @@ export interface ObservedImage {
 /** What happened to a container. */
 export interface ContainerEvent {
   readonly id: string;
-  readonly action: "create" | "start" | "die" | "stop" | "kill" | "destroy" | "oom" | "health_status" | "rename";
+  readonly action:
+    | "create"
+    | "start"
+    | "die"
+    | "stop"
+    | "kill"
+    | "pause"
+    | "unpause"
+    | "destroy"
+    | "oom"
+    | "health_status"
+    | "rename";
   readonly health: ContainerHealth | undefined;
   readonly exitCode: number | undefined;
 }

@@ -31,7 +31,7 @@ export async function onTerminal(words: readonly string[], options: TerminalOpti
       reject: false,
       // An end of input would be typed as Ctrl-D.
       stdin: "pipe",
-      timeout: 25_000,
+      timeout: 80_000,
     },
   );
   let seen = "";

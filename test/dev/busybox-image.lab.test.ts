@@ -58,6 +58,15 @@ stages: { dev: { ports: ["127.0.0.1:18445:8080"] } }`,
       "1234:1300 644",
     ]);
 
+    // A container that waits: what it missed it has as soon as it goes on.
+    await docker(lab.localSocket, "pause", before);
+    expect(await session.next("container")).toMatchObject({ change: "ended", text: "was paused", lines: [] });
+    project.write("new/nested/file.txt", "2");
+    await docker(lab.localSocket, "unpause", before);
+    expect(await session.next("container")).toMatchObject({ change: "started" });
+    await session.next("synced", ({ files }) => (files as string[]).includes("new/nested/file.txt"));
+    expect(await inApp("cat", "new/nested/file.txt")).toBe("2");
+
     await docker(lab.localSocket, "stop", "-t", "0", before);
     await session.next("container", ({ change }) => change === "ended");
     rmSync(join(project.folder, "new"), { recursive: true });

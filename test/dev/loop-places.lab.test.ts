@@ -172,8 +172,13 @@ describeLab("envctl dev on a terminal", () => {
       { after: /only the output of app/, keys: "r" },
       { after: /restarted/, keys: "s" },
       { after: /\/ #|\$ /, keys: "echo in-$((40+2))\nexit\n" },
-      { after: /in-42[\s\S]*healthy/, keys: "?" },
-      { after: /in-42[\s\S]*q {2}quit/, keys: "q" },
+      { after: /in-42[\s\S]*healthy/, keys: "b" },
+      { after: /you asked for it[\s\S]*serves at[\s\S]*healthy/, keys: "p" },
+      { after: /promote \S+ to test\? y\/n/, keys: "n" },
+      { after: /not promoted/, keys: "p" },
+      { after: /not promoted[\s\S]*promote \S+ to test\? y\/n/, keys: "y" },
+      { after: /test runs \S+/, keys: "?" },
+      { after: /test runs[\s\S]*q {2}quit/, keys: "q" },
     ];
     const { NO_COLOR: _, ...env } = project.env;
     const { screen, exitCode } = await onTerminal([process.execPath, cli, "dev"], {

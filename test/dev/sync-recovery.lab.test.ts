@@ -238,6 +238,32 @@ describeLab("a sync into a container", () => {
     expect(await sandbox.docker("exec", id, "cat", "/app/src/rapid", "/app/src/xyz")).toBe("write 100z");
   });
 
+  it.each(["busybox:latest", "node:20-slim"])(
+    "symlinked target in %s: what is behind the link changes, and the link stays",
+    async (image) => {
+      await using folder = await Folder.of({
+        Dockerfile: "FROM scratch\n",
+        "a.txt": "1",
+        "d/e/b.txt": "1",
+        ...files(100, "one"),
+      });
+      const id = await sandbox.run(image, "sh", "-c", "mkdir -p /srv/real && ln -s /srv/real /app && exec sleep 1000");
+      await expect
+        .poll(async () => await sandbox.docker("exec", id, "readlink", "/app").catch(() => ""))
+        .toBe("/srv/real");
+      await using synced = await Synced.of(sandbox, folder, id);
+      await writeFile(folder.join("a.txt"), "2");
+      await folder.write("new/file", "new");
+      await rm(folder.join("d/e"), { recursive: true });
+      await synced.watched.converged();
+      const names = async () =>
+        Object.keys(await sandbox.list(id, "/srv/real")).map((path) => path.slice("/srv/real/".length));
+      const wanted = [...synced.watched.local.tree.keys()].filter((path) => path !== "Dockerfile").sort();
+      await expect.poll(async () => (await names()).sort()).toEqual(wanted);
+      expect(await sandbox.docker("exec", id, "sh", "-c", "cat /app/a.txt; readlink /app")).toBe("2/srv/real");
+    },
+  );
+
   it("overlapping archives: of two batches in flight for the same paths the newer one stays", async () => {
     await using folder = await Folder.of({ Dockerfile: "FROM scratch\n", ...files(300, "one"), single: "one\n" });
     const id = await start();
