@@ -1,4 +1,4 @@
-import type { Dockerfile, DockerfileInstruction } from "./dockerfile.ts";
+import { type Dockerfile, type DockerfileInstruction, parseDockerfile } from "./dockerfile.ts";
 import { Variables } from "./dockerfile-variables.ts";
 import { type Filled, jsonWords } from "./dockerfile-words.ts";
 
@@ -27,6 +27,8 @@ export interface DockerfileStage {
   readonly steps: readonly StageStep[];
   /** Variables at the stage's end. */
   readonly variables: Variables;
+  /** False where the image that it begins with may add instructions (ONBUILD) that nobody knows here. */
+  readonly whole: boolean;
 }
 
 export interface StageOptions {
@@ -34,6 +36,8 @@ export interface StageOptions {
   readonly args: Readonly<Record<string, string>>;
   /** What the base image of one stage sets: the environment of the image that was built has it, too. */
   readonly base?: { readonly stage: number; readonly environment: Readonly<Record<string, string>> } | undefined;
+  /** What base images add to each stage that begins with them (ONBUILD), by their names in FROM; unknown ones are not in it. */
+  readonly onBuild?: ReadonlyMap<string, readonly string[]> | undefined;
 }
 
 /** The stages of a Dockerfile in their order, all variables of each place worked out. Never throws. */
@@ -44,16 +48,36 @@ export function readStages(dockerfile: Dockerfile, options: StageOptions): reado
     const stage = stages.at(-1);
     const { keyword, rest } = instruction;
     if (keyword === "FROM") {
-      stages.push(begin(dockerfile, instruction, stages, globals, options));
+      const begun = begin(dockerfile, instruction, stages, globals, options);
+      for (const trigger of triggersOf(begun, stages, options)) take(begun, trigger, options, globals);
+      stages.push(begun);
     } else if (!stage) {
       if (keyword === "ARG") globals = globals.arg(rest, options.args, undefined);
     } else {
-      stage.steps.push({ instruction, variables: stage.variables });
-      if (keyword === "ENV") stage.variables = stage.variables.env(rest);
-      if (keyword === "ARG") stage.variables = stage.variables.arg(rest, options.args, globals);
+      take(stage, instruction, options, globals);
     }
   }
   return stages;
+}
+
+function take(stage: Draft, instruction: DockerfileInstruction, options: StageOptions, globals: Variables): void {
+  const { keyword, rest } = instruction;
+  stage.steps.push({ instruction, variables: stage.variables });
+  if (keyword === "ENV") stage.variables = stage.variables.env(rest);
+  if (keyword === "ARG") stage.variables = stage.variables.arg(rest, options.args, globals);
+}
+
+/** What the image or the stage that it begins with adds, as if it stood right behind FROM. Not what those began with. */
+function triggersOf({ from, line }: Draft, above: readonly Draft[], options: StageOptions): DockerfileInstruction[] {
+  const steps = from.kind === "stage" ? (above[from.stage]?.steps ?? []) : [];
+  const own = steps.flatMap(({ instruction }) => (instruction.keyword === "ONBUILD" ? [instruction.rest] : []));
+  const given = from.kind === "image" ? (options.onBuild?.get(from.name) ?? []) : own;
+  return given.flatMap((text) =>
+    parseDockerfile(text).instructions.map((instruction) => ({
+      ...instruction,
+      ...{ line, lastLine: line, text: `ONBUILD ${instruction.text}` },
+    })),
+  );
 }
 
 /** The stage that is built: by name or number, else the last. Undefined where there is none of that name. */
@@ -102,6 +126,7 @@ function begin(
     line: instruction.line,
     from,
     steps: [],
+    whole: from.kind !== "image" || options.onBuild?.has(from.name) === true,
     variables: parent
       ? parent.variables.inherited()
       : new Variables(dockerfile.escapeCharacter, from.kind === "scratch" ? {} : base),

@@ -10,7 +10,7 @@ export const agentFolder = "/.envctl";
  * and busybox have which takes no byte too many):
  * - `put`: a tar, unpacked at the root. Flag `z`: compressed.
  * - `stage`: a tar, unpacked in the scratch space. Its file `marker` becomes the marker (flag `m`), then its lists of
- *   paths, ended by NUL, are worked off: `remove` (r), `clear` (c, with all in it), `prune` (p, folders that are empty),
+ *   paths, ended by NUL, are worked off: `remove` (r), `clear` (c, with all in it), `prune` (p, folders that are empty; it says which are not),
  *   `parents` (d, folders to be made if they are missing), `moves` (v, pairs: a file of the scratch space, and where it goes, in one step that no reader sees the middle of).
  * - `stat`, `hash`: a list of paths; answers a line for each that is there.
  * Each ends with the line `TOKEN STATUS`; what stands before it are answers or complaints.
@@ -71,7 +71,7 @@ work() {
   status=0
   case $flags in *r*) xargs -0 rm -f -- <remove 2>&1 || status=1 ;; esac
   case $flags in *c*) xargs -0 rm -rf -- <clear 2>&1 || status=1 ;; esac
-  case $flags in *p*) xargs -0 rmdir -- <prune 2>/dev/null ;; esac
+  case $flags in *p*) xargs -0 rmdir -- <prune 2>&1 ;; esac
   case $flags in *d*) xargs -0 mkdir -p -- <parents 2>&1 || status=1 ;; esac
   case $flags in *v*) place <moves 2>&1 || status=1 ;; esac
   return $status

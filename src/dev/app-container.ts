@@ -24,6 +24,8 @@ export interface Synced {
   readonly report: SyncReport;
   /** Sources whose files were written or removed. */
   readonly files: readonly string[];
+  /** Folders that stay for what the container made in them, and of which that is not known yet. */
+  readonly kept: readonly string[];
   /** What has to follow, by the rules. */
   readonly restart: boolean;
   readonly run: readonly (readonly string[])[];
@@ -51,6 +53,7 @@ export class AppContainer {
   health: "starting" | "healthy" | "unhealthy" = "healthy";
   #tree: ContainerTree | undefined;
   #held: Desired | undefined;
+  readonly #kept = new Set<string>();
 
   constructor(engine: Engine, observed: ObservedContainer, fresh: boolean) {
     this.engine = engine;
@@ -123,7 +126,9 @@ export class AppContainer {
     this.#held = wanted.desired;
     this.version = wanted.version;
     this.different = report.different;
-    return { report, ...consequences(report, before, wanted) };
+    const kept = report.kept.filter((path) => !this.#kept.has(path));
+    for (const path of kept) this.#kept.add(path);
+    return { report, kept, ...consequences(report, before, wanted) };
   }
 
   /**
@@ -160,7 +165,7 @@ function consequences(
   report: Pick<SyncReport, "written" | "removed">,
   before: Desired,
   { desired, image, rules }: WantedFiles,
-): Omit<Synced, "report"> {
+): Omit<Synced, "report" | "kept"> {
   const touched = new Map<string, DesiredEntry>();
   for (const path of report.written) note(touched, desired.get(path));
   for (const path of report.removed) note(touched, before.get(path) ?? image.get(path));

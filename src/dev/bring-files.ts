@@ -36,6 +36,10 @@ export async function bringFiles(
   const synced = await container.sync(wanted, signal);
   const sentAt = performance.now();
   for (const { path, why } of synced.report.refused) listener({ type: "refused", host: engine.name, path, why });
+  for (const path of synced.kept) {
+    const text = `${path} stays in the container, with the files that were made in it there`;
+    listener({ type: "note", text });
+  }
   for (const command of synced.run) {
     const result = await runCommand(engine, container.id, command, signal);
     listener({ type: "ran", host: engine.name, command, ...result, output: result.output.map(redact) });

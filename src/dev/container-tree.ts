@@ -8,6 +8,7 @@ import { Owners } from "./owners.ts";
 import { differences, type HeldEntry, kindOf, planSync, type SyncPlan, sameDesired } from "./plan-sync.ts";
 import { startAgent } from "./start-agent.ts";
 import { formatMarker, readSyncedMarker, type SyncedMarker, sameMarker, unionMarkers } from "./synced-marker.ts";
+import { topmost } from "./topmost.ts";
 
 export interface ContainerTreeOptions {
   /** Where files are read from: the build context, absolute. */
@@ -37,6 +38,8 @@ export interface SyncReport {
   readonly bytes: number;
   /** Paths that could not be written or removed, and why; they are left alone until they change. Told once. */
   readonly refused: readonly { readonly path: string; readonly why: string }[];
+  /** Folders that were to go, and stay because of what the container made in them: topmost ones. */
+  readonly kept: readonly string[];
   /** Sources (relative to the context) that changed while they were sent: refresh them. */
   readonly unsettled: readonly string[];
   /** How many paths differ from the image now. */
@@ -135,6 +138,7 @@ export class ContainerTree {
       removed: run.removed,
       bytes: run.bytes,
       refused: run.refused,
+      kept: topmost(run.kept),
       unsettled: [...run.unsettled],
       different: now.changed.length + now.removed.length,
       milliseconds: { observe: observed - begun, send: done - observed, total: done - begun },
@@ -169,7 +173,7 @@ export class ContainerTree {
         // Until it is acknowledged nobody knows what is there.
         for (const path of message.outcome.keys()) this.#suspect(path);
         const answer = this.#agent.ask(message.verb, message.flags, message.data).then(({ ok, lines }) => {
-          if (ok) this.#accept(message.outcome, run, message.bytes);
+          if (ok) this.#accept(message, run, lines);
           else failed.push({ message, lines });
         });
         // Awaited below, in any case.
@@ -191,13 +195,15 @@ export class ContainerTree {
     if (this.#doubt !== "all") this.#doubt.add(path);
   }
 
-  #accept(outcome: Message["outcome"], run: Run, bytes: number): void {
+  #accept({ outcome, bytes }: Message, run: Run, lines: readonly string[]): void {
     run.bytes += bytes;
+    const complaints = lines.filter((line) => line.endsWith(": Directory not empty"));
     for (const [path, entry] of outcome) {
       if (this.#doubt !== "all") this.#doubt.delete(path);
       if (entry === undefined) {
         this.#held.delete(path);
-        run.removed.push(path);
+        if (complaints.some((line) => line.includes(`'${path}'`))) run.kept.push(path);
+        else run.removed.push(path);
       } else {
         this.#held.set(path, entry);
         run.written.push(path);
@@ -283,6 +289,7 @@ class Run {
   readonly written: string[] = [];
   readonly removed: string[] = [];
   readonly refused: { readonly path: string; readonly why: string }[] = [];
+  readonly kept: string[] = [];
   readonly unsettled = new Set<string>();
   bytes = 0;
 }

@@ -2,7 +2,7 @@ import { EnvctlError, messageOf } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { AppContainer, OpenFiles, WantedFiles } from "./app-container.ts";
 import { awaitHealth, type BringOptions, type Brought, bringFiles, restart } from "./bring-files.ts";
-import type { DevStatus } from "./dev-event.ts";
+import type { DevListener, DevStatus } from "./dev-event.ts";
 import { EditStatistics } from "./edit-times.ts";
 import { PendingEdits } from "./pending-edits.ts";
 
@@ -71,8 +71,7 @@ export class ContainerWork {
         // A program that ends at once takes with it whatever runs beside it: that says nothing of what could be.
         const stays = await staysUp(container, since, signal);
         if (stays && error instanceof EnvctlError && error.code === "sync-impossible") {
-          container.files = "impossible";
-          listener({ type: "note", text: `${messageOf(error)}: every change makes a rebuild` });
+          giveUp(container, error, listener);
           return;
         }
         // It is about to end, or its engine is: who listens to events sees what becomes of it.
@@ -108,9 +107,17 @@ export class ContainerWork {
     this.#alone(container, async () => {
       const wanted = this.#around.files();
       if (!wanted) return;
-      const { signal, listener } = this.#around.options();
+      const { signal, clock, listener } = this.#around.options();
       const begun = performance.now();
-      const files = await container.writeStopped(wanted, signal);
+      let files: readonly string[];
+      try {
+        files = await container.writeStopped(wanted, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof EnvctlError && error.code === "engine-refused") return giveUp(container, error, listener);
+        await clock.wait(reopenPause, signal);
+        throw error;
+      }
       if (files.length === 0) return;
       await container.engine.restartContainer(container.id, 0, signal);
       container.health = "starting";
@@ -142,7 +149,7 @@ export class ContainerWork {
 
   #finish(
     container: AppContainer,
-    brought: Omit<Brought, "report" | "run"> & {
+    brought: Omit<Brought, "report" | "run" | "kept"> & {
       readonly report: Pick<Brought["report"], "written" | "removed" | "bytes" | "different">;
     },
     begun: number,
@@ -213,6 +220,12 @@ export class ContainerWork {
       });
     this.#under.add(promise);
   }
+}
+
+/** Nothing can be written into it: from now on every change is built. */
+function giveUp(container: AppContainer, error: EnvctlError, listener: DevListener): void {
+  container.files = "impossible";
+  listener({ type: "note", text: `${messageOf(error)}: every change makes a rebuild` });
 }
 
 /** Whether the process that was started then still runs. */

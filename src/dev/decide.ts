@@ -74,7 +74,7 @@ function decideDeployment(state: LoopState): readonly Action[] {
 function decideSyncs(state: LoopState): readonly Action[] {
   return state.containers.flatMap((container): Action[] => {
     if (!container.ours || container.busy || !state.reachable) return [];
-    if (container.crashed && container.version < state.version) {
+    if (container.crashed && container.files !== "impossible" && container.version < state.version) {
       return [{ kind: "revive", container: container.id }];
     }
     if (!container.running) return [];

@@ -30,7 +30,8 @@ export function nextSettings(before: LoopSettings, environment: Environment): Lo
   });
 }
 
-/** Whether the sources lie elsewhere now. */
+/** Whether the sources lie elsewhere now, or other files are to be watched. */
 export function sourcesMoved(before: Environment, now: Environment): boolean {
-  return before.image.context !== now.image.context || before.image.dockerfile !== now.image.dockerfile;
+  const places = ({ image, envFiles }: Environment) => canonicalJson([image.context, image.dockerfile, envFiles]);
+  return places(before) !== places(now);
 }

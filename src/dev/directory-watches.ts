@@ -1,13 +1,20 @@
-import { type FSWatcher, lstatSync, readdirSync, watch } from "node:fs";
+import { type FSWatcher, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../base/errors.ts";
 import type { DockerIgnore, RuleMatches } from "../build/dockerignore.ts";
 import { topmost } from "./topmost.ts";
 
+/** As `fs.watch` of one folder, which throws ENOSPC or EMFILE where the system has no more watches to give. */
+export type WatchFolder = (
+  path: string,
+  listener: (type: "rename" | "change", name: string | null) => void,
+) => FSWatcher;
+
 export interface DirectoryWatchOptions {
   /** Absolute. */
   readonly root: string;
   readonly ignore: () => DockerIgnore;
+  readonly watch: WatchFolder;
   /** Something happened at this path, relative to the root with slashes. */
   onEvent(path: string): void;
   onNote(text: string): void;
@@ -22,6 +29,8 @@ export interface DirectoryWatchOptions {
 export class DirectoryWatches {
   readonly #options: DirectoryWatchOptions;
   readonly #watchers = new Map<string, FSWatcher>();
+  /** Directories that may not be read: a change of their permissions may let us in. */
+  readonly #locked = new Set<string>();
   /** Paths at which a directory may have come, gone or been replaced. */
   readonly #suspects = new Set<string>();
   #scheduled: NodeJS.Immediate | undefined;
@@ -38,6 +47,7 @@ export class DirectoryWatches {
   /** Watches all directories anew. What happens meanwhile may go unseen: look at everything afterwards. */
   start(): void {
     this.#forget("");
+    this.#locked.clear();
     this.#closed = false;
     this.#watchBelow("", undefined);
   }
@@ -52,6 +62,9 @@ export class DirectoryWatches {
       if (this.#closed) return;
       // It may be another directory than before, even with the same inode: the watch of the old one is dead.
       this.#forget(path);
+      for (const locked of this.#locked) {
+        if (locked === path || locked.startsWith(`${path}/`)) this.#locked.delete(locked);
+      }
       if (isDirectory(join(this.#options.root, path))) this.#watchBelow(path, this.#matchesAbove(path));
     }
   }
@@ -77,7 +90,7 @@ export class DirectoryWatches {
   #watch(directory: string): boolean {
     const full = join(this.#options.root, directory);
     try {
-      const watcher = watch(full, (type, name) => this.#event(directory, type, name));
+      const watcher = this.#options.watch(full, (type, name) => this.#event(directory, type, name));
       watcher.on("error", () => this.#event(directory, "rename", null));
       this.#watchers.set(directory, watcher);
       return true;
@@ -86,6 +99,9 @@ export class DirectoryWatches {
       if (code === "ENOSPC" || code === "EMFILE") {
         this.close();
         this.#options.onLimit();
+      } else if (code === "EACCES" || code === "EPERM") {
+        // Whoever reads it says so.
+        this.#locked.add(directory);
       } else if (code !== "ENOENT" && code !== "ENOTDIR") {
         this.#options.onNote(`${JSON.stringify(directory)} is not watched: ${messageOf(error)}`);
       }
@@ -96,7 +112,7 @@ export class DirectoryWatches {
   #event(directory: string, type: string, name: string | null): void {
     if (this.#closed) return;
     const path = name === null ? directory : directory === "" ? name : `${directory}/${name}`;
-    if (type === "rename" && path !== "") {
+    if ((type === "rename" || this.#locked.has(path)) && path !== "") {
       this.#suspects.add(path);
       this.#scheduled ??= setImmediate(() => this.settle());
     }

@@ -3,6 +3,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { type BuildContext, listContext } from "../build/context.ts";
 import type { ObservedImage } from "../engine/engine.ts";
 import type { Environment, Stage } from "../environment/model.ts";
+import type { ReadTriggers } from "./base-images.ts";
 import { applyMode } from "./mode.ts";
 import { linksOf, readSyncRules } from "./read-sync-rules.ts";
 import type { SyncRules } from "./sync-rules.ts";
@@ -44,19 +45,20 @@ export interface ExplainInput {
   readonly directory: string;
   /** Asks an engine for the image that was built last; called only where the Dockerfile does not tell all. */
   readonly findBuilt: () => Promise<ObservedImage | undefined>;
+  readonly readTriggers: ReadTriggers;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Throws what `listContext` throws: `context-missing`, `dockerfile-missing`, `dockerignore-invalid`. */
 export async function explain(input: ExplainInput): Promise<Explanation> {
-  const { environment, stage, signal } = input;
+  const { environment, stage, readTriggers, signal } = input;
   const context = await listContext(environment.image, signal);
   const links = linksOf(context.entries);
   const notes: string[] = [];
-  let rules = await readSyncRules(environment, stage, { built: undefined, links });
+  let rules = await readSyncRules(environment, stage, { built: undefined, links, readTriggers });
   if (!rules.complete) {
     const built = await input.findBuilt();
-    if (built) rules = await readSyncRules(environment, stage, { built, links });
+    if (built) rules = await readSyncRules(environment, stage, { built, links, readTriggers });
     else notes.push("no image of it was found: what only the base image tells (WORKDIR, command) is not known yet");
   }
   const place = await locate(context, resolve(input.directory, input.path), environment);
@@ -96,8 +98,8 @@ async function locate(context: BuildContext, absolute: string, environment: Envi
     return { outside: { action: "rebuild", why: "it says what belongs to the build context" } };
   }
   if (path === ".." || path.startsWith("../")) {
-    const isFile = real === environment.file;
-    const why = isFile
+    const isRead = [environment.file, join(environment.directory, ".env"), ...environment.envFiles].includes(real);
+    const why = isRead
       ? "it is no part of the build context, but envctl dev reads it again when it changes"
       : `it is outside of the build context ${context.root}: no image has it`;
     return { outside: { action: "ignore", why } };

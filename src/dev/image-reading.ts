@@ -16,6 +16,8 @@ export interface ImageReading {
   readonly command: ImageCommand | undefined;
   /** Name of the image that the built stage goes back to. */
   readonly base: string | undefined;
+  /** An image that it is made of, and of which it is not known what it takes by itself (ONBUILD). */
+  readonly unknownBase: string | undefined;
   /** Whether the targets of all that is copied are known. */
   readonly complete: boolean;
   trace(path: string, kind: PathKind): Trace;
@@ -25,10 +27,12 @@ export interface ImageReading {
 
 const ownFrontend = /^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@]|$)/;
 
-export function readImage(input: Pick<SyncRulesInput, "dockerfile" | "image" | "built" | "links">): ImageReading {
-  const { image, built } = input;
+export function readImage(
+  input: Pick<SyncRulesInput, "dockerfile" | "image" | "built" | "links" | "onBuild">,
+): ImageReading {
+  const { image, built, onBuild } = input;
   const dockerfile = parseDockerfile(input.dockerfile.text);
-  const options = { args: image.args };
+  const options = { args: image.args, onBuild };
   const first = readStages(dockerfile, options);
   const chain = chainOf(first, targetStage(first, image.target));
   const root = chain[0];
@@ -56,11 +60,20 @@ export function readImage(input: Pick<SyncRulesInput, "dockerfile" | "image" | "
     complete: layouts
       .filter(({ stage }) => needed.has(stage.index))
       .every(({ steps }) => steps.every((step) => step.kind !== "copy" || (step.plan && step.unclear === undefined))),
+    unknownBase: layouts.flatMap(({ stage: { index, from, whole } }) =>
+      !whole && from.kind === "image" && needed.has(index) ? [from.name] : [],
+    )[0],
     base: root?.from.kind === "image" ? root.from.name : undefined,
     trace: (path, kind) =>
       target ? tracePath(layouts, target.index, path, kind) : { placements: [], used: undefined },
     followed: (path) => links.find(({ to }) => path === to || path.startsWith(`${to}/`) || to === "")?.use,
   };
+}
+
+/** The images that the stages of a Dockerfile begin with, as FROM names them. */
+export function baseNames(text: string, args: Readonly<Record<string, string>>): readonly string[] {
+  const stages = readStages(parseDockerfile(text), { args });
+  return stages.flatMap(({ from }) => (from.kind === "image" ? [from.name] : []));
 }
 
 /** From the stage that begins with an image to the one that is built. */

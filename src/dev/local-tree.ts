@@ -22,6 +22,8 @@ export interface Refreshed {
   readonly unsettled: readonly string[];
   /** The ignore file changed: `Watch.rejudge()` is to be called. */
   readonly ignoreChanged: boolean;
+  /** What may not be read, and could be before. */
+  readonly notes: readonly string[];
 }
 
 /** Beyond this many paths one walk through everything is cheaper than many through parts. */
@@ -36,6 +38,8 @@ export class LocalTree {
   #ignore = DockerIgnore.none;
   #ignoreText: string | undefined;
   #notes: readonly string[] = [];
+  /** By path: why it is passed over. */
+  #unreadable: ReadonlyMap<string, string> = new Map();
   /** What a refresh that failed still has to look at. */
   #owed: Set<string> | "everything" = "everything";
   #turn: Promise<unknown> = Promise.resolve();
@@ -97,7 +101,8 @@ export class LocalTree {
     this.#owed = new Set();
     const changed = [...result.tree].flatMap(([path, entry]) => (before.get(path) === entry ? [] : [path]));
     for (const path of before.keys()) if (!result.tree.has(path)) changed.push(path);
-    return { tree: result.tree, changed, unsettled: result.unsettled, ignoreChanged };
+    const { tree, unsettled, notes } = result;
+    return { tree, changed, unsettled, ignoreChanged, notes };
   }
 
   /** Whether the rules are other than before. */
@@ -139,39 +144,47 @@ export class LocalTree {
     const look = this.#begin(signal);
     await look.walk.directory("", undefined);
     const { fresh, unsettled } = await this.#hash(look, signal);
-    for (const path of look.unreadable) keepBelow(this.#tree, path, fresh);
-    this.#notes = [...look.walk.notes, ...look.notes];
-    return { tree: sameAsBefore(this.#tree, fresh) ? this.#tree : fresh, unsettled };
+    for (const path of look.unreadable.keys()) keepBelow(this.#tree, path, fresh);
+    this.#notes = [...look.walk.notes, ...look.unreadable.values()];
+    const notes = this.#tellUnreadable(look.unreadable, undefined);
+    return { tree: sameAsBefore(this.#tree, fresh) ? this.#tree : fresh, unsettled, notes };
   }
 
   async #lookAt(paths: readonly string[], signal: AbortSignal | undefined): Promise<Looked> {
     const look = this.#begin(signal);
     for (const path of paths) await look.walk.path(path, this.#matchesAbove(path));
     const { fresh, unsettled } = await this.#hash(look, signal);
-    for (const path of look.unreadable) keepBelow(this.#tree, path, fresh);
+    for (const path of look.unreadable.keys()) keepBelow(this.#tree, path, fresh);
+    const notes = this.#tellUnreadable(look.unreadable, paths);
     const gone = new Set(paths.flatMap((path) => this.#known(path)).filter((path) => !fresh.has(path)));
     const changed = [...fresh].some(([path, entry]) => this.#tree.get(path) !== entry);
-    if (gone.size === 0 && !changed) return { tree: this.#tree, unsettled };
+    if (gone.size === 0 && !changed) return { tree: this.#tree, unsettled, notes };
     const tree = new Map(this.#tree);
     for (const path of gone) tree.delete(path);
     for (const [path, entry] of fresh) tree.set(path, entry);
     for (const path of paths) this.#settleFolders(path, tree);
-    return { tree, unsettled };
+    return { tree, unsettled, notes };
+  }
+
+  /** Of these, what is new; `paths` are those that were looked at, undefined for all. */
+  #tellUnreadable(found: ReadonlyMap<string, string>, paths: readonly string[] | undefined): readonly string[] {
+    const before = this.#unreadable;
+    const isBelow = (path: string) => (paths ?? [""]).some((top) => top === "" || `${path}/`.startsWith(`${top}/`));
+    this.#unreadable = new Map([...[...before].filter(([path]) => !isBelow(path)), ...found]);
+    return [...found].flatMap(([path, note]) => (before.get(path) === note ? [] : [note]));
   }
 
   #begin(signal: AbortSignal | undefined): Look {
-    const unreadable: string[] = [];
-    const notes: string[] = [];
+    const unreadable = new Map<string, string>();
     const walk = new Walk({
       root: this.#root,
       ignore: this.#ignore,
       signal,
       onUnreadable: (path, error) => {
-        unreadable.push(path);
-        notes.push(`${JSON.stringify(path)} was passed over: ${error.message}`);
+        unreadable.set(path, `${JSON.stringify(path)} was passed over: ${error.message}`);
       },
     });
-    return { walk, unreadable, notes };
+    return { walk, unreadable };
   }
 
   /** The entries with their contents; one that is as it was is the same object. What vanished since is left out. */
@@ -183,8 +196,7 @@ export class LocalTree {
         vanished.push(path);
         const code = error.cause instanceof Error && "code" in error.cause ? error.cause.code : undefined;
         if (code === "ENOENT" || code === "ELOOP" || code === "EISDIR") return;
-        look.unreadable.push(path);
-        look.notes.push(`${JSON.stringify(path)} was passed over: ${error.message}`);
+        look.unreadable.set(path, `${JSON.stringify(path)} was passed over: ${error.message}`);
       },
     });
     const fresh = new Map<string, LocalEntry>();
@@ -192,7 +204,7 @@ export class LocalTree {
     for (const entry of look.walk.entries) {
       if (!away.has(entry.path)) fresh.set(entry.path, this.#same(entry, contents));
     }
-    return { fresh, unsettled: [...unsettled, ...vanished.filter((path) => !look.unreadable.includes(path))] };
+    return { fresh, unsettled: [...unsettled, ...vanished.filter((path) => !look.unreadable.has(path))] };
   }
 
   #same(entry: ContextEntry, contents: HashedFiles["contents"]): LocalEntry {
@@ -235,12 +247,13 @@ interface Unsettled {
 
 interface Looked extends Unsettled {
   readonly tree: Tree;
+  readonly notes: readonly string[];
 }
 
 interface Look {
   readonly walk: Walk;
-  readonly unreadable: string[];
-  readonly notes: string[];
+  /** By path: why. */
+  readonly unreadable: Map<string, string>;
 }
 
 /** From the top down, the path itself left out. */

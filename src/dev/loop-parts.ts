@@ -4,6 +4,8 @@ import { openHosts } from "../promotion/open-hosts.ts";
 import { stageSecrets } from "../promotion/stage-secrets.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { redactor } from "../secrets/redactor.ts";
+import { baseImages, type ReadTriggers } from "./base-images.ts";
+import { baseNames } from "./image-reading.ts";
 import { recallImage } from "./last-image.ts";
 import type { RunningImage } from "./running-image.ts";
 import { Sources } from "./sources.ts";
@@ -14,6 +16,7 @@ export interface LoopParts {
   readonly engines: readonly Engine[];
   readonly sources: Sources;
   readonly wanted: WantedState;
+  readonly readTriggers: ReadTriggers;
   /** What serves since an earlier loop, if it is known. */
   readonly image: RunningImage | undefined;
   /** Takes the stage's secrets out of a text. */
@@ -27,7 +30,10 @@ export async function openParts(workspace: Workspace, stage: Stage): Promise<Loo
     Sources.open(workspace, environment, signal),
     stageSecrets(workspace, stage),
   ]);
-  const image = await recallImage(workspace, stage);
-  const wanted = await WantedState.read(environment, stage, sources, image);
-  return { engines, sources, wanted, image, redact: redactor(Object.values(secrets)).redact };
+  const readTriggers = baseImages(workspace);
+  // Both may have to ask a registry: the answer to the one is there when the other is.
+  const names = baseNames(sources.texts[0], environment.image.args);
+  const [image] = await Promise.all([recallImage(workspace, stage), readTriggers(names)]);
+  const wanted = await WantedState.read(environment, stage, sources, image, readTriggers);
+  return { engines, sources, wanted, readTriggers, image, redact: redactor(Object.values(secrets)).redact };
 }

@@ -1,14 +1,13 @@
 import { digestOf } from "../base/digest.ts";
-import { stageSecrets } from "../promotion/stage-secrets.ts";
-import { redactor } from "../secrets/redactor.ts";
 import type { AppContainer } from "./app-container.ts";
+import type { ReadTriggers } from "./base-images.ts";
 import type { BringOptions } from "./bring-files.ts";
 import { ContainerWork } from "./container-work.ts";
 import { type Action, decide } from "./decide.ts";
 import { asEnvctlError } from "./deploy-sources.ts";
 import { Deployments, type DeploymentWish } from "./deployments.ts";
 import type { DevStatus } from "./dev-event.ts";
-import { type LoopSettings, nextSettings, sourcesMoved } from "./dev-settings.ts";
+import type { LoopSettings } from "./dev-settings.ts";
 import { freshHolds } from "./fresh-holds.ts";
 import type { Batch } from "./gathering.ts";
 import type { DevLoopOptions } from "./loop-options.ts";
@@ -16,13 +15,11 @@ import { type LoopParts, openParts } from "./loop-parts.ts";
 import { statusOf } from "./loop-status.ts";
 import { DevOutside } from "./outside.ts";
 import type { RunningImage } from "./running-image.ts";
-import { Sources, type SourcesChange } from "./sources.ts";
+import { SettingsFiles } from "./settings-files.ts";
+import type { Sources } from "./sources.ts";
 import { StageContainers } from "./stage-containers.ts";
 import { WantedState } from "./wanted-state.ts";
-import { type Watch, watchTree } from "./watch-tree.ts";
-
-/** Milliseconds after which a file that changed while it was read is read again. */
-const settlePause = 50;
+import { WatchedSources } from "./watched-sources.ts";
 
 /** Brings every change of the sources to the containers of a stage, until it is told to end. */
 export class DevLoop {
@@ -33,25 +30,36 @@ export class DevLoop {
   readonly #containers: StageContainers;
   readonly #work: ContainerWork;
   readonly #deployments: Deployments;
+  readonly #settingsFiles: SettingsFiles;
   /** In force now. */
   settings: LoopSettings;
-  #sources: Sources;
+  readonly #watched: WatchedSources;
+  readonly #readTriggers: ReadTriggers;
   #wanted: WantedState;
-  #watch: Watch | undefined;
   #image: RunningImage | undefined;
   #asked = false;
+  /** False where a container takes no files: then every change is built. */
+  #syncs = true;
   #redact: (text: string) => string;
 
   private constructor(options: DevLoopOptions, parts: LoopParts) {
     const { workspace, stage, listener } = options;
     this.#options = options;
     this.settings = { environment: workspace.environment, stage };
-    this.#sources = parts.sources;
+    this.#readTriggers = parts.readTriggers;
     this.#wanted = parts.wanted;
     this.#image = parts.image;
     this.#redact = parts.redact;
     this.#signal = AbortSignal.any([workspace.signal, this.#stop.signal]);
     this.#outside = new DevOutside(workspace, listener);
+    this.#settingsFiles = new SettingsFiles(options);
+    this.#watched = new WatchedSources(parts.sources, {
+      clock: workspace.clock,
+      signal: this.#signal,
+      onBatch: (batch) => this.#onBatch(batch),
+      onEdit: (edit) => this.#work.edits.add(edit),
+      onNote: (text) => listener({ type: "note", text }),
+    });
     this.#containers = new StageContainers({
       engines: parts.engines,
       place: this.#place,
@@ -81,7 +89,7 @@ export class DevLoop {
       busybox: (engine) => options.busybox(workspace, this.settings.stage, engine),
       version: () => Math.min(this.#sources.version, ...this.#ours().map(({ version }) => version)),
       onReady: (files) => this.#outside.reload(files, this.#image?.release.name ?? ""),
-      onUnsettled: (paths) => void this.#lookAgain(paths),
+      onUnsettled: (paths) => void this.#watched.lookAgain(paths),
       onChange: () => this.#tick(),
     });
   }
@@ -99,14 +107,14 @@ export class DevLoop {
       await this.#outside.openReload(this.settings.environment);
       await this.#containers.start();
       if (this.#image) await this.#deployments.resume(this.#image);
-      if (!once) await this.#openWatch();
+      if (!once) await this.#watched.open();
       this.#tick();
       if (!this.#signal.aborted) {
         await new Promise<void>((resolve) => this.#signal.addEventListener("abort", () => resolve(), { once: true }));
       }
     } finally {
       this.#stop.abort();
-      this.#watch?.close();
+      this.#watched.close();
       await this.#deployments.end();
       await this.#work.end();
       await Promise.allSettled([this.#containers.close(), this.#outside.close()]);
@@ -149,12 +157,12 @@ export class DevLoop {
     });
   }
 
-  get #place() {
-    return { environment: this.settings.environment.name, stage: this.settings.stage.name };
+  get #sources(): Sources {
+    return this.#watched.current;
   }
 
-  get #syncs(): boolean {
-    return ![...this.#containers.apps.values()].some((app) => app.files === "impossible");
+  get #place() {
+    return { environment: this.settings.environment.name, stage: this.settings.stage.name };
   }
 
   #ours(): readonly AppContainer[] {
@@ -164,6 +172,9 @@ export class DevLoop {
 
   #tick(): void {
     if (this.#signal.aborted) return;
+    const apps = [...this.#containers.apps.values()];
+    // While containers are replaced, what is under way must not become another wish by their coming and going.
+    if (!this.#deployments.current) this.#syncs = !apps.some((app) => app.files === "impossible");
     const keys = this.#wanted.keys(this.#sources, this.settings, this.#image, this.#syncs);
     if (this.#deployments.failed?.key !== keys.wanted) this.#deployments.failed = undefined;
     const digest = this.#image?.release.digest;
@@ -174,7 +185,7 @@ export class DevLoop {
       failed: this.#deployments.failed,
       asked: this.#asked,
       reachable: this.#containers.reachable,
-      containers: [...this.#containers.apps.values()].map((app) => app.state(digest)),
+      containers: apps.map((app) => app.state(digest)),
     });
     for (const action of actions) this.#do(action);
     this.#options.listener({ type: "status", status: this.status });
@@ -203,71 +214,41 @@ export class DevLoop {
   async #deployed(image: RunningImage): Promise<void> {
     const { environment, stage } = this.settings;
     this.#image = image;
-    this.#wanted = await WantedState.read(environment, stage, this.#sources, image);
+    this.#wanted = await WantedState.read(environment, stage, this.#sources, image, this.#readTriggers);
     await this.#containers.lookAtAll();
     await this.#outside.forward(environment, stage);
     this.#outside.reload([], image.release.name);
   }
 
-  async #openWatch(): Promise<void> {
-    this.#watch = await watchTree({
-      root: this.#sources.root,
-      ignore: () => this.#sources.ignore,
-      files: this.#sources.files,
-      signal: this.#signal,
-      onDirty: (batch) => this.#onBatch(batch),
-      onNote: (text) => this.#options.listener({ type: "note", text }),
-    });
-    // What changed before everything was watched was not seen.
-    this.#took(await this.#sources.refresh("everything"), performance.now(), 0);
-  }
-
   async #onBatch(batch: Batch): Promise<void> {
-    try {
-      const [environmentFile, dotenv] = this.#sources.files;
-      if ([environmentFile, dotenv].some((file) => file !== undefined && batch.files.has(file))) await this.#reread();
-      const change = await this.#sources.refresh(batch.dirty);
-      this.#took(change, batch.detectedAt, batch.heldByGit);
+    // Whatever is wrong with the settings, no change of a file must be lost for it.
+    await this.#telling(() => this.#reread(batch));
+    await this.#telling(async () => {
+      await this.#watched.refresh(batch);
       const { links, scripts } = this.#wanted.holdsFor(this.#sources.tree);
       if (!links || !scripts) await this.#renewRules(!links);
       this.#tick();
+    });
+  }
+
+  async #telling(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
     } catch (error) {
       if (this.#signal.aborted) return;
       this.#options.listener({ type: "failed", error: asEnvctlError(error), serving: this.#image?.release.name });
     }
   }
 
-  #took(change: SourcesChange, detectedAt: number, heldByGit: number): void {
-    if (change.ignoreChanged) this.#watch?.rejudge();
-    if (change.unsettled.length > 0) void this.#lookAgain(change.unsettled);
-    if (change.changed.length === 0) return;
-    this.#work.edits.add({ version: this.#sources.version, detectedAt, readAt: performance.now(), heldByGit });
-  }
-
-  async #lookAgain(paths: readonly string[]): Promise<void> {
-    const detectedAt = performance.now();
-    await this.#options.workspace.clock.wait(settlePause, this.#signal).catch(() => {});
-    await this.#onBatch({ dirty: new Set(paths), files: new Set(), detectedAt, heldByGit: 0 });
-  }
-
-  /** The environment file or `.env` changed. What is wrong with it is told, and what was in force stays so. */
-  async #reread(): Promise<void> {
-    const { listener, reread, workspace } = this.#options;
-    const before = this.settings;
-    const settings = nextSettings(before, (await reread()).environment);
-    if (!settings) return;
-    const { environment, stage } = settings;
-    const secrets = await stageSecrets({ ...workspace, environment }, stage);
-    await this.#outside.openReload(environment);
-    this.#redact = redactor(Object.values(secrets)).redact;
-    this.settings = settings;
-    listener({ type: "note", text: "the environment file was read again" });
-    if (sourcesMoved(before.environment, environment)) {
-      const version = this.#sources.version + 1;
-      this.#sources = await Sources.open(workspace, environment, this.#signal, version);
-      this.#watch?.close();
-      await this.#openWatch();
-    }
+  async #reread({ files }: Batch): Promise<void> {
+    const before = { ...this.settings, sources: this.#sources };
+    const found = await this.#settingsFiles.reread(files, before, this.#signal);
+    if (!found) return;
+    await this.#outside.openReload(found.settings.environment);
+    this.#redact = found.redact;
+    this.settings = found.settings;
+    this.#options.listener({ type: "note", text: "the environment file was read again" });
+    if (found.sources) await this.#watched.replace(found.sources);
     await this.#renewRules(true);
   }
 
@@ -277,7 +258,7 @@ export class DevLoop {
     const image = this.#image;
     // The rules of another Dockerfile are those of the image that is yet to be built.
     if (image && image.inputs[0] !== digestOf(this.#sources.texts[0])) return;
-    this.#wanted = await WantedState.read(environment, stage, this.#sources, image);
+    this.#wanted = await WantedState.read(environment, stage, this.#sources, image, this.#readTriggers);
     if (!moved) return;
     for (const app of this.#containers.apps.values()) {
       app.fresh = false;

@@ -5,6 +5,8 @@ import { DockerIgnore } from "../build/dockerignore.ts";
 import type { ObservedImage } from "../engine/engine.ts";
 import type { Environment, Stage } from "../environment/model.ts";
 import { lockFileOf } from "../promotion/pins.ts";
+import type { ReadTriggers } from "./base-images.ts";
+import { baseNames } from "./image-reading.ts";
 import { type SyncRules, syncRules } from "./sync-rules.ts";
 import type { BuiltImage } from "./sync-rules-input.ts";
 
@@ -13,6 +15,7 @@ export interface ReadRulesOptions {
   readonly built: ObservedImage | undefined;
   /** The context's symbolic links, by path. */
   readonly links: ReadonlyMap<string, string>;
+  readonly readTriggers: ReadTriggers;
 }
 
 /**
@@ -31,8 +34,9 @@ export async function readSyncRules(
     findIgnoreFile(root, image.dockerfile),
     readScripts(root),
   ]);
+  const text = dockerfile.toString("utf8");
   return syncRules({
-    dockerfile: { path: image.dockerfile, text: dockerfile.toString("utf8") },
+    dockerfile: { path: image.dockerfile, text },
     image,
     ignore: ignoreFile ? DockerIgnore.parse(ignoreFile.text, ignoreFile.file) : DockerIgnore.none,
     ignoreFile: ignoreFile?.file,
@@ -42,6 +46,7 @@ export async function readSyncRules(
     app: stage.app,
     built: options.built && builtImage(options.built),
     links: options.links,
+    onBuild: await options.readTriggers(baseNames(text, image.args)),
     scripts,
   });
 }

@@ -14,6 +14,8 @@ export interface SourcesChange {
   readonly changed: readonly string[];
   readonly unsettled: readonly string[];
   readonly ignoreChanged: boolean;
+  /** What may not be read any more. */
+  readonly notes: readonly string[];
 }
 
 /** All that a build is made of, as it is on disk now. */
@@ -62,10 +64,16 @@ export class Sources {
     return this.#local.notes;
   }
 
+  /** The environment file, and those whose values are taken up into it. */
+  get settingsFiles(): readonly string[] {
+    const { file, directory, envFiles } = this.#environment;
+    return [file, join(directory, ".env"), ...envFiles];
+  }
+
   /** Files outside of the build context, or left out of it, that count all the same. */
   get files(): readonly string[] {
-    const { file, directory, image } = this.#environment;
-    return [file, join(directory, ".env"), image.dockerfile, ...ignoreFiles(this.root, image.dockerfile)];
+    const { dockerfile } = this.#environment.image;
+    return [...new Set([...this.settingsFiles, dockerfile, ...ignoreFiles(this.root, dockerfile)])];
   }
 
   async refresh(paths: Iterable<string> | "everything"): Promise<SourcesChange> {

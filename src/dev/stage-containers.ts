@@ -121,9 +121,10 @@ export class StageContainers {
     const changes = compareLooks(engine, before ?? new Map(), now);
     // What we started ourselves has been looked at since.
     const ownStarts = new Set(
-      now.flatMap(({ id, startedAt }) =>
-        this.apps.get(id)?.observed.startedAt?.getTime() === startedAt?.getTime() ? [id] : [],
-      ),
+      now.flatMap(({ id, startedAt }) => {
+        const isOwn = this.apps.get(id)?.observed.startedAt?.getTime() === startedAt?.getTime();
+        return isOwn && before?.get(id)?.state !== "paused" ? [id] : [];
+      }),
     );
     for (const container of now) this.#take(engine, container, before !== undefined && deploying());
     for (const change of changes) {
@@ -135,7 +136,8 @@ export class StageContainers {
         this.apps.delete(container.id);
         this.#logs.forget(container.id);
       }
-      if (change.change === "ended") app?.closed();
+      // Of one that is paused, the process that writes there waits with it.
+      if (change.change === "ended" && container.state !== "paused") app?.closed();
       // Deployments and our own restarts tell of themselves.
       const expected = before === undefined || change.isNew || deploying() || app?.busy === true;
       if (change.change === "started" && ownStarts.has(container.id)) continue;

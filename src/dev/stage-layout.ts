@@ -49,8 +49,6 @@ interface BindMount {
 export interface StageLayout {
   readonly stage: DockerfileStage;
   readonly steps: readonly LayoutStep[];
-  /** Whether images made from this one copy or run more (ONBUILD). */
-  readonly triggers: boolean;
   readonly workdir: string | undefined;
   readonly folders: ReadonlySet<string>;
 }
@@ -65,6 +63,8 @@ const inert = new Set([
   "HEALTHCHECK",
   "LABEL",
   "MAINTAINER",
+  // What it adds stands in the stages that begin with this one.
+  "ONBUILD",
   "STOPSIGNAL",
   "USER",
   "VOLUME",
@@ -107,7 +107,6 @@ class Draft {
   readonly #filled: string[] = [];
   #workdir: string | undefined;
   #shell = true;
-  #triggers = false;
 
   constructor(
     stage: DockerfileStage,
@@ -129,7 +128,6 @@ class Draft {
     return {
       stage: this.#stage,
       steps,
-      triggers: this.#triggers,
       workdir: this.#workdir,
       folders: this.#folders,
     };
@@ -146,9 +144,6 @@ class Draft {
         return [];
       case "SHELL":
         this.#shell = /^(?:.*\/)?(?:ba|da|a)?sh$/.test(jsonWords(instruction.rest)?.[0] ?? "");
-        return [];
-      case "ONBUILD":
-        this.#triggers = true;
         return [];
       case "COPY":
       case "ADD":

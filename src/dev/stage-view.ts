@@ -60,7 +60,8 @@ export function compareLooks(
 /** For people, with the container's last words where it ended. */
 export async function containerEvent({ from, change }: ContainerChange): Promise<DevEvent> {
   const { engine, container } = from;
-  const lines = change === "ended" || change === "again" ? await lastLines(engine, container.id, 10) : [];
+  const isOver = (change === "ended" && container.state !== "paused") || change === "again";
+  const lines = isOver ? await lastLines(engine, container.id, 10) : [];
   return {
     type: "container",
     host: engine.name,
@@ -76,6 +77,7 @@ function words(container: ObservedContainer, change: ContainerChange["change"]):
   if (change === "started") return "runs again";
   if (change === "again") return "ended, and was started again by the engine";
   if (change === "gone") return "was removed by somebody else";
+  if (container.state === "paused") return "was paused";
   if (container.outOfMemory) return "ran out of memory and was killed";
   const code = container.exitCode === undefined ? "" : ` with code ${container.exitCode}`;
   const again = container.state === "restarting" ? "; the engine starts it again" : "";

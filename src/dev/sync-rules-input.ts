@@ -31,6 +31,8 @@ export interface SyncRulesInput {
   readonly built: BuiltImage | undefined;
   /** The context's symbolic links, by path: COPY follows those that it names. Make the rules anew when they change. */
   readonly links?: ReadonlyMap<string, string>;
+  /** What base images add to what is made of them (ONBUILD), by their names in FROM; unknown ones are not in it. */
+  readonly onBuild?: ReadonlyMap<string, readonly string[]>;
   /** Scripts of the context's package.json, for commands such as `npm start`. */
   readonly scripts?: Readonly<Record<string, string>>;
 }

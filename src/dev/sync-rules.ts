@@ -115,7 +115,7 @@ class Judge implements SyncRules {
     if (used) return { action: "rebuild", why: used.why, at: this.#line(used.line) };
     const [first] = placements;
     if (!first && kind === "directory") return { action: "ignore", why: folderWhy };
-    if (!first) return { action: "ignore", why: "the image has no trace of it: no COPY takes it into the last stage" };
+    if (!first) return { action: "ignore", why: this.#noTrace };
     if (isPackageFile(path)) {
       return { action: "rebuild", why: "packages are installed by it", at: this.#line(first.line) };
     }
@@ -131,6 +131,12 @@ class Judge implements SyncRules {
       why: "it is only copied, and nothing that is built uses it",
       at: this.#line(first.line),
     };
+  }
+
+  get #noTrace(): string {
+    const { unknownBase } = this.#reading;
+    const unless = unknownBase === undefined ? "" : ` (whether ${unknownBase} does by ONBUILD is not known)`;
+    return `the image has no trace of it: no COPY takes it into the last stage${unless}`;
   }
 
   #trace(path: string, kind: PathKind): Trace {

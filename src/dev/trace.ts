@@ -24,6 +24,9 @@ export function tracePath(stages: readonly StageLayout[], target: number, path: 
   return new Tracer(stages, path, kind).stage(target);
 }
 
+/** By custom, images that take files by themselves are called so: `node:onbuild`. */
+const addsByName = /\bonbuild\b/;
+
 type CopyStep = Extract<LayoutStep, { kind: "copy" }>;
 
 interface State {
@@ -59,11 +62,12 @@ class Tracer {
       const parent = this.stage(from.stage);
       state.placements = [...parent.placements];
       state.used = parent.used;
-      if (this.#stages[from.stage]?.triggers)
-        this.#use(state, "ONBUILD of the stage it begins with may use it", layout.stage.line);
     }
     if (from.kind === "unknown") {
       this.#use(state, "which image or stage this one begins with depends on the builder", layout.stage.line);
+    }
+    if (!layout.stage.whole && from.kind === "image" && addsByName.test(from.name)) {
+      this.#use(state, `what ${from.name} does with it (ONBUILD) is not known`, layout.stage.line);
     }
     for (const step of layout.steps) this.#step(state, step);
     return state;

@@ -2,6 +2,7 @@ import type { Tree } from "../build/tree.ts";
 import { devStage } from "../environment/dev-stage.ts";
 import type { Environment, Stage } from "../environment/model.ts";
 import type { WantedFiles } from "./app-container.ts";
+import type { ReadTriggers } from "./base-images.ts";
 import { BuildKeys } from "./build-key.ts";
 import { type Desired, DesiredView } from "./desired-tree.ts";
 import { readSyncRules } from "./read-sync-rules.ts";
@@ -34,10 +35,11 @@ export class WantedState {
     stage: Stage,
     sources: Sources,
     image: RunningImage | undefined,
+    readTriggers: ReadTriggers,
   ): Promise<WantedState> {
     const links = new Map<string, string>();
     for (const [path, entry] of sources.tree) if (entry.kind === "symlink") links.set(path, entry.target);
-    const rules = await readSyncRules(environment, stage, { built: image?.observed, links });
+    const rules = await readSyncRules(environment, stage, { built: image?.observed, links, readTriggers });
     return new WantedState(rules, shapeOf(sources.tree));
   }
 

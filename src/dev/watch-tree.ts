@@ -1,8 +1,8 @@
-import { type FSWatcher, lstatSync, watch } from "node:fs";
+import { type FSWatcher, lstatSync, statSync, watch } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { DockerIgnore } from "../build/dockerignore.ts";
-import { DirectoryWatches, isDirectory } from "./directory-watches.ts";
+import { DirectoryWatches, isDirectory, type WatchFolder } from "./directory-watches.ts";
 import { type Batch, Gathering } from "./gathering.ts";
 import { GitLock } from "./git-lock.ts";
 
@@ -16,6 +16,8 @@ export interface WatchOptions {
   /** Absolute paths of files that count wherever they are and whatever is ignored: environment file, Dockerfile, ignore files. */
   readonly files: readonly string[];
   readonly signal: AbortSignal;
+  /** `fs.watch` unless given. */
+  readonly watch?: WatchFolder;
   /** Called with one batch at a time: while its promise is pending, what comes is gathered for the next. Must not reject. */
   onDirty(batch: Batch): Promise<void> | void;
   /** Something a person should know: directories passed over, limits of the system, a lock of git that never goes. */
@@ -48,6 +50,7 @@ export async function watchTree(options: WatchOptions): Promise<Watch> {
 
 class Watching implements Watch {
   readonly #options: WatchOptions;
+  readonly #watchFolder: WatchFolder;
   readonly #gathering: Gathering;
   readonly #directories: DirectoryWatches;
   readonly #fileWatchers: FSWatcher[] = [];
@@ -58,6 +61,7 @@ class Watching implements Watch {
 
   constructor(options: WatchOptions, queue: number) {
     this.#options = options;
+    this.#watchFolder = options.watch ?? watch;
     this.#gathering = new Gathering({
       // Some of the queue's events never reach us, such as those of watches that ended.
       manyEvents: queue / 4,
@@ -69,6 +73,7 @@ class Watching implements Watch {
     this.#directories = new DirectoryWatches({
       root: options.root,
       ignore: options.ignore,
+      watch: this.#watchFolder,
       onEvent: (path) => this.#event(path),
       onNote: (text) => options.onNote(text),
       onLimit: () => this.#startPolling(),
@@ -84,7 +89,7 @@ class Watching implements Watch {
     this.#inode = inodeOf(this.#options.root);
     for (const watcher of this.#fileWatchers.splice(0)) watcher.close();
     for (const folder of new Set(this.#options.files.map((file) => dirname(file)))) this.#watchFiles(folder);
-    this.#directories.start();
+    if (this.#mode === "events") this.#directories.start();
   }
 
   rejudge(): void {
@@ -111,9 +116,10 @@ class Watching implements Watch {
   #watchFiles(folder: string): void {
     const files = new Map(this.#options.files.filter((file) => dirname(file) === folder).map((f) => [basename(f), f]));
     try {
-      const watcher = watch(folder, (_type, name) => {
+      const watcher = this.#watchFolder(folder, (_type, name) => {
         const file = name === null ? undefined : files.get(name);
         if (file !== undefined) this.#gathering.file(file);
+        else this.#gathering.ofNoInterest();
       });
       watcher.on("error", () => watcher.close());
       this.#fileWatchers.push(watcher);
@@ -152,15 +158,34 @@ class Watching implements Watch {
       "The system watches no more directories for this user, so all files are looked at every few seconds instead, which is slower: " +
         "raise fs.inotify.max_user_watches (sudo sysctl fs.inotify.max_user_watches=524288), or exclude large folders in .dockerignore.",
     );
+    let stamps = this.#stamps();
     const look = async () => {
       const begun = performance.now();
       this.#gathering.everything();
+      const before = stamps;
+      stamps = this.#stamps();
+      for (const [file, stamp] of stamps) if (before.get(file) !== stamp) this.#gathering.file(file);
       await this.#gathering.idle();
       // Never more than a twentieth of the machine's time.
       const pause = Math.max(pollInterval, 20 * (performance.now() - begun));
       if (!this.#options.signal.aborted && !this.#gathering.closed) this.#poll = setTimeout(() => void look(), pause);
     };
     this.#poll = setTimeout(() => void look(), pollInterval);
+  }
+
+  /** What tells whether one of the single files is other than it was. */
+  #stamps(): ReadonlyMap<string, string> {
+    return new Map(this.#options.files.map((file) => [file, stampOf(file)]));
+  }
+}
+
+function stampOf(file: string): string {
+  try {
+    const { ino, size, mtimeMs, ctimeMs } = statSync(file);
+    return [ino, size, mtimeMs, ctimeMs].join();
+  } catch {
+    // Gone, or out of reach: another one than one that is there, in any case.
+    return "";
   }
 }
 

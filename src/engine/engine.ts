@@ -36,6 +36,8 @@ export interface ObservedImage {
   readonly volumes: readonly string[];
   readonly stopSignal: string | undefined;
   readonly hasHealthcheck: boolean;
+  /** Instructions that a build adds to what it makes of this image (ONBUILD). */
+  readonly onBuild: readonly string[];
   readonly platform: string;
   /** Bytes on disk, shared layers included. */
   readonly size: number;
@@ -44,7 +46,18 @@ export interface ObservedImage {
 /** What happened to a container. */
 export interface ContainerEvent {
   readonly id: string;
-  readonly action: "create" | "start" | "die" | "stop" | "kill" | "destroy" | "oom" | "health_status" | "rename";
+  readonly action:
+    | "create"
+    | "start"
+    | "die"
+    | "stop"
+    | "kill"
+    | "pause"
+    | "unpause"
+    | "destroy"
+    | "oom"
+    | "health_status"
+    | "rename";
   readonly health: ContainerHealth | undefined;
   readonly exitCode: number | undefined;
 }

@@ -21,6 +21,8 @@ export interface Environment {
   readonly app: Workload;
   readonly dev: DevSettings;
   readonly notify: readonly Notification[];
+  /** Absolute paths of all files that an `env_file` names. */
+  readonly envFiles: readonly string[];
 }
 
 /** What `envctl dev` does when files change, and what it runs differently from the release. */

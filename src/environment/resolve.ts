@@ -54,6 +54,7 @@ export function resolveEnvironment(reading: Reading, file: string, document: Env
     }),
     dev: readDev(reading, ["dev"], document.dev, image),
     notify: readNotify(reading, document),
+    envFiles: envFilesOf(document).map((path) => resolvePath(reading.directory, path)),
     stages: order.map(({ name, after }) => readStage(reading, document, image, name, after)),
     tasks: Object.entries(document.tasks ?? {}).map(([name, task]): Task => {
       const path = ["tasks", name];
@@ -65,6 +66,11 @@ export function resolveEnvironment(reading: Reading, file: string, document: Env
       };
     }),
   };
+}
+
+function envFilesOf({ stages, services, workers }: EnvironmentDocument): readonly string[] {
+  const sections = [stages, services ?? {}, workers ?? {}].flatMap((section) => Object.values(section));
+  return [...new Set(sections.flatMap((one) => one?.env_file ?? []))];
 }
 
 function readImage(reading: Reading, document: EnvironmentDocument): ImageDefinition {

@@ -1,4 +1,5 @@
-import { execa } from "execa";
+import { readFileSync, readlinkSync } from "node:fs";
+import { execa, execaSync } from "execa";
 import { root } from "./command.ts";
 
 interface Size {
@@ -12,8 +13,8 @@ interface TerminalOptions {
   readonly cwd?: string;
   /** Shell text behind the command: `>result.txt`. */
   readonly redirect?: string;
-  /** What a person types, and what must be on the screen before. */
-  readonly typing?: readonly { readonly after: RegExp; readonly keys: string }[];
+  /** What a person types, or the size to which they draw the window, and what must be on the screen before. */
+  readonly typing?: readonly ({ readonly after: RegExp } & ({ readonly keys: string } | { readonly size: Size }))[];
 }
 
 /** Runs a program on a pseudo-terminal; resolves with every byte that reached the screen. */
@@ -30,17 +31,28 @@ export async function onTerminal(words: readonly string[], options: TerminalOpti
       reject: false,
       // An end of input would be typed as Ctrl-D.
       stdin: "pipe",
-      timeout: 25_000,
+      timeout: 80_000,
     },
   );
   let seen = "";
   const typing = [...(options.typing ?? [])];
   child.stdout.on("data", (chunk: Buffer) => {
     seen += chunk.toString("utf8");
-    while (typing[0]?.after.test(seen)) child.stdin.write(typing.shift()?.keys ?? "");
+    while (typing[0]?.after.test(seen)) {
+      const next = typing.shift();
+      if (next && "keys" in next) child.stdin.write(next.keys);
+      else if (next && child.pid !== undefined) resize(child.pid, next.size);
+    }
   });
   const { exitCode, stdout } = await child;
   return { exitCode: exitCode ?? -1, screen: stdout };
+}
+
+/** The kernel tells the programs on the terminal (SIGWINCH), as it does when a window is drawn to another size. */
+function resize(scriptProcess: number, { columns, rows }: Size): void {
+  const [program] = readFileSync(`/proc/${scriptProcess}/task/${scriptProcess}/children`, "utf8").split(" ");
+  const terminal = readlinkSync(`/proc/${program}/fd/0`);
+  execaSync("stty", ["-F", terminal, "cols", String(columns), "rows", String(rows)]);
 }
 
 /** Words for `onTerminal`: a file of ours in TypeScript. */

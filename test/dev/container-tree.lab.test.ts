@@ -74,6 +74,21 @@ describeLab("a container's tree", () => {
         await rm(folder.join("empty"));
         await folder.write("empty", "file again\n");
         await same();
+        // What the container made is its own; the folder is told of once.
+        await folder.write("up loads/deep/sent", "sent\n");
+        await same();
+        await sandbox.engine.writeFiles(id, [{ path: "/app/up loads/deep/own", content: "own\n" }]);
+        await rm(folder.join("up loads"), { recursive: true });
+        const desired = await pair.desired();
+        expect(await tree.reconcile(desired)).toMatchObject({
+          kept: ["/app/up loads"],
+          removed: ["/app/up loads/deep/sent"],
+        });
+        expect(await tree.reconcile(desired)).toMatchObject({ kept: [], removed: [] });
+        expect(Object.keys(await sandbox.list(id, "/app/up loads"))).toEqual([
+          "/app/up loads/deep",
+          "/app/up loads/deep/own",
+        ]);
         expect(await readSyncedMarker(sandbox.engine, id)).toEqual({
           changed: Object.keys(expectedListing(await pair.desired(), "/app")).sort(),
           removed: [],

@@ -68,6 +68,7 @@ describe("what the dev loop does next", () => {
     expect(kinds({ containers: [crashed], version: 4 })).toEqual(["revive"]);
     expect(kinds({ containers: [{ ...serving, busy: true }], version: 4 })).toEqual([]);
     expect(kinds({ containers: [{ ...serving, files: "impossible" }], version: 4 })).toEqual([]);
+    expect(kinds({ containers: [{ ...crashed, files: "impossible" }], version: 4 })).toEqual([]);
   });
 
   it("waits for an engine that does not answer", () => {

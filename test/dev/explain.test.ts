@@ -20,13 +20,18 @@ const files: Readonly<Record<string, Content>> = {
   "app/error.log": "",
 };
 
-async function explainIn(folder: Folder, path: string, changes: { built?: ObservedImage; from?: string } = {}) {
+async function explainIn(
+  folder: Folder,
+  path: string,
+  changes: { built?: ObservedImage; from?: string; onBuild?: readonly string[] } = {},
+) {
   const world = environment([]);
   const here: Environment = {
     ...world,
     file: folder.join("envctl.yaml"),
     directory: folder.path,
     image: { ...world.image, context: folder.join("app"), dockerfile: folder.join("app/Dockerfile") },
+    envFiles: [folder.join("dev.env")],
   };
   let asked = 0;
   const found = await explain({
@@ -38,6 +43,8 @@ async function explainIn(folder: Folder, path: string, changes: { built?: Observ
       asked += 1;
       return changes.built;
     },
+    readTriggers: async (names) =>
+      new Map(changes.onBuild ? names.map((name) => [name, changes.onBuild ?? []] as const) : []),
   });
   return { ...found, asked };
 }
@@ -74,6 +81,8 @@ describe("what a change of a path would do", () => {
     [".dockerignore", "rebuild", /what belongs to the build context/],
     ["error.log", "ignore", /\.dockerignore leaves it out/],
     ["../envctl.yaml", "ignore", /reads it again/],
+    ["../.env", "ignore", /reads it again/],
+    ["../dev.env", "ignore", /reads it again/],
     ["../elsewhere/x", "ignore", /outside of the build context/],
     ["/etc/hostname", "ignore", /outside of the build context/],
   ])("of %s", async (path, action, why) => {
@@ -95,6 +104,13 @@ describe("what a change of a path would do", () => {
     await using folder = await Folder.of(files);
     expect(await explainIn(folder, "src")).toMatchObject({ kind: "directory", action: "sync", contents: { sync: 2 } });
     expect((await explainIn(folder, ".")).contents).toEqual({ sync: 5, rebuild: 3 });
+  });
+
+  it("sees through what its base image adds", async () => {
+    await using folder = await Folder.of({ ...files, "app/Dockerfile": 'FROM example\nCMD ["nginx"]\n' });
+    const found = await explainIn(folder, "server.js", { onBuild: ["COPY . /srv"] });
+    expect(found).toMatchObject({ action: "sync", targets: [{ path: "/srv/server.js" }], at: "app/Dockerfile:1" });
+    expect((await explainIn(folder, "server.js")).why).toMatch(/whether example does by ONBUILD is not known/);
   });
 
   it("asks for the image where only that tells, and says so where there is none", async () => {

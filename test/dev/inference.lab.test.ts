@@ -2,14 +2,17 @@ import { chmod, readFile, readlink, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { unpackTar } from "modern-tar";
-import { beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { Progress } from "../../src/base/progress.ts";
 import { buildImage } from "../../src/build/build.ts";
 import { type Builder, findBuilder } from "../../src/build/builder.ts";
 import { listContext } from "../../src/build/context.ts";
+import type { ReadTriggers } from "../../src/dev/base-images.ts";
 import { applyMode } from "../../src/dev/mode.ts";
 import { linksOf, readSyncRules } from "../../src/dev/read-sync-rules.ts";
 import type { SyncTarget } from "../../src/dev/verdict.ts";
+import type { Engine } from "../../src/engine/engine.ts";
+import { openEngine } from "../../src/engine/open.ts";
 import type { Environment } from "../../src/environment/model.ts";
 import { type Content, Folder } from "../build/folder.ts";
 import { describeLab } from "../lab/describe-lab.ts";
@@ -102,6 +105,12 @@ COPY --from=build /build/all.js /www/all.js
 COPY --from=0 /site/index.html /home.html
 COPY server.js /
 `,
+  "what base images and stages add by ONBUILD": `FROM inference-test-base AS first
+COPY src code
+ONBUILD COPY --chown=9 conf/*.conf /again/
+FROM first
+COPY server.js ./
+`,
   "an owner by name, with a group of its own": `FROM busybox
 RUN mkdir -p /etc && echo app:x:1234:1300::/:/bin/sh >> /etc/passwd && echo app:x:1400: >> /etc/group
 WORKDIR /home/app
@@ -111,13 +120,34 @@ RUN chown -R app web && chown :app web/index.html
 `,
 };
 
+const baseWithTriggers = `FROM busybox
+ONBUILD COPY --chown=7:8 web /www/
+ONBUILD ARG TO=/srv
+ONBUILD WORKDIR $TO
+ONBUILD COPY conf ./conf
+ONBUILD RUN chmod -R g-r conf
+`;
+
 describeLab("what is inferred is what a build makes", () => {
   let variables: Readonly<Record<string, string | undefined>>;
   let builder: Builder;
+  let engine: Engine;
+  const readTriggers: ReadTriggers = async (names) => {
+    const images = await Promise.all(names.map(async (name) => [name, await engine.image(name)] as const));
+    return new Map(images.flatMap(([name, image]) => (image ? [[name, image.onBuild] as const] : [])));
+  };
 
   beforeAll(async () => {
-    variables = { ...process.env, ...(await useLab()).env };
+    const lab = await useLab();
+    variables = { ...process.env, ...lab.env };
     builder = await findBuilder({ variables });
+    engine = await openEngine({ kind: "unix", name: "lab", path: lab.localSocket });
+    await using folder = await Folder.of({ Dockerfile: baseWithTriggers });
+    await docker("build", "--quiet", "--tag", "inference-test-base", folder.path);
+  });
+  afterAll(async () => {
+    await docker("rmi", "--force", "inference-test-base");
+    await engine.close();
   });
 
   async function docker(...command: readonly string[]): Promise<Uint8Array> {
@@ -187,7 +217,10 @@ describeLab("what is inferred is what a build makes", () => {
       const before = await built(here, base);
       const rulesNow = async () => {
         const { entries } = await listContext(here.image);
-        return { entries, rules: await readSyncRules(here, stage(), { built: undefined, links: linksOf(entries) }) };
+        return {
+          entries,
+          rules: await readSyncRules(here, stage(), { built: undefined, links: linksOf(entries), readTriggers }),
+        };
       };
       const first = await rulesNow();
       // Whatever is no rebuild is changed: text and permissions, one file is new, one is gone.

@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
@@ -7,10 +7,25 @@ import { onTerminal } from "../cli/terminal.ts";
 import { describeLab } from "../lab/describe-lab.ts";
 import { ensureBaseImage } from "../lab/images/base-images.ts";
 import { type Lab, useLab } from "../lab/lab.ts";
-import { cli, get, Project } from "../promotion/project.ts";
+import { cli, docker, get, Project } from "../promotion/project.ts";
 import { DevSession } from "./dev-session.ts";
 
 const settings = "app: { port: 8080, health: { path: /index.html, interval: 200ms }, stop: { grace: 2s } }";
+
+/** What is left where the loop is killed while it takes busybox out of its image. */
+async function orphan(lab: Lab, project: Project): Promise<void> {
+  const labels = [`environment=${project.name}`, "stage=dev", "role=task", "workload=busybox"];
+  await docker(
+    lab.localSocket,
+    ...["create", "--name", `envctl-busybox-${project.name}`],
+    ...labels.flatMap((label) => ["--label", `envctl.${label}`]),
+    ...["busybox", "true"],
+  );
+}
+
+async function orphans(lab: Lab, project: Project): Promise<string> {
+  return await docker(lab.localSocket, "ps", "-aq", "--filter", `name=envctl-busybox-${project.name}`);
+}
 
 describeLab("envctl dev on a host behind SSH", () => {
   let lab: Lab;
@@ -91,7 +106,7 @@ HTTPServer(("", 8080), Page).serve_forever()
 });
 
 describeLab("envctl dev of an image with nothing in it", () => {
-  it("syncs, adds and deletes pages of a static site in a scratch image", async () => {
+  it("syncs, adds and deletes pages of a static site in a scratch image; removes what a killed loop left", async () => {
     const lab = await useLab();
     await ensureBaseImage("busybox");
     const project = new Project(lab);
@@ -104,8 +119,10 @@ describeLab("envctl dev of an image with nothing in it", () => {
     project.environment(
       'app: { port: 8080, health: { path: /page.html, interval: 200ms }, stop: { grace: 2s } }\ndev: { rules: [{ path: "*.html", action: sync }], reload: 18499 }\nstages:\n  dev: { ports: ["127.0.0.1:18434:8080"] }',
     );
+    await orphan(lab, project);
     const session = new DevSession(project);
     await session.next("serving");
+    expect(await orphans(lab, project)).toBe("");
     const page = async (name: string) => await get(`http://127.0.0.1:18434/${name}`);
     const events = await fetch("http://127.0.0.1:18499/events");
     const reader = events.body?.getReader();
@@ -122,6 +139,12 @@ describeLab("envctl dev of an image with nothing in it", () => {
     await session.next("synced", ({ removed }) => removed === 1);
     expect((await page("other.html")).status).toBe(404);
     await session.interrupt();
+    await orphan(lab, project);
+    await project.ok("dev", "--once");
+    expect(await orphans(lab, project)).toBe("");
+    await orphan(lab, project);
+    await project.ok("down", "dev", "--yes");
+    expect(await orphans(lab, project)).toBe("");
   });
 });
 
@@ -132,21 +155,36 @@ describeLab("envctl dev on a terminal", () => {
     project.environment(
       `${settings}\nstages:\n  dev: { ports: ["127.0.0.1:18435:8080"] }\n  test: { hosts: [ssh://test1], after: dev }`,
     );
+    // The browser, which the second time is not to be had.
+    const bin = join(project.folder, "bin");
+    mkdirSync(bin);
+    project.write("bin/xdg-open", '#!/bin/sh\n[ ! -e opened ] && echo "$@" >opened\n');
+    chmodSync(join(bin, "xdg-open"), 0o755);
     await project.ok("up", "dev");
     const keys = [
-      { after: /serves at/, keys: "?" },
+      { after: /serves at[\s\S]*healthy/, keys: "o" },
+      { after: /healthy/, size: { columns: 40, rows: 20 } },
+      // The line was two for the narrow window.
+      { after: /\[1A.\[J/, keys: "o" },
+      { after: /no browser could be opened here: http:\/\/localhost:18435\//, size: { columns: 60, rows: 20 } },
+      { after: /no browser[\s\S]*\[J[^\n]*localhost:18435[^\n]*$/, keys: "?" },
       { after: /q {2}quit/, keys: "l" },
       { after: /only the output of app/, keys: "r" },
       { after: /restarted/, keys: "s" },
       { after: /\/ #|\$ /, keys: "echo in-$((40+2))\nexit\n" },
-      { after: /in-42[\s\S]*healthy/, keys: "?" },
-      { after: /in-42[\s\S]*q {2}quit/, keys: "q" },
+      { after: /in-42[\s\S]*healthy/, keys: "b" },
+      { after: /you asked for it[\s\S]*serves at[\s\S]*healthy/, keys: "p" },
+      { after: /promote \S+ to test\? y\/n/, keys: "n" },
+      { after: /not promoted/, keys: "p" },
+      { after: /not promoted[\s\S]*promote \S+ to test\? y\/n/, keys: "y" },
+      { after: /test runs \S+/, keys: "?" },
+      { after: /test runs[\s\S]*q {2}quit/, keys: "q" },
     ];
     const { NO_COLOR: _, ...env } = project.env;
     const { screen, exitCode } = await onTerminal([process.execPath, cli, "dev"], {
       cwd: project.folder,
-      env: { ...env, CI: "" },
-      size: { columns: 60, rows: 20 },
+      env: { ...env, CI: "", PATH: `${bin}:${env.PATH ?? process.env.PATH}` },
+      size: { columns: 78, rows: 20 },
       typing: keys,
     });
     const text = stripVTControlCharacters(screen).replaceAll("\r", "\n");
@@ -154,7 +192,8 @@ describeLab("envctl dev on a terminal", () => {
     expect(text).toMatch(/dev \S+ · healthy/);
     expect(text).toMatch(/dev \S+ goes on running at http:\/\/localhost:18435\//);
     const status = text.split("\n").filter((line) => line.includes(" · healthy"));
-    expect(Math.max(...status.map((line) => [...line].length))).toBeLessThanOrEqual(60);
+    expect(Math.max(...status.map((line) => [...line].length))).toBeLessThanOrEqual(78);
+    expect(readFileSync(join(project.folder, "opened"), "utf8")).toBe("http://localhost:18435/\n");
   });
 
   it("draws nothing where no person looks on", async () => {

@@ -119,8 +119,13 @@ describeLab("envctl dev", () => {
     renameSync(join(project.folder, "public/new"), join(project.folder, "public/moved"));
     await session.next("synced", ({ removed }) => Number(removed) > 0);
     expect([(await page("new/b.html")).status, (await page("moved/b.html")).status]).toEqual([404, 200]);
+    const [found] = await app();
+    await docker(lab.localSocket, "exec", "-u", "0", found?.Id ?? "", "touch", "/app/public/moved/upload");
     rmSync(join(project.folder, "public/moved"), { recursive: true });
+    const kept = "/app/public/moved stays in the container, with the files that were made in it there";
+    await session.next("note", ({ text }) => text === kept);
     await session.next("synced", ({ removed }) => Number(removed) > 0);
+    expect((await page("moved/upload")).status).toBe(200);
     expect((await page("moved/b.html")).status).toBe(404);
   });
 

@@ -63,8 +63,12 @@ export class Sandbox {
 
   readonly busybox = async (): Promise<string> => "busybox:latest";
 
-  async tree(container: string, options: Partial<ContainerTreeOptions> & Pick<ContainerTreeOptions, "root">) {
-    return await ContainerTree.open(this.engine, container, {
+  async tree(
+    container: string,
+    options: Partial<ContainerTreeOptions> & Pick<ContainerTreeOptions, "root">,
+    engine = this.engine,
+  ) {
+    return await ContainerTree.open(engine, container, {
       image: new Map(),
       holds: "image",
       compress: false,

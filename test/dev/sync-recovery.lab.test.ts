@@ -1,8 +1,10 @@
-import { appendFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, chmod, rm, writeFile } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parseHostAddress } from "../../src/base/host.ts";
 import { readSyncedMarker } from "../../src/dev/synced-marker.ts";
+import type { ContainerSpec } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open.ts";
 import { Folder } from "../build/folder.ts";
 import { describeLab } from "../lab/describe-lab.ts";
@@ -149,7 +151,11 @@ describeLab("a sync into a container", () => {
 
   it("a read-only root, and an image without tools where no busybox is to be had, are said to be impossible", async () => {
     const frozen = await sandbox.run("--read-only", "busybox:latest", "sleep", "1000");
-    await expect(sandbox.tree(frozen, { root: "/" })).rejects.toMatchObject({ code: "sync-impossible" });
+    const impossible = { code: "sync-impossible", message: expect.stringContaining("read-only") };
+    await expect(sandbox.tree(frozen, { root: "/" })).rejects.toMatchObject(impossible);
+    // There the engine refuses the archive with busybox.
+    const bare = await sandbox.run("--read-only", await sandbox.scratchImage());
+    await expect(sandbox.tree(bare, { root: "/" })).rejects.toMatchObject({ ...impossible, next: undefined });
     const scratch = await sandbox.run(await sandbox.scratchImage());
     const busybox = async () => Promise.reject(new Error("no registry"));
     await expect(sandbox.tree(scratch, { root: "/", busybox })).rejects.toMatchObject({ code: "sync-impossible" });
@@ -158,6 +164,32 @@ describeLab("a sync into a container", () => {
     const tree = await sandbox.tree(withoutTar, { root: "/" });
     expect(tree.alive).toBe(true);
     await tree.close();
+  });
+
+  it("takes busybox through a container that says whose it is, and once more where that was cleared away", async () => {
+    const place = { "envctl.environment": "sync-test", "envctl.stage": "dev" };
+    const labels = Object.entries(place).flatMap(([name, value]) => ["--label", `${name}=${value}`]);
+    const id = await sandbox.run(...labels, await sandbox.scratchImage());
+    const made: ContainerSpec[] = [];
+    const { engine } = sandbox;
+    const cleared = new Proxy(engine, {
+      get: (_, name) => {
+        if (name === "createContainer") {
+          return async (spec: ContainerSpec, signal?: AbortSignal) => {
+            const container = await engine.createContainer(spec, signal);
+            if (made.push(spec) === 1) await engine.removeContainer(container);
+            return container;
+          };
+        }
+        const value: unknown = Reflect.get(engine, name);
+        return typeof value === "function" ? value.bind(engine) : value;
+      },
+    });
+    const tree = await sandbox.tree(id, { root: "/" }, cleared);
+    await tree.close();
+    const task = { ...place, "envctl.role": "task", "envctl.workload": "busybox" };
+    expect(made.map((spec) => spec.labels)).toEqual([task, task]);
+    expect(await engine.containers(task)).toEqual([]);
   });
 
   it("gives files to named users of the image, and refuses names that it does not know", async () => {
@@ -188,6 +220,64 @@ describeLab("a sync into a container", () => {
     }
     await writeFile(folder.join("large"), Buffer.alloc(size / 2, 2));
     await synced.converged("/app", 20_000);
+  });
+
+  it("implied directories get the owner and mode that they should have; of rapid writes, of x, y and z, the last one stays", async () => {
+    await using folder = await Folder.of({ Dockerfile: "FROM scratch\n", rapid: "", xyz: "" });
+    const id = await start();
+    await using synced = await Synced.of(sandbox, folder, id, syncAllTo("/app/src", { user: "1000", group: "1001" }));
+    await folder.write("new/nested/er/file", "1");
+    await chmod(folder.join("new/nested"), 0o750);
+    await synced.converged("/app/src");
+    for (let write = 1; write <= 100; write += 1) {
+      await writeFile(folder.join("rapid"), `write ${write}`);
+      await setTimeout(10);
+    }
+    for (const text of ["x", "y", "z"]) await writeFile(folder.join("xyz"), text);
+    await synced.converged("/app/src");
+    expect(await sandbox.docker("exec", id, "cat", "/app/src/rapid", "/app/src/xyz")).toBe("write 100z");
+  });
+
+  it.each(["busybox:latest", "node:20-slim"])(
+    "symlinked target in %s: what is behind the link changes, and the link stays",
+    async (image) => {
+      await using folder = await Folder.of({
+        Dockerfile: "FROM scratch\n",
+        "a.txt": "1",
+        "d/e/b.txt": "1",
+        ...files(100, "one"),
+      });
+      const id = await sandbox.run(image, "sh", "-c", "mkdir -p /srv/real && ln -s /srv/real /app && exec sleep 1000");
+      await expect
+        .poll(async () => await sandbox.docker("exec", id, "readlink", "/app").catch(() => ""))
+        .toBe("/srv/real");
+      await using synced = await Synced.of(sandbox, folder, id);
+      await writeFile(folder.join("a.txt"), "2");
+      await folder.write("new/file", "new");
+      await rm(folder.join("d/e"), { recursive: true });
+      await synced.watched.converged();
+      const names = async () =>
+        Object.keys(await sandbox.list(id, "/srv/real")).map((path) => path.slice("/srv/real/".length));
+      const wanted = [...synced.watched.local.tree.keys()].filter((path) => path !== "Dockerfile").sort();
+      await expect.poll(async () => (await names()).sort()).toEqual(wanted);
+      expect(await sandbox.docker("exec", id, "sh", "-c", "cat /app/a.txt; readlink /app")).toBe("2/srv/real");
+    },
+  );
+
+  it("overlapping archives: of two batches in flight for the same paths the newer one stays", async () => {
+    await using folder = await Folder.of({ Dockerfile: "FROM scratch\n", ...files(300, "one"), single: "one\n" });
+    const id = await start();
+    const pair = await Pair.of(folder);
+    const tree = await sandbox.tree(id, { root: folder.path });
+    const under = [tree.reconcile(await pair.desired())];
+    for (const round of ["two", "three"]) {
+      for (const [path, text] of Object.entries(files(300, round))) await writeFile(folder.join(path), text);
+      await writeFile(folder.join("single"), `${round}\n`);
+      under.push(tree.reconcile(await pair.desired()));
+    }
+    await Promise.all(under);
+    expect(await sandbox.list(id, "/app")).toEqual(expectedListing(await pair.desired(), "/app"));
+    await tree.close();
   });
 
   it("a git checkout of 2,000 files is one batch, and arrives whole", async () => {

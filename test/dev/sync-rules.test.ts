@@ -362,8 +362,34 @@ RUN make
     });
   });
 
-  it("rebuilds for a stage's ONBUILD, for hidden sources, and without a FROM", () => {
-    expectAll(rulesOf("FROM debian AS a\nONBUILD COPY . /x\nFROM a\nCOPY y /y\n"), { "y/a": "rebuild Dockerfile:3" });
+  it("has what ONBUILD of a stage or of a base image adds behind FROM, once", () => {
+    const stages = "FROM debian AS a\nONBUILD COPY . /x\nFROM a AS b\nCOPY y /y\nFROM b\nCOPY z /z\n";
+    expectAll(rulesOf(stages), { "y/a": "sync+restart /x/y/a, /y/a", "z/a": "sync+restart /x/z/a, /z/a" });
+    expectAll(rulesOf(stages, { image: { target: "a" } }), { "y/a": "ignore" });
+    const onBuild = new Map([
+      ["node:onbuild", ["WORKDIR /app", "COPY package.json .", "RUN npm ci", "COPY --chown=node . .", 'CMD ["nginx"]']],
+    ]);
+    const rules = rulesOf("FROM node:onbuild\nCOPY y /y\n", { onBuild });
+    expectAll(rules, {
+      "package.json": "rebuild Dockerfile:1",
+      "y/a": "sync /app/y/a node:*, /y/a",
+      "z/a": "sync /app/z/a node:*",
+    });
+    expect(rules.judge("package.json").why).toBe("`ONBUILD RUN npm ci` runs after it is copied, and may use it");
+  });
+
+  it("says where it is not known what a base image adds, and rebuilds where its name says that it does", () => {
+    const unknown = (name: string) => rulesOf(`FROM ${name}\nCOPY y /y\n`).judge("README.md");
+    expect(unknown("debian")).toMatchObject({
+      action: "ignore",
+      why: expect.stringContaining("whether debian does by ONBUILD is not known"),
+    });
+    expect(unknown("python:3-onbuild")).toMatchObject({ action: "rebuild", at: "Dockerfile:1" });
+    const known = rulesOf("FROM python:3-onbuild\nCOPY y /y\n", { onBuild: new Map([["python:3-onbuild", []]]) });
+    expect(known.judge("README.md")).toMatchObject({ action: "ignore", why: expect.not.stringContaining("ONBUILD") });
+  });
+
+  it("rebuilds for hidden sources, and without a FROM", () => {
     expectAll(rulesOf("FROM $NOTHING\nCOPY y /y\n"), { "y/a": "sync+restart /y/a" });
     expectAll(rulesOf("FROM $TARGETARCH\nCOPY y /y/\n"), { y: "sync+restart /y/y" });
     expectAll(rulesOf("FROM debian\nARG TARGETARCH\nCOPY bin/$TARGETARCH /y/\n"), {

@@ -1,7 +1,8 @@
+import { watch } from "node:fs";
 import { chmod, mkdir, open, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { execa } from "execa";
+import { execa, execaSync } from "execa";
 import { describe, expect, it } from "vitest";
 import { Folder } from "../build/folder.ts";
 import { Watched } from "./watched.ts";
@@ -11,6 +12,17 @@ const quiet = 400;
 
 async function folderWith(files: Readonly<Record<string, string>> = {}): Promise<Folder> {
   return await Folder.of({ Dockerfile: "FROM scratch\n", ...files });
+}
+
+/** Root may read everything: what is to be refused is tried as somebody else. */
+async function asNobody(work: () => Promise<void>): Promise<void> {
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  try {
+    await work();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
 }
 
 describe("watching a tree", () => {
@@ -200,18 +212,105 @@ describe("watching a tree", () => {
       .toContain(`${watched.local.root}/Dockerfile`);
   });
 
-  it("event queue overflow: more events than the system keeps are still all seen", async () => {
+  it.each([
+    ["files that count", "a.txt"],
+    ["files that are ignored", "a.log"],
+  ])("event queue overflow by %s: what came after it, and was never told of, is seen", async (_, name) => {
+    await using folder = await folderWith({ ".dockerignore": "*.log\n", [name]: "", [`other-${name}`]: "" });
+    await using watched = await Watched.of(folder);
+    const queue = Number(await readFile("/proc/sys/fs/inotify/max_queued_events", "utf8"));
+    // Of two files in turn, so that the system puts no events together, and few enough paths that it is no storm.
+    const script = `const fs = require("fs");
+const files = ["${name}", "other-${name}"].map((name) => fs.openSync(name, "w"));
+for (let i = 0; i < ${queue + 100}; i++) fs.writeSync(files[i % 2], "x");
+for (let i = 0; i < 50; i++) fs.writeFileSync("late" + i, "late");`;
+    // Nothing is read meanwhile.
+    execaSync(process.execPath, ["-e", script], { cwd: folder.path });
+    await watched.converged();
+    expect(watched.local.tree.has("late49")).toBe(true);
+    expect(watched.batches[0]?.dirty).toBe("everything");
+  });
+
+  it("a storm that overflows the queue again and again, while batches are under way", async () => {
     await using folder = await folderWith();
     await using watched = await Watched.of(folder);
-    // Nothing is read meanwhile: the events of another process pile up.
-    const script = 'for (let i = 0; i < 9000; i++) require("fs").writeFileSync("f" + (i % 3000), String(i))';
+    // In pauses, so that there are batches in between.
+    const script = `const fs = require("fs");
+const files = Array.from({ length: 500 }, (_, i) => fs.openSync("f" + i, "w"));
+for (let round = 0; round < 5; round++) {
+  for (let i = 0; i < 20000; i++) fs.writeSync(files[i % 500], "x");
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+}
+fs.writeFileSync("last", "last");`;
     const child = execa(process.execPath, ["-e", script], { cwd: folder.path });
-    const until = Date.now() + 1_500;
-    await setTimeout(100);
-    while (Date.now() < until);
-    await child;
+    let ended = false;
+    void child.finally(() => {
+      ended = true;
+    });
+    while (!ended) {
+      const until = Date.now() + 150;
+      while (Date.now() < until);
+      await setTimeout(30);
+    }
     await watched.converged(20_000);
   }, 60_000);
+
+  it.each([
+    ["ENOSPC", 0],
+    ["EMFILE", 3],
+    // Enough until a folder is added.
+    ["ENOSPC", 4],
+  ])(
+    "no more watches (%s after %d): looks at everything now and then instead, at single files, too",
+    async (code, limit) => {
+      await using folder = await folderWith({ "a/b/c.txt": "1", ".dockerignore": "Dockerfile\n" });
+      let given = 0;
+      await using watched = await Watched.of(folder, (path, listener) => {
+        given += 1;
+        if (given > limit) throw Object.assign(new Error(code), { code });
+        return watch(path, listener);
+      });
+      await folder.write("x/y/new.txt", "1");
+      await watched.converged();
+      expect(watched.watch.mode).toBe("polling");
+      expect(watched.notes).toEqual([
+        expect.stringMatching(/looked at every few seconds.*fs\.inotify\.max_user_watches/),
+      ]);
+      await writeFile(folder.join("a/b/c.txt"), "2");
+      await writeFile(folder.join("Dockerfile"), "FROM busybox\n");
+      await rm(folder.join("x"), { recursive: true });
+      await watched.converged();
+      const told = () => watched.batches.flatMap(({ files }) => [...files]);
+      await expect.poll(told).toContain(`${watched.local.root}/Dockerfile`);
+    },
+  );
+
+  it("unreadable directory skipped, and an unreadable file: named once, and the rest goes on; seen again once they may be read", () =>
+    asNobody(async () => {
+      await using folder = await folderWith({ open: "1", later: "1", secret: "1", "locked/deep/inside": "1" });
+      const modes = async (mode: number, ...paths: string[]) => {
+        for (const path of paths) await chmod(folder.join(path), mode);
+      };
+      await modes(0, "secret", "locked");
+      await using watched = await Watched.of(folder);
+      const passedOver = (path: string) => expect.stringMatching(`"${path}" was passed over: .*EACCES`);
+      expect(watched.local.notes).toEqual([passedOver("locked"), passedOver("secret")]);
+      await writeFile(folder.join("open"), "2");
+      await watched.converged();
+      await modes(0, "later");
+      await expect.poll(() => watched.notes).toEqual([passedOver("later")]);
+      await writeFile(folder.join("open"), "3");
+      await expect.poll(() => watched.changes).toEqual([["open"], ["open"]]);
+      // What it was counts on.
+      expect(watched.local.tree.get("later")).toMatchObject({ kind: "file" });
+      await modes(0o644, "later", "secret");
+      await modes(0o755, "locked");
+      await watched.converged();
+      await writeFile(folder.join("locked/deep/inside"), "2");
+      await watched.converged();
+      expect(watched.local.tree.has("locked/deep/inside")).toBe(true);
+      expect(watched.notes).toEqual([passedOver("later")]);
+    }));
 
   it.each(["a repository", "a linked work tree"])(
     "waits for git's index.lock in %s, and sends one net change",

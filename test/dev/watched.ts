@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { diffTrees } from "../../src/build/tree.ts";
+import type { WatchFolder } from "../../src/dev/directory-watches.ts";
 import { LocalTree } from "../../src/dev/local-tree.ts";
 import { type Batch, type Watch, watchTree } from "../../src/dev/watch-tree.ts";
 import type { Folder } from "../build/folder.ts";
@@ -22,10 +23,10 @@ export class Watched implements AsyncDisposable {
     this.local = local;
   }
 
-  static async of(folder: Folder): Promise<Watched> {
+  static async of(folder: Folder, watch?: WatchFolder): Promise<Watched> {
     const source = { context: folder.path, dockerfile: folder.join("Dockerfile") };
     const watched = new Watched(folder, await LocalTree.open(source));
-    await watched.#start();
+    await watched.#start(watch);
     return watched;
   }
 
@@ -55,16 +56,18 @@ export class Watched implements AsyncDisposable {
     this.#stop.abort();
   }
 
-  async #start(): Promise<void> {
+  async #start(watch: WatchFolder | undefined): Promise<void> {
     const root = this.local.root;
     this.#watch = await watchTree({
       root,
       ignore: () => this.local.ignore,
       files: [`${root}/Dockerfile`, `${root}/.dockerignore`],
       signal: this.#stop.signal,
+      ...(watch ? { watch } : {}),
       onDirty: async (batch) => {
         this.batches.push(batch);
-        const { changed, ignoreChanged } = await this.local.refresh(batch.dirty);
+        const { changed, ignoreChanged, notes } = await this.local.refresh(batch.dirty);
+        this.notes.push(...notes);
         if (ignoreChanged) this.#watch?.rejudge();
         if (changed.length > 0) this.changes.push(changed);
         await this.onChange();

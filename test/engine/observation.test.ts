@@ -22,7 +22,7 @@ test("images carry full names, whatever the engine shortens", () => {
     Id: digest,
     RepoDigests: [`busybox@${digest}`, `r.example.com:5000/a/b@${digest}`],
     RepoTags: ["busybox:latest", "<none>:<none>"],
-    Config: { Env: ["A=b=c", "EMPTY="], Volumes: { "/data": {} }, Healthcheck: { Test: ["NONE"] } },
+    Config: { Env: ["A=b=c", "EMPTY="], Volumes: { "/data": {} }, Healthcheck: { Test: ["NONE"] }, OnBuild: ["RUN x"] },
     Os: "linux",
     Architecture: "arm64",
     Variant: "v8",
@@ -30,7 +30,12 @@ test("images carry full names, whatever the engine shortens", () => {
   expect(image.repoDigests).toEqual([`docker.io/library/busybox@${digest}`, `r.example.com:5000/a/b@${digest}`]);
   expect(image.tags).toEqual(["docker.io/library/busybox:latest"]);
   expect(image.env).toEqual({ A: "b=c", EMPTY: "" });
-  expect(image).toMatchObject({ volumes: ["/data"], hasHealthcheck: false, platform: "linux/arm64" });
+  expect(image).toMatchObject({
+    volumes: ["/data"],
+    hasHealthcheck: false,
+    onBuild: ["RUN x"],
+    platform: "linux/arm64",
+  });
 });
 
 test("events are read in Docker's and Podman's spelling", () => {

@@ -22,6 +22,7 @@ describe("what is in force", () => {
       { files: { "one.env": "B=file\nC=file\n" } },
     );
     expect(result.environment?.stages[0]?.app.env).toEqual({ A: "app", B: "file", C: "stage" });
+    expect(result.environment?.envFiles).toEqual([expect.stringMatching(/^\/.*\/one\.env$/)]);
   });
 
   it("reads variables from the process, then from .env, and numbers out of them where numbers are wanted", async () => {

@@ -131,6 +131,7 @@ export function environment(stages: readonly Stage[], overrides: Partial<Environ
     stages,
     tasks: [],
     notify: [],
+    envFiles: [],
     app: workload(),
     dev: {
       sync: "infer",

@@ -57,6 +57,7 @@ function notFromSources(environment: Environment, stage: Stage | undefined): Env
 
 async function explainPath(context: Context, workspace: Workspace, stage: Stage, path: string): Promise<Outcome> {
   const { explain } = await import("../../dev/explain.ts");
+  const { baseImages } = await import("../../dev/base-images.ts");
   const { findBuiltImage } = await import("../../dev/built-image.ts");
   const { environment, signal } = workspace;
   const explanation = await explain({
@@ -65,6 +66,7 @@ async function explainPath(context: Context, workspace: Workspace, stage: Stage,
     path,
     directory: context.directory,
     findBuilt: () => findBuiltImage(workspace, stage),
+    readTriggers: baseImages(workspace),
     signal,
   });
   const { renderExplanation } = await import("../view/explanation.ts");

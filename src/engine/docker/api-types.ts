@@ -52,6 +52,7 @@ interface ContainerConfig {
   readonly StopTimeout?: number | null;
   readonly Volumes?: Readonly<Record<string, unknown>> | null;
   readonly Healthcheck?: HealthcheckInspect | null;
+  readonly OnBuild?: readonly string[] | null;
 }
 
 /** Times in nanoseconds; 0 means the engine's default. */

@@ -6,7 +6,10 @@ import { jsonLines } from "./json-lines.ts";
 import { labelFilter } from "./label-filter.ts";
 import { unixTimestamp } from "./unix-timestamp.ts";
 
-const actions = ["create", "start", "die", "stop", "kill", "destroy", "oom", "health_status", "rename"] as const;
+const actions = [
+  ...(["create", "start", "die", "stop", "kill", "pause", "unpause"] as const),
+  ...(["destroy", "oom", "health_status", "rename"] as const),
+];
 
 /** Events of containers with these labels. */
 export function containerEvents(

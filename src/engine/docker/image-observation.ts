@@ -20,6 +20,7 @@ export function observedImage(inspect: ImageInspect): ObservedImage {
     volumes: Object.keys(config.Volumes ?? {}),
     stopSignal: signalName(config.StopSignal),
     hasHealthcheck: (config.Healthcheck?.Test ?? []).length > 0 && config.Healthcheck?.Test?.[0] !== "NONE",
+    onBuild: config.OnBuild ?? [],
     platform: platformName(inspect.Os ?? "linux", inspect.Architecture ?? "", inspect.Variant),
     size: inspect.Size ?? 0,
   };
