@@ -79,10 +79,8 @@ export function describePlan(plan: StagePlan, around: PlanSurroundings = { hooks
   return lines;
 }
 
-function describeGate({ gate, open, found, missing, opensAt }: JudgedGate): string {
-  if (open) return `  gate ${gate} is open: ${found}`;
-  const how = [...(missing ? [missing] : []), ...(opensAt ? [`it opens at ${opensAt}`] : [])].join("; ");
-  return `  gate ${gate} is closed: ${found}${how === "" ? "" : `; ${how}`}`;
+function describeGate({ gate, open, found, missing }: JudgedGate): string {
+  return `  gate ${gate} is ${open ? "open" : "closed"}: ${found}${open || missing === undefined ? "" : `; ${missing}`}`;
 }
 
 function describeHost(host: HostPlan): string[] {

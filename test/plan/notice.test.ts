@@ -114,7 +114,7 @@ describe("what users notice", () => {
     const lines = describePlan(change(proxied), around);
     expect(lines.slice(1, 5)).toEqual([
       "  gate verified is open: by test",
-      "  gate soak is closed: ran 10m of 1h; it opens at 2026-01-01T10:00:00Z",
+      "  gate soak is closed: ran 10m of 1h",
       "  gate approvals is closed: 0 of 1; envctl approve prod",
       "  before anything is touched: run hook before-deploy",
     ]);

@@ -129,7 +129,10 @@ describeLab("gates", () => {
         ),
       ]);
       const planned = await project.run("promote", "prod", "--dry-run");
-      expect([planned.exitCode, planned.stdout]).toEqual([3, expect.stringMatching(/on prod\n[\s\S]*✗ window/)]);
+      expect([planned.exitCode, planned.stdout]).toEqual([
+        3,
+        expect.stringMatching(/on prod\n[\s\S]*gate window is closed/),
+      ]);
       expect(await runs()).toBe(0);
       expect((await project.json<History>("history", "prod")).records).toEqual([]);
     });
@@ -280,7 +283,7 @@ describeLab("gates", () => {
       const { gates, release } = await gatesOf(project);
       expect(Object.fromEntries(gates.map((gate) => [gate.gate, gate.open]))).toEqual({
         ...{ verified: true, max_age: true, "image.non_root": false, "image.no_latest_base": false },
-        ...{ "image.max_size": true, "image.vulnerabilities": false, "image.sbom": false, provenance: false },
+        ...{ "image.max_size": true, "image.vulnerabilities": false, "image.sbom": false, provenance: true },
       });
       expect(await found(project, "image.non_root")).toBe("root runs app");
 

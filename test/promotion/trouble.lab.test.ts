@@ -262,13 +262,4 @@ describeLab("trouble", () => {
     writeFileSync(join(project.folder, ".envctl/secrets.prod.env"), "TOKEN=s3cret-value-4\n", { mode: 0o600 });
     expect(await project.json("up", "prod")).toMatchObject({ changed: false });
   });
-
-  it("a key that this version does not act on: refused before anything is touched", async () => {
-    project.environment(`${healthy}\n${stages.replace("ports:", "auto: true, ports:")}`);
-    const result = await project.run("up", "prod");
-    expect([result.exitCode, result.stderr]).toEqual([
-      2,
-      expect.stringMatching(/stage prod asks for what this version does not do[\s\S]*stages\.prod\.auto/),
-    ]);
-  });
 });
