@@ -315,7 +315,7 @@ describeLab("gates", () => {
         const pem = readFileSync(join(project.folder, "../home/ada/envctl/signing-key.pem"), "utf8");
         const { fingerprint } = (await gatesOf(project)).release as unknown as { readonly fingerprint: string };
         const provenance = (base: string) => ({
-          tag: `envctl-provenance.${project.name}.${release.digest.slice(7, 19)}`,
+          tag,
           predicateType: "https://slsa.dev/provenance/v1",
           predicate: {
             buildDefinition: {
@@ -327,9 +327,13 @@ describeLab("gates", () => {
             },
             runDetails: { metadata: { finishedOn: new Date().toISOString() } },
           },
-          subject: { name: project.name, digest: release.digest },
+          subject,
         });
         const attestations = new Attestations(at);
+        const tag = `envctl-provenance.${project.name}.${release.digest.slice(7, 19)}`;
+        const { predicateType, predicate } = (await attestations.find(tag)) ?? {};
+        const subject = { name: project.name, digest: release.digest };
+        const own = { predicateType: predicateType ?? "", predicate: predicate as object, subject };
         const closed = async () =>
           (await gatesOf(project)).gates.filter((gate) => !gate.open).map((gate) => `${gate.gate}: ${gate.found}`);
         await attestations.add(provenance("busybox:1.36"), signerOf(generateKeyPairSync("ed25519").privateKey));
@@ -351,6 +355,10 @@ describeLab("gates", () => {
         await project.ok("promote", "prod");
         const [record] = (await project.json<History>("history", "prod")).records;
         expect(record?.attestations).toEqual([built.digest]);
+        // What took the place of the build's own word is told of, whoever signed it.
+        const verified = await project.run("history", "--verify");
+        expect([verified.exitCode, verified.stderr]).toEqual([6, expect.stringMatching(/no provenance of envctl's/)]);
+        await attestations.add({ ...own, tag }, signerOf(createPrivateKey(pem)));
         await project.ok("history", "--verify");
       } finally {
         registry.close();

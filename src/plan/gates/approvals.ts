@@ -48,7 +48,8 @@ export function judgeApprovals(
 }
 
 function byWhom(left: number, able: readonly string[]): string {
-  if (able.length >= left) return `by ${left} of ${able.join(", ")}`;
+  if (able.length === left) return `by ${able.join(" and ")}`;
+  if (able.length > left) return `by ${left} of ${able.join(", ")}`;
   const others = `${left - able.length} more, whose key is not in .envctl/keys yet`;
   return able.length > 0 ? `by ${able.join(", ")} and ${others}` : `by ${others}`;
 }
