@@ -7,6 +7,7 @@ import { promote } from "./promote.ts";
 import { findRelease } from "./releases.ts";
 import { stagesBefore } from "./source.ts";
 import { bringUp } from "./up.ts";
+import { verifiedSince } from "./verified.ts";
 
 export interface PipelineOptions {
   /** Name or digest of a release that is there already; undefined makes one of the sources. */
@@ -102,12 +103,16 @@ async function bringThere(
   }
 }
 
-/** As its history has it. Whether that is what runs, `envctl status --check` tells, and `envctl up` mends. */
+/**
+ * As its history has it, and verified there: what was not, for whatever reason, is by the same deployment again. Whether that is
+ * what runs, `envctl status --check` tells, and `envctl up` mends.
+ */
 async function hasNow(workspace: Workspace, stage: Stage, release: Release): Promise<boolean> {
   const repository = await workspace.connections.repository(stage.repository);
   const newest = await new Ledger(repository, workspace.environment.name, stage.name).newestChange(workspace.signal);
   if (newest?.record.outcome !== "succeeded" || newest.record.dev !== undefined) return false;
-  return newest.record.release?.digest === release.digest;
+  if (newest.record.release?.digest !== release.digest) return false;
+  return "at" in (await verifiedSince(workspace, stage, release.digest));
 }
 
 async function namedRelease(workspace: Workspace, typed: string): Promise<Release> {

@@ -1,8 +1,9 @@
+import type { Digest } from "../base/digest.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import { branchHead, fetchRefs, highestTag, tagsAt, withCheckout } from "../build/git-refs.ts";
 import type { Auto } from "../environment/auto.ts";
 import type { Stage } from "../environment/model.ts";
-import { type Candidate, decideBuild, decidePromotion, type PastChange } from "../plan/auto.ts";
+import { type AutoDecision, type Candidate, decideBuild, decidePromotion, type PastChange } from "../plan/auto.ts";
 import { findStage, type Workspace } from "../rollout/workspace.ts";
 import { bringSecrets } from "./bring-secrets.ts";
 import { Ledger } from "./ledger.ts";
@@ -10,6 +11,7 @@ import { promote } from "./promote.ts";
 import { isChange } from "./record.ts";
 import { stagesBefore } from "./source.ts";
 import { bringUp } from "./up.ts";
+import { verifiedSince } from "./verified.ts";
 
 /** What one look at a stage came to. */
 export interface WatchEvent {
@@ -98,7 +100,8 @@ async function follow(round: WatchRound, stage: Stage, auto: Auto, fetchOnce: ()
       what: auto.kind === "branch" ? `there is no branch ${auto.branch}` : `there is no tag ${auto.tags}`,
     };
   const decision = decideBuild(ref.commit, history);
-  if (!decision.act) return { state: decision.state, what: decision.why };
+  if (!decision.act && !(await isUnproven(workspace, stage, decision, history[0]?.digest)))
+    return { state: decision.state, what: decision.why };
   return await attempt(round, stage, `${ref.name} (${ref.commit.slice(0, 7)})`, async () => {
     await withCheckout(directory, ref.commit, workspace, async (folder) => {
       await bringSecrets(directory, folder);
@@ -128,10 +131,22 @@ async function followStages(
     if (found.length === 0) return { state: "waiting", what: `${name} has no tag ${tags}` };
   }
   const decision = decidePromotion(candidate, history);
-  if (!decision.act) return { state: decision.state, what: decision.why };
+  if (!decision.act && !(await isUnproven(workspace, stage, decision, digest)))
+    return { state: decision.state, what: decision.why };
   return await attempt(round, stage, name, async () => {
     await promote(workspace, stage, { release: digest, dryRun: false });
   });
+}
+
+/** Whether a stage has what it should, but was ended before its checks were run, or failed them: the same once more runs them. */
+async function isUnproven(
+  workspace: Workspace,
+  stage: Stage,
+  decision: AutoDecision,
+  digest: Digest | undefined,
+): Promise<boolean> {
+  if (decision.act || decision.state !== "done" || digest === undefined) return false;
+  return "why" in (await verifiedSince(workspace, stage, digest));
 }
 
 /** Tries it. What a host or a registry out of reach, a lock or a gate kept from happening is tried again, the rest is not. */

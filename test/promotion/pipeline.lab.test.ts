@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { describeLab } from "../lab/describe-lab.ts";
@@ -77,6 +77,20 @@ describeLab("a pipeline", () => {
       project.write("envctl.yaml", good);
       const mended = await run();
       expect(mended.outcomes).toEqual({ dev: "deployed", test: "deployed", side: "deployed", prod: "deployed" });
+    });
+
+    it("runs the checks that a stage has not passed, each time until it has", async () => {
+      const file = join(project.folder, "envctl.yaml");
+      const good = readFileSync(file, "utf8");
+      const check = "verify: [{ name: sign, local: [test, -e, ../sign] }]";
+      project.write("envctl.yaml", good.replace("test: {", `test: { ${check},`));
+      const failed = await project.run("pipeline");
+      expect([failed.exitCode, failed.stderr]).toEqual([1, expect.stringContaining("check sign failed")]);
+      writeFileSync(join(project.folder, "../sign"), "");
+      const passed = await run();
+      expect(Object.values(passed.outcomes)).toEqual(["unchanged", "unchanged", "unchanged", "unchanged"]);
+      expect((await project.json<{ records: { kind: string }[] }>("history", "test")).records[0]?.kind).toBe("verify");
+      project.write("envctl.yaml", good);
     });
 
     it("brings an earlier release on, and says what it does not know", async () => {
