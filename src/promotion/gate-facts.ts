@@ -9,7 +9,7 @@ import { readApprovals } from "./approvals.ts";
 import { findAuthors } from "./authors.ts";
 import { readProvenance } from "./build-provenance.ts";
 import { readImageFacts } from "./image-facts.ts";
-import { stagesBefore } from "./source.ts";
+import { type FoundRelease, stagesBefore } from "./source.ts";
 import { verifiedSince } from "./verified.ts";
 
 const notAsked = "nobody asked";
@@ -18,15 +18,14 @@ const notAsked = "nobody asked";
 export async function gatherFacts(
   workspace: Workspace,
   stage: Stage,
-  release: Release,
-  from: Stage,
+  { release, from, seen }: FoundRelease,
 ): Promise<GateFacts> {
   const { gates } = stage;
   const keys = await readPublicKeys(workspace.environment.directory);
   const notAuthor = gates.approvals?.notAuthor === true;
   const needsProvenance = gates.provenance || gates.image.noLatestBase || gates.maxAge !== undefined || notAuthor;
   const [verified, commit, provenance, image, statements] = await Promise.all([
-    readVerified(workspace, stage, release),
+    readVerified(workspace, stage, release, seen),
     readCommitOf(workspace, stage, release),
     needsProvenance ? readProvenance(workspace, release, keys) : { facts: { unknown: notAsked }, signer: undefined },
     asksOfImage(stage) ? readImageFacts(workspace, stage, release, from) : noImage,
@@ -38,6 +37,7 @@ export async function gatherFacts(
   return {
     stage: stage.name,
     release,
+    seen,
     zone: zoneHere(),
     verified,
     approvals: { ...authors, statements, keys: namesOf(keys) },
@@ -51,7 +51,7 @@ export async function gatherFacts(
 export async function gatherAgain(workspace: Workspace, stage: Stage, facts: GateFacts): Promise<GateFacts> {
   const keys = await readPublicKeys(workspace.environment.directory);
   const [verified, statements] = await Promise.all([
-    readVerified(workspace, stage, facts.release),
+    readVerified(workspace, stage, facts.release, facts.seen),
     stage.gates.approvals ? readApprovals(workspace, stage, facts.release, keys) : [],
   ]);
   return { ...facts, verified, approvals: { ...facts.approvals, statements, keys: namesOf(keys) } };
@@ -70,10 +70,15 @@ export async function gatherApprovals(workspace: Workspace, stage: Stage, releas
   return { ...own, ...(await findAuthors(workspace, release, keys, { builder: signer, commit })) };
 }
 
-async function readVerified(workspace: Workspace, stage: Stage, release: Release): Promise<VerifiedStage[]> {
+async function readVerified(
+  workspace: Workspace,
+  stage: Stage,
+  release: Release,
+  seen: boolean,
+): Promise<VerifiedStage[]> {
   return await Promise.all(
     stagesBefore(workspace.environment, stage).map(async (before): Promise<VerifiedStage> => {
-      const found = await verifiedSince(workspace, before, release.digest);
+      const found = await verifiedSince(workspace, before, release.digest, seen);
       return { stage: before.name, first: before.after.length === 0, ...found };
     }),
   );

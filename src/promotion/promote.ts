@@ -14,7 +14,7 @@ import { isOverridden, type Overrides, readOverrides } from "./overrides.ts";
 import { isChange } from "./record.ts";
 import { findRelease } from "./releases.ts";
 import { bringToRepository, pointTag } from "./repository.ts";
-import { releaseToPromote, stagesBefore } from "./source.ts";
+import { type FoundRelease, releaseToPromote, stagesBefore } from "./source.ts";
 import { stageSigner } from "./stage-signer.ts";
 
 export interface PromotionOptions {
@@ -44,9 +44,10 @@ export async function promote(workspace: Workspace, stage: Stage, options: Promo
   const signer = await stageSigner(workspace, options);
   // Meanwhile: whether it fails is told when the stage's hosts are needed.
   openHosts(workspace, stage).catch(() => {});
-  const { release, from } = await findPromotion(workspace, stage, options.release);
+  const found = await findPromotion(workspace, stage, options.release);
+  const { release, from } = found;
   requirePlanned(options.kept?.saved, release, `${from.name} runs ${release.name} now`);
-  const judging = await judgePromotion(workspace, stage, { release, from }, overrides, options);
+  const judging = await judgePromotion(workspace, stage, found, overrides, options);
   const { facts, judged: gates } = judging ?? { facts: undefined, judged: [] };
   const overridden = gates.filter((gate) => isOverridden(overrides, gate)).map(({ gate }) => gate);
   const admission = facts && {
@@ -63,14 +64,14 @@ export async function promote(workspace: Workspace, stage: Stage, options: Promo
     ...admission,
   } as const;
   const repository = await workspace.connections.repository(stage.repository);
-  const found = { release, from, gates, overridden };
-  if (options.dryRun) return { ...(await deploy({ ...deployment, repository, dryRun: true })), ...found };
+  const outcome = { release, from, gates, overridden };
+  if (options.dryRun) return { ...(await deploy({ ...deployment, repository, dryRun: true })), ...outcome };
   // A plan that is out of date is refused before anything is copied, too.
   if (options.kept) await deploy({ ...deployment, repository, dryRun: true });
   const target = await bringToRepository(workspace, from.repository, stage.repository, release);
   const result = await deploy({ ...deployment, repository: target, dryRun: false });
   await pointTag(target, stage.name, release, workspace.signal);
-  return { ...result, ...found };
+  return { ...result, ...outcome };
 }
 
 /** The release that a promotion to this stage takes now, or the one that is named, and the stage it comes from. */
@@ -78,13 +79,13 @@ export async function findPromotion(
   workspace: Workspace,
   stage: Stage,
   typed: string | undefined,
-): Promise<{ release: Release; from: Stage }> {
+): Promise<FoundRelease> {
   if (stage.after.length === 0) throw firstStage(stage);
   return await workspace.progress.step(`find the release to promote to ${stage.name}`, async (progress) => {
     const found =
       typed === undefined ? await releaseToPromote(workspace, stage) : await chosenRelease(workspace, stage, typed);
     progress.note(`${found.release.name} from ${found.from.name}`);
-    return found;
+    return { ...found, seen: typed === undefined };
   });
 }
 
@@ -95,16 +96,16 @@ export async function findPromotion(
 async function judgePromotion(
   workspace: Workspace,
   stage: Stage,
-  { release, from }: { readonly release: Release; readonly from: Stage },
+  found: FoundRelease,
   overrides: Overrides,
   { dryRun }: PromotionOptions,
 ) {
-  if (await standsIn(workspace, stage, release)) return undefined;
+  if (await standsIn(workspace, stage, found.release)) return undefined;
   return await workspace.progress.step(`judge the gates of ${stage.name}`, async (progress) => {
-    const facts = dryRun ? undefined : await gatherFacts(workspace, stage, release, from);
+    const facts = dryRun ? undefined : await gatherFacts(workspace, stage, found);
     const judged = facts
       ? requireOpen(stage, facts, workspace.clock.now().getTime(), overrides)
-      : await judgeGates(workspace, stage, release, from);
+      : await judgeGates(workspace, stage, found);
     for (const name of overrides.gates) {
       if (judged.some((gate) => isPartOf(gate.gate, name) && !gate.open)) continue;
       workspace.progress.warn(`${name} is open: there is nothing to override`);

@@ -75,6 +75,15 @@ export async function runningRelease(
   return { release, engines, running: running.map(({ engine, container }) => ({ engine, container })) };
 }
 
+/** A release that may come to a stage. */
+export interface FoundRelease {
+  readonly release: Release;
+  /** The stage it comes from. */
+  readonly from: Stage;
+  /** True where it was just seen to run in all stages before, healthy and as it was built. */
+  readonly seen: boolean;
+}
+
 /** The one release that all stages before this one run. */
 export async function releaseToPromote(workspace: Workspace, stage: Stage): Promise<{ release: Release; from: Stage }> {
   const before = stagesBefore(workspace.environment, stage);

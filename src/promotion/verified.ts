@@ -13,17 +13,30 @@ export type VerifiedSince =
 /**
  * Whether a release was proven in a stage, as the stage's history tells: it came there as a release, and since then all
  * checks that the stage has now have passed, the last time they were run. Without checks its coming there is enough.
+ * `seen`: it was just seen to run there, healthy and as it was built; then it may have come by `envctl dev`, too.
  */
-export async function verifiedSince(workspace: Workspace, stage: Stage, digest: Digest): Promise<VerifiedSince> {
+export async function verifiedSince(
+  workspace: Workspace,
+  stage: Stage,
+  digest: Digest,
+  seen = false,
+): Promise<VerifiedSince> {
   const repository = await workspace.connections.repository(stage.repository);
   const ledger = new Ledger(repository, workspace.environment.name, stage.name);
   const proofs: StageRecord[] = [];
+  const proofless = stage.verify.checks.length === 0;
   for await (const { record } of ledger.entries(Number.POSITIVE_INFINITY, workspace.signal)) {
     if (record.release?.digest !== digest) continue;
     if (record.kind === "verify") proofs.push(record);
-    else if (broughtRelease(record)) return judgeProofs(stage, record, proofs);
+    else if (broughtRelease(record) || (seen && proofless && broughtByDev(record)))
+      return judgeProofs(stage, record, proofs);
   }
   return { why: "it has never run there", ran: false };
+}
+
+/** The same by `envctl dev`, which may have changed files since: enough where it was seen that it has not. */
+function broughtByDev(record: StageRecord): boolean {
+  return isChange(record) && record.outcome === "succeeded" && record.dev === "";
 }
 
 /** Whether a record tells that a release came to its stage, as it was built. */

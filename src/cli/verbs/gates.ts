@@ -25,8 +25,9 @@ export const gates: Verb = {
     const { gateLines } = await import("../view/gates.ts");
     const { releaseDocument } = await import("./deployment-outcome.ts");
     return await withStage(context, name, async (workspace, stage) => {
-      const { release, from } = await findPromotion(workspace, stage, text(options, "release"));
-      const { gates: judged, opensAt } = await lookAtGates(workspace, stage, release, from);
+      const found = await findPromotion(workspace, stage, text(options, "release"));
+      const { release, from } = found;
+      const { gates: judged, opensAt } = await lookAtGates(workspace, stage, found);
       const open = judged.every((gate) => gate.open);
       const environment = workspace.environment.name;
       const title = `${environment} ${release.name} (${shortDigest(release.digest)}) from ${from.name} to ${stage.name}`;

@@ -6,6 +6,8 @@ import type { Report } from "../reports/report.ts";
 export interface GateFacts {
   readonly stage: string;
   readonly release: Release;
+  /** True where it was seen to run in all stages before, healthy and as it was built. */
+  readonly seen: boolean;
   /** The reader's time zone. */
   readonly zone: string;
   readonly verified: readonly VerifiedStage[];

@@ -13,6 +13,7 @@ export const asDuration = (value: number) => value as Duration;
 export const facts: GateFacts = {
   stage: "prod",
   release: { ...release("r1"), commit, builtAt: hoursAgo(48) },
+  seen: false,
   zone: "UTC",
   verified: [{ stage: "test", first: false, at: hoursAgo(2) }],
   approvals: { keys: [], statements: [], authors: [], authorUnknown: undefined },
