@@ -155,10 +155,10 @@ describeLab("envctl dev on a terminal", () => {
     project.environment(
       `${settings}\nstages:\n  dev: { ports: ["127.0.0.1:18435:8080"] }\n  test: { hosts: [ssh://test1], after: dev }`,
     );
-    // The browser, which the second time is not to be had.
+    // The browser, which the second time is not to be had, however soon after the first that is.
     const bin = join(project.folder, "bin");
     mkdirSync(bin);
-    project.write("bin/xdg-open", '#!/bin/sh\n[ ! -e opened ] && echo "$@" >opened\n');
+    project.write("bin/xdg-open", '#!/bin/sh\nmkdir ../opening && echo "$@" >../opened\n');
     chmodSync(join(bin, "xdg-open"), 0o755);
     await project.ok("up", "dev");
     const keys = [
@@ -193,7 +193,7 @@ describeLab("envctl dev on a terminal", () => {
     expect(text).toMatch(/dev \S+ goes on running at http:\/\/localhost:18435\//);
     const status = text.split("\n").filter((line) => line.includes(" · healthy"));
     expect(Math.max(...status.map((line) => [...line].length))).toBeLessThanOrEqual(78);
-    expect(readFileSync(join(project.folder, "opened"), "utf8")).toBe("http://localhost:18435/\n");
+    expect(readFileSync(join(project.folder, "../opened"), "utf8")).toBe("http://localhost:18435/\n");
   });
 
   it("draws nothing where no person looks on", async () => {
