@@ -73,7 +73,7 @@ export class DevActions {
         this.#say(`  ${this.#view.logs?.next() ?? ""}`);
         break;
       case "o":
-        void this.#alone(() => this.#open());
+        void this.#orSay(() => this.#open());
         break;
       case "s":
         void this.#alone(() => this.#shell());
@@ -87,16 +87,20 @@ export class DevActions {
     this.#view.screen?.print(...lines);
   }
 
+  /** What takes the terminal, or asks a question on it, is one thing at a time. */
   async #alone(work: () => Promise<void>): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
+    await this.#orSay(work);
+    this.#busy = false;
+  }
+
+  async #orSay(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
       const { paint, options } = this.#context;
       if (!this.#workspace.signal.aborted) this.#say(renderError(toEnvctlError(error, options.verbose), paint));
-    } finally {
-      this.#busy = false;
     }
   }
 
