@@ -204,6 +204,48 @@ describeLab("trouble", () => {
     expect(await pages()).toEqual(["third", "third"]);
   });
 
+  it("a container that somebody replaced by hand: what is other than it was is named, whatever its labels say", async () => {
+    const socket = lab.host("test1").socket;
+    const drift = async () =>
+      (await project.json<Status>("status", "test")).stages[0]?.hosts[0]?.containers.flatMap((container) =>
+        container.drift.map(({ what }) => what),
+      );
+    /** Takes the place of the app's container, with all its labels but what `change` makes of them. */
+    const replace = async (change: { label?: [string, string]; options?: string[]; image?: string }) => {
+      const [app] = await runningContainers(socket, project.name, "test");
+      if (!app) throw new Error("nothing runs");
+      const inspected = JSON.parse(await docker(socket, "inspect", app.Id)) as [
+        {
+          readonly Name: string;
+          readonly Config: { readonly Image: string; readonly Labels: Record<string, string> };
+          readonly HostConfig: { readonly NetworkMode: string };
+        },
+      ];
+      const { Name, Config, HostConfig } = inspected[0];
+      const labels = { ...Config.Labels, ...(change.label ? Object.fromEntries([change.label]) : {}) };
+      await docker(socket, "rm", "-f", app.Id);
+      const words = Object.entries(labels).flatMap(([name, value]) => ["--label", `${name}=${value}`]);
+      const network = ["--network", HostConfig.NetworkMode, "--restart", "unless-stopped", "--name", Name.slice(1)];
+      const image = change.image ?? Config.Image;
+      const command = change.image === undefined ? [] : ["sleep", "1000"];
+      await docker(socket, "run", "-d", ...network, ...words, ...(change.options ?? []), image, ...command);
+    };
+    const cases = [
+      { change: { image: "busybox" }, what: "image" },
+      { change: { options: ["--env", "ADDED=by hand"] }, what: "env ADDED" },
+      { change: { options: ["--publish", "127.0.0.1:18777:8080"] }, what: "ports" },
+      { change: { label: ["envctl.config-hash", "0000"] as [string, string] }, what: "configuration" },
+      { change: { label: ["envctl.digest", `sha256:${"0".repeat(64)}`] as [string, string] }, what: "image" },
+    ];
+    for (const { change, what } of cases) {
+      await replace(change);
+      expect([what, await drift()]).toEqual([what, expect.arrayContaining([what])]);
+      expect([what, (await project.run("status", "test", "--check")).exitCode]).toEqual([what, 1]);
+      await project.ok("up", "test");
+      expect([what, await drift()]).toEqual([what, []]);
+    }
+  }, 120_000);
+
   it("a locked stage: exit 4 with who and why, until it is unlocked", async () => {
     await project.ok("lock", "prod", "-m", "sale until six");
     project.env.TOKEN = "s3cret-value-2";

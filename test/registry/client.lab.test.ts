@@ -188,6 +188,14 @@ for (const kind of registryKinds)
         labels: { "org.example.name": "shop" },
         createdAt: "2026-01-02T03:04:05Z",
         size: "layer amd64".length + "shared layer".length,
+        platforms: [
+          {
+            platform: "linux/amd64",
+            manifest: image.descriptor.digest,
+            user: "",
+            size: "layer amd64".length + "shared layer".length,
+          },
+        ],
       });
       expect(await describeImage(registry, "describe", "no-such-tag")).toBeUndefined();
     });
