@@ -33,6 +33,9 @@ export function differences(
       desired.digest,
       found.labels[Label.digest] === desired.digest ? found.imageId : (found.labels[Label.digest] ?? found.imageId),
     );
+  } else {
+    // The right image under another name: whoever believes the label is told wrong.
+    replace(`label ${Label.digest}`, desired.digest, found.labels[Label.digest]);
   }
   list.push(...environmentDifferences(desired, found, image));
   if (desired.spec.command !== undefined) replace("command", desired.spec.command, found.command);

@@ -217,14 +217,17 @@ describeLab("trouble", () => {
       const inspected = JSON.parse(await docker(socket, "inspect", app.Id)) as [
         {
           readonly Name: string;
-          readonly Config: { readonly Image: string; readonly Labels: Record<string, string> };
+          readonly Config: { readonly Image: string; readonly Env: string[]; readonly Labels: Record<string, string> };
           readonly HostConfig: { readonly NetworkMode: string };
         },
       ];
       const { Name, Config, HostConfig } = inspected[0];
       const labels = { ...Config.Labels, ...(change.label ? Object.fromEntries([change.label]) : {}) };
       await docker(socket, "rm", "-f", app.Id);
-      const words = Object.entries(labels).flatMap(([name, value]) => ["--label", `${name}=${value}`]);
+      const words = [
+        ...Object.entries(labels).flatMap(([name, value]) => ["--label", `${name}=${value}`]),
+        ...Config.Env.flatMap((variable) => ["--env", variable]),
+      ];
       const network = ["--network", HostConfig.NetworkMode, "--restart", "unless-stopped", "--name", Name.slice(1)];
       const image = change.image ?? Config.Image;
       const command = change.image === undefined ? [] : ["sleep", "1000"];
@@ -235,7 +238,10 @@ describeLab("trouble", () => {
       { change: { options: ["--env", "ADDED=by hand"] }, what: "env ADDED" },
       { change: { options: ["--publish", "127.0.0.1:18777:8080"] }, what: "ports" },
       { change: { label: ["envctl.config-hash", "0000"] as [string, string] }, what: "configuration" },
-      { change: { label: ["envctl.digest", `sha256:${"0".repeat(64)}`] as [string, string] }, what: "image" },
+      {
+        change: { label: ["envctl.digest", `sha256:${"0".repeat(64)}`] as [string, string] },
+        what: "label envctl.digest",
+      },
     ];
     for (const { change, what } of cases) {
       await replace(change);
