@@ -6,7 +6,6 @@ import { BareEngine } from "./bare-engine.ts";
 import { answers } from "./gap.ts";
 
 const name = "bench-floor";
-const nodeImage = "node:20-slim";
 
 /** What a rollout cannot do without, by bare calls to an engine on this machine, on a proxy and a network of its own. */
 export class RolloutFloor {
@@ -20,10 +19,8 @@ export class RolloutFloor {
   static async start(socket: string): Promise<RolloutFloor> {
     const floor = new RolloutFloor(new BareEngine(socket));
     await floor.#remove();
-    for (const image of [caddy.image, nodeImage]) {
-      const [repository, tag] = image.split(":");
-      await floor.#engine.call("POST", `/images/create?fromImage=${repository}&tag=${tag}`);
-    }
+    const [repository, tag] = caddy.image.split(":");
+    await floor.#engine.call("POST", `/images/create?fromImage=${repository}&tag=${tag}`);
     await floor.#engine.call("POST", "/networks/create", { Name: name });
     await floor.#engine.call("POST", `/containers/create?name=${name}-proxy`, {
       Image: caddy.image,
@@ -37,14 +34,13 @@ export class RolloutFloor {
   }
 
   /** Container create, start and first 200; with `switched`, the switch of the proxy, too. Milliseconds. */
-  async run(image: string, switched: boolean, command?: readonly string[]): Promise<number> {
+  async run(image: string, switched: boolean): Promise<number> {
     this.#count += 1;
     const container = `${name}-${this.#count}`;
     const engine = this.#engine;
     const begun = performance.now();
     await engine.call("POST", `/containers/create?name=${container}`, {
       Image: image,
-      ...(command ? { Cmd: command } : {}),
       HostConfig: { NetworkMode: name },
     });
     await engine.call("POST", `/containers/${container}/start`);
@@ -58,12 +54,6 @@ export class RolloutFloor {
     const took = performance.now() - begun;
     await engine.call("DELETE", `/containers/${container}?force=1`);
     return took;
-  }
-
-  /** Create, start and first 200 of a web server as people write them, on Node with nothing else to load. Milliseconds. */
-  async startNode(): Promise<number> {
-    const server = 'require("node:http").createServer((_, answer) => answer.end("ok")).listen(8080)';
-    return await this.run(nodeImage, false, ["node", "-e", server]);
   }
 
   async close(): Promise<void> {

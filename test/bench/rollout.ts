@@ -46,7 +46,6 @@ class Figure {
 /** `promote` and `rollback` under requests, beside what cannot be done without and beside other tools. */
 export async function benchRollout(lab: Lab): Promise<void> {
   await ensureBaseImage("caddy");
-  await ensureBaseImage("node");
   const stage = (host: string, port: number, strategy = "rolling") =>
     `{ after: dev, hosts: ["${host}"], ports: ["${port}:8080"], rollout: { keep: 1, strategy: ${strategy} } }`;
   const places = [
@@ -70,7 +69,7 @@ export async function benchRollout(lab: Lab): Promise<void> {
     figures.set(name, found);
     return found;
   };
-  const floor = { started: [] as number[], switched: [] as number[], node: [] as number[] };
+  const floor = { started: [] as number[], switched: [] as number[] };
   const peers: Peer[] = [];
   const images: string[] = [];
   let bare: RolloutFloor | undefined;
@@ -91,7 +90,6 @@ export async function benchRollout(lab: Lab): Promise<void> {
       }
       floor.switched.push(await bare.run(image, true));
       floor.started.push(await bare.run(image, false));
-      floor.node.push(await bare.startNode());
       for (const peer of peers) await figure(peer.name).measure(peer.urls, () => peer.update(image));
     }
   } finally {
@@ -103,12 +101,10 @@ export async function benchRollout(lab: Lab): Promise<void> {
   heading(`promote and rollback of one host under requests (${runs} runs each, taking turns)`);
   const whole = { name: "create, start, first 200, switch", value: median(floor.switched) };
   const start = { name: "create, start, first 200", value: median(floor.started) };
-  const node = { name: "create, start, first 200 of a server on Node", value: median(floor.node) };
   for (const [name, found] of figures) {
     const isOurs = name.startsWith("promote") || name.startsWith("rollback");
     report(name, found.median, name.startsWith("rollback") ? start : whole, goalOf(name));
     const verdict = isOurs ? `  (goal 0 failed: ${found.failed === 0 ? "met" : "MISSED"})` : "";
-    if (name.startsWith("rollback")) report("  the same", found.median, node, 1);
     process.stdout.write(`    ${found.seen}${verdict}\n`);
   }
 }
