@@ -65,18 +65,7 @@ export async function readContainerFile(
   path: string,
   signal?: AbortSignal,
 ): Promise<Uint8Array | undefined> {
-  checkPath(path, api.where);
-  const answer = await api.call<Buffer>({
-    method: "GET",
-    path: `/containers/${encodeURIComponent(container)}/archive`,
-    query: { path },
-    doing: `reading ${path} in container ${container}`,
-    accept: [404],
-    bytes: largestFile + tarOverhead,
-    signal,
-  });
-  if (answer.status === 404) return undefined;
-  const [first] = await unpackTar(answer.body);
+  const [first] = (await readArchive(api, { container, path, limit: largestFile + tarOverhead, signal })) ?? [];
   return first?.header.type === "file" ? first.data : undefined;
 }
 
@@ -87,6 +76,22 @@ export async function readContainerFiles(
   path: string,
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+  const entries = await readArchive(api, { container, path, limit: largestFolder, signal });
+  const files = entries?.filter(({ header }) => header.type === "file");
+  return (
+    files && new Map(files.map(({ header, data }) => [join(dirname(path), header.name), data ?? new Uint8Array()]))
+  );
+}
+
+interface Archive {
+  readonly container: string;
+  readonly path: string;
+  /** Bytes. */
+  readonly limit: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function readArchive(api: ApiClient, { container, path, limit, signal }: Archive) {
   checkPath(path, api.where);
   const answer = await api.call<Buffer>({
     method: "GET",
@@ -94,13 +99,10 @@ export async function readContainerFiles(
     query: { path },
     doing: `reading ${path} in container ${container}`,
     accept: [404],
-    bytes: largestFolder,
+    bytes: limit,
     signal,
   });
-  if (answer.status === 404) return undefined;
-  const entries = await unpackTar(answer.body);
-  const files = entries.filter(({ header }) => header.type === "file");
-  return new Map(files.map(({ header, data }) => [join(dirname(path), header.name), data ?? new Uint8Array()]));
+  return answer.status === 404 ? undefined : await unpackTar(answer.body);
 }
 
 function checkPath(path: string, where: string): void {
