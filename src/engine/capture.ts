@@ -22,11 +22,11 @@ export async function capture(
   id: string,
   command: readonly string[],
   signal?: AbortSignal,
-  input?: string,
+  input?: string | Readable,
 ): Promise<Captured> {
   const stdout = new Tail(outputLimit);
   const stderr = new Tail(errorLimit);
-  const stdin = input === undefined ? undefined : Readable.from([Buffer.from(input)]);
+  const stdin = typeof input === "string" ? Readable.from([Buffer.from(input)]) : input;
   const options = { env: {}, user: undefined, terminal: undefined, stdin };
   const exitCode = await engine.exec(id, { command, ...options, stdout, stderr, signal });
   if (stdout.wasCut) {

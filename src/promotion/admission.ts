@@ -8,7 +8,7 @@ import { opensTogether } from "../plan/gates/opens-together.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import type { Signer } from "../signing/envelope.ts";
 import { author } from "./author.ts";
-import type { Admission } from "./deploy.ts";
+import type { Admission } from "./deployment.ts";
 import { gatherAgain } from "./gate-facts.ts";
 import type { Ledger } from "./ledger.ts";
 import { isOverridden, type Overrides } from "./overrides.ts";

@@ -4,6 +4,7 @@ import type { ObservedHost, ObservedProxy } from "../plan/observed.ts";
 import { ownProxies } from "../plan/plan-sites.ts";
 import { isShared } from "../plan/site-conflicts.ts";
 import { ProxyHost } from "../rollout/proxy-host.ts";
+import { ReadyCommands } from "../rollout/ready-commands.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 
 /** The proxies that this stage shares with others. */
@@ -21,7 +22,8 @@ export async function leaveProxies(
 ): Promise<void> {
   const id = siteId(place);
   const why = `envctl ${options.why} ${place.stage} of ${environment.name}`;
-  const proxies = new ProxyHost({ engine, clock, certificate: undefined, why, bringImage: undefined });
+  const commands = new ReadyCommands(engine);
+  const proxies = new ProxyHost({ engine, commands, clock, certificate: undefined, why, bringImage: undefined });
   for (const { container } of sharedProxies(observed, id)) {
     await proxies.forget(container.name, id, signal);
     // It stays where it serves others, also those that came meanwhile.

@@ -5,6 +5,7 @@ import { siteId } from "../plan/naming.ts";
 import type { Certificate } from "../rollout/certificate.ts";
 import { ProxyHost } from "../rollout/proxy-host.ts";
 import { type FoundProxy, findProxies } from "../rollout/proxy-state.ts";
+import { ReadyCommands } from "../rollout/ready-commands.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { openHosts } from "./open-hosts.ts";
 import { bringProxyImage, type ProxyImages } from "./proxy-images.ts";
@@ -77,6 +78,7 @@ export function proxyHostOf(
   const { images } = more;
   return new ProxyHost({
     engine,
+    commands: new ReadyCommands(engine),
     clock: workspace.clock,
     certificate: more.certificate,
     why: `envctl ${more.verb} ${stage.name} of ${workspace.environment.name}`,

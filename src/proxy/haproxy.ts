@@ -12,8 +12,7 @@ const oldFile = `${proxyFolder}/old.cfg`;
  * It tells nobody whether that went well: so the new one is asked, by the one client that an image has (bash in
  * Debian's, wget in Alpine's). The old file comes back where the new one's worker does not.
  */
-const activation = `
-haproxy -c -f ${nextFile} >/dev/null || exit 1
+const activate = `haproxy -c -f ${nextFile} >/dev/null || return 1
 revision=$(sed -n '1s/^# revision //p' ${nextFile})
 ask() {
   if command -v bash >/dev/null; then
@@ -22,7 +21,7 @@ ask() {
     timeout 2 wget -S -O - http://127.0.0.1:${revisionPort}/revision 2>&1
   fi
 }
-cp ${file} ${oldFile} && mv -f ${nextFile} ${file} && kill -USR2 1 || exit 1
+cp ${file} ${oldFile} && mv -f ${nextFile} ${file} && kill -USR2 1 || return 1
 tries=0
 until ask 2>/dev/null | grep -qiF "etag: \\"$revision\\""; do
   tries=$((tries + 1))
@@ -30,12 +29,11 @@ until ask 2>/dev/null | grep -qiF "etag: \\"$revision\\""; do
     mv -f ${oldFile} ${file}
     kill -USR2 1
     echo "HAProxy did not start a worker with the new configuration; its log says why" >&2
-    exit 1
+    return 1
   fi
   sleep 0.05
 done
-rm -f ${oldFile}
-`;
+rm -f ${oldFile}`;
 
 /** HAProxy 2.6 and later, for connections that live long: a switch ends none of them before the drain does. */
 export const haproxy: ProxyDriver = {
@@ -45,7 +43,7 @@ export const haproxy: ProxyDriver = {
   nextFile,
   command: ["haproxy", "-W", "-db", "-f", file],
   volumes: {},
-  activate: ["sh", "-c", activation],
+  activation: { prepare: ":", activate, conclude: ":" },
   refuses: haproxyRefuses,
   render: haproxyConfiguration,
   readAccess: readHaproxyAccess,

@@ -74,6 +74,19 @@ export function keyFile(site: Pick<Site, "id">): string {
 
 export type ProxyDriverName = "caddy" | "haproxy";
 
+/** Lines for one shell (POSIX sh), one part after the other; constant texts. */
+interface ProxyActivation {
+  /** Run as soon as a change is likely, and seconds or minutes before it comes, if it does. */
+  readonly prepare: string;
+  /**
+   * The body of a function, run once `nextFile` is written: checks it, makes it live and moves it to `file`. Returns
+   * another code than 0 and says why on stderr if it is no good; then the old one still serves.
+   */
+  readonly activate: string;
+  /** Run last, on one line, whatever became of it; also where no change came. */
+  readonly conclude: string;
+}
+
 export interface ProxyDriver {
   readonly name: ProxyDriverName;
   /** The official image that is used unless the environment file names another. */
@@ -91,11 +104,8 @@ export interface ProxyDriver {
    * that has no such parameter does not start the container: then it is started without them.
    */
   readonly sysctls?: Readonly<Record<string, string>>;
-  /**
-   * Run inside the container once `nextFile` is written: checks it, makes it live and moves it to `file`. Exits with
-   * another code than 0 and says why on stderr if it is no good; then the old one still serves. Constant text.
-   */
-  readonly activate: readonly string[];
+  /** How a new configuration is made live, in the container. */
+  readonly activation: ProxyActivation;
   /** Why this driver cannot serve such a site, for people; undefined if it can. */
   refuses(site: Site): string | undefined;
   /**

@@ -1,7 +1,7 @@
 import { EnvctlError } from "../base/errors.ts";
-import { capture } from "../engine/capture.ts";
 import type { Engine } from "../engine/engine.ts";
 import { kernelAddresses } from "./kernel-addresses.ts";
+import type { ReadyCommands } from "./ready-commands.ts";
 
 export interface Drain {
   /** Names of the proxies whose requests are waited for. */
@@ -14,16 +14,17 @@ export interface Drain {
 
 /**
  * Looks at the connections of the proxy's container (proc(5), `/proc/net/tcp`) until none to these addresses is
- * established: `$1` is how long at most, in hundredths of a second by the clock that nobody sets (`/proc/uptime`), the
- * rest are addresses as the kernel writes them. A busy host looks less often, not for longer. Tenths of a second are as
- * much as the shells of all images can sleep. Constant text.
+ * established. Standard input is a line: how long at most, in hundredths of a second by the clock that nobody sets
+ * (`/proc/uptime`), and the addresses as the kernel writes them. A busy host looks less often, not for longer. Tenths of a
+ * second are as much as the shells of all images can sleep. Constant text.
  */
 const watch = [
+  "read -r limit addresses || exit 0",
   "now() { IFS='. ' read -r seconds hundredths rest </proc/uptime; now=$seconds$hundredths; }",
   "now",
-  "end=$((now + $1))",
-  "shift",
-  'for address; do shift; set -- "$@" -e " $address 01 "; done',
+  "end=$((now + limit))",
+  "set --",
+  'for address in $addresses; do set -- "$@" -e " $address 01 "; done',
   'while grep -q "$@" /proc/net/tcp /proc/net/tcp6 2>/dev/null; do',
   "  now",
   '  [ "$now" -lt "$end" ] || exit 3',
@@ -31,12 +32,15 @@ const watch = [
   "done",
 ].join("\n");
 
+/** Waits in a proxy until the requests of others have ended, which it is told of by its input. */
+export const drainCommand = ["sh", "-c", watch];
+
 /**
  * Resolves when the proxies have no connection to the containers any more, or when the limit is over: what is still
  * open then has had its time. A proxy or container that is gone has none.
  */
 export async function drain(
-  engine: Engine,
+  { engine, commands }: { readonly engine: Engine; readonly commands: ReadyCommands },
   { proxies, containers, port, limit }: Drain,
   signal: AbortSignal,
 ): Promise<void> {
@@ -47,11 +51,11 @@ export async function drain(
     ),
   );
   if (addresses.length === 0) return;
-  const hundredths = String(Math.ceil(limit / 10));
+  const input = `${Math.ceil(limit / 10)} ${addresses.join(" ")}\n`;
   await Promise.all(
     proxies.map(async (proxy) => {
       try {
-        await capture(engine, proxy, ["sh", "-c", watch, "drain", hundredths, ...addresses], signal);
+        await commands.run(proxy, drainCommand, input, signal);
       } catch (error) {
         if (signal.aborted || !(error instanceof EnvctlError) || !isGone(error)) throw error;
       }

@@ -4,6 +4,7 @@ import type { Progress } from "../base/progress.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PlannedImage } from "../plan/plan.ts";
 import type { ProxyHost } from "./proxy-host.ts";
+import type { ReadyCommands } from "./ready-commands.ts";
 
 /** What the steps of one rollout on one host share. */
 export interface HostWorker {
@@ -16,5 +17,6 @@ export interface HostWorker {
   /** Milliseconds a container may take to become healthy. */
   readonly timeout: number;
   readonly clock: Clock;
+  readonly commands: ReadyCommands;
   readonly proxies: ProxyHost;
 }

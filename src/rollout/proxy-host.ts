@@ -8,24 +8,21 @@ import { isRunning } from "../plan/observed.ts";
 import type { DesiredProxy } from "../plan/proxies.ts";
 import { clashOf } from "../plan/site-conflicts.ts";
 import { isProxyDriver, proxyDriver } from "../proxy/drivers.ts";
-import {
-  certificateFile,
-  keyFile,
-  type ProxyDriver,
-  type ProxyDriverName,
-  proxyFolder,
-  type Site,
-} from "../proxy/proxy.ts";
+import { certificateFile, keyFile, type ProxyDriver, type ProxyDriverName, type Site } from "../proxy/proxy.ts";
+import { activationCommand, activationInput, isUnwritten } from "./activation.ts";
 import type { Certificate } from "./certificate.ts";
 import { currentSites, rememberSites, serves } from "./known-sites.ts";
 import { ensureProxyContainer } from "./proxy-container.ts";
 import { whileProxyLocked } from "./proxy-lock.ts";
 import { untilRevision } from "./proxy-revision.ts";
-import { nextSitesFile, readSites, revisionOf, sitesFile } from "./proxy-state.ts";
+import { readSites, revisionOf, sitesFile } from "./proxy-state.ts";
+import type { ReadyCommands } from "./ready-commands.ts";
 import { removeProxy } from "./remove-proxy.ts";
 
 export interface ProxyHostOptions {
   readonly engine: Engine;
+  /** Of this engine's containers. */
+  readonly commands: ReadyCommands;
   readonly clock: Clock;
   /** Brings a driver's image to the host and returns the reference to create containers with; undefined where none is made. */
   readonly bringImage:
@@ -36,27 +33,6 @@ export interface ProxyHostOptions {
   /** What is being done, for whoever has to wait for the proxy. */
   readonly why: string;
 }
-
-/** EX_CANTCREAT of sysexits(3). */
-const unwrittenCode = 73;
-
-/**
- * Takes the sites (a line) and the configuration (file `$1`, of `$2` bytes: one that was cut short is not made live) from
- * standard input, and activates by the driver's command, the rest. What is in the file of sites is live: it takes its
- * place, whole, once the proxy has taken the configuration. Killed between the two, the next run makes it live once more;
- * what was not taken is not left behind. Constant text.
- */
-const activateAndKeep = [
-  "umask 077",
-  "next=$1",
-  `give_up() { rm -f ${nextSitesFile} "$next"; exit "$1"; }`,
-  `unwritten() { df -k ${proxyFolder} >&2; give_up ${unwrittenCode}; }`,
-  `IFS= read -r sites && printf '%s' "$sites" >${nextSitesFile} || unwritten`,
-  'head -c "$2" >"$next" && [ "$(wc -c <"$next")" -eq "$2" ] || unwritten',
-  "shift 2",
-  '"$@" || give_up $?',
-  `mv -f ${nextSitesFile} ${sitesFile}`,
-].join("\n");
 
 /** The proxies of one host, and the changes that a rollout makes to them. */
 export class ProxyHost {
@@ -155,13 +131,16 @@ export class ProxyHost {
     const revision = revisionOf(sites);
     await engine.writeFiles(container.id, this.#certificates(changed), signal);
     const configuration = driver.render(sites, revision);
-    const length = String(Buffer.byteLength(configuration));
-    const command = ["sh", "-c", activateAndKeep, "activate", driver.nextFile, length, ...driver.activate];
-    const input = `${JSON.stringify(sites)}\n${configuration}`;
-    const { exitCode, stderr } = await capture(engine, container.id, command, signal, input);
+    const input = activationInput(JSON.stringify(sites), configuration);
+    const { exitCode, stderr } = await this.#options.commands.run(
+      container.name,
+      activationCommand(driver),
+      input,
+      signal,
+    );
     if (exitCode !== 0) {
       const evidence = stderr.trim().split("\n");
-      if (exitCode === unwrittenCode) throw this.#unwritten(container, evidence);
+      if (isUnwritten(exitCode)) throw this.#unwritten(container, evidence);
       throw this.#refused(container, `${driver.name} does not take its new configuration`, evidence);
     }
     await untilRevision(engine, container.id, revision, signal);

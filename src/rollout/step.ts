@@ -58,7 +58,7 @@ export async function perform(step: Step, worker: HostWorker, progress: Progress
       else await worker.proxies.forget(step.proxy.name, step.id, signal);
       return;
     case "drain":
-      await drain(engine, step, signal);
+      await drain(worker, step, signal);
       return;
     case "remove-proxy":
       await worker.proxies.remove(step.container, { certificates: step.certificates }, signal);
@@ -124,7 +124,7 @@ async function routeBack(step: RouteStep, worker: HostWorker, signal: AbortSigna
   const [first] = left;
   if (!first) return;
   const containers = left.map((upstream) => ({ id: upstream.name, name: upstream.name }));
-  await drain(worker.engine, { proxies: [name], containers, port: first.port, limit: site.drain }, signal);
+  await drain(worker, { proxies: [name], containers, port: first.port, limit: site.drain }, signal);
 }
 
 async function create(step: Extract<Step, { kind: "create" }>, worker: HostWorker, signal: AbortSignal): Promise<void> {

@@ -6,7 +6,7 @@ import { describeLab } from "../lab/describe-lab.ts";
 import { ensureBaseImage } from "../lab/images/base-images.ts";
 import { type Lab, useLab } from "../lab/lab.ts";
 import { startLoad } from "./load.ts";
-import { ProxyLab } from "./proxy-lab.ts";
+import { activateAlone, ProxyLab } from "./proxy-lab.ts";
 import { ask, seen } from "./request.ts";
 import { siteOf } from "./site.ts";
 
@@ -96,7 +96,7 @@ describeLab("a HAProxy that takes a new configuration", () => {
     await expect(proxy.activate(foreign)).rejects.toThrow(/did not start a worker/);
     expect(await seen(address)).toMatchObject({ name: "blue" });
     await rm(proxy.path(haproxy.nextFile), { force: true });
-    await expect(proxy.docker("exec", proxy.proxy, ...haproxy.activate)).rejects.toThrow(/next\.cfg/);
+    await expect(proxy.docker("exec", proxy.proxy, ...activateAlone(haproxy))).rejects.toThrow(/next\.cfg/);
     expect(await readFile(proxy.path(haproxy.file), "utf8")).toBe(before);
     await proxy.serve([green]);
     expect(await seen(address)).toMatchObject({ name: "green" });

@@ -133,8 +133,7 @@ describe("HAProxy's configuration", () => {
     expect([asTime(0), asTime(1e12)]).toEqual(["1ms", "2147483647ms"]);
   });
 
-  it("is given its file by a text that is always the same", () => {
-    expect(haproxy.activate.slice(0, 2)).toEqual(["sh", "-c"]);
+  it("has its files on the volume of the proxy", () => {
     expect(haproxy.file.startsWith("/envctl/") && haproxy.nextFile.startsWith("/envctl/")).toBe(true);
   });
 });

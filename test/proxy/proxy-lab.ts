@@ -113,7 +113,7 @@ export class ProxyLab implements AsyncDisposable {
 
   async activate(configuration: string): Promise<void> {
     await writeFile(this.path(this.#driver.nextFile), configuration);
-    await this.docker("exec", this.#proxy, ...this.#driver.activate);
+    await this.docker("exec", this.#proxy, ...activateAlone(this.#driver));
   }
 
   async untilLive(revision: string): Promise<void> {
@@ -146,4 +146,10 @@ async function until(what: string, answer: () => Promise<boolean>): Promise<void
     if (Date.now() > deadline) throw new Error(`${what} is not there`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** Makes live what is in `nextFile`, as the rollout does that writes it. */
+export function activateAlone({ activation }: ProxyDriver): string[] {
+  const { prepare, activate, conclude } = activation;
+  return ["sh", "-c", `activate() {\n${activate}\n}\n${prepare}\nactivate\ncode=$?\n${conclude}\nexit $code`];
 }

@@ -14,6 +14,7 @@ import { keepSitesIn } from "../../src/rollout/known-sites.ts";
 import { ProxyHost } from "../../src/rollout/proxy-host.ts";
 import { liveRevision } from "../../src/rollout/proxy-revision.ts";
 import { nextSitesFile, readSites, revisionOf } from "../../src/rollout/proxy-state.ts";
+import { ReadyCommands } from "../../src/rollout/ready-commands.ts";
 import { describeLab } from "../lab/describe-lab.ts";
 import { ensureBaseImage } from "../lab/images/base-images.ts";
 import { useLab } from "../lab/lab.ts";
@@ -57,6 +58,7 @@ describeLab("a proxy on a host", () => {
   const engines: Engine[] = [];
   const hostOf = (engine: Engine) =>
     new ProxyHost({
+      commands: new ReadyCommands(engine),
       ...{ engine, clock: systemClock, bringImage: async () => "haproxy:2.8", certificate: undefined, why: "a test" },
     });
   const connect = async () => {

@@ -3,7 +3,7 @@ import type { BuildIntent } from "../../build/make-release.ts";
 import type { Stage } from "../../environment/model.ts";
 import type { JudgedGate } from "../../plan/gates/judged-gate.ts";
 import { type PlannedVerb, plannedVerbs } from "../../plan/saved-plan.ts";
-import type { DeploymentResult } from "../../promotion/deploy.ts";
+import type { DeploymentResult } from "../../promotion/deployment.ts";
 import type { Release } from "../../release/release.ts";
 import type { Workspace } from "../../rollout/workspace.ts";
 import { skipHooksOption } from "../global-options.ts";

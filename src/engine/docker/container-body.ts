@@ -26,7 +26,8 @@ export function containerBody(spec: ContainerSpec): object {
     HostConfig: {
       NetworkMode: spec.network,
       PortBindings: bindings,
-      RestartPolicy: { Name: spec.restart },
+      // What `startContainer` makes of it anyway: see `restart-policy.ts`.
+      RestartPolicy: { Name: spec.restart === "unless-stopped" ? "always" : spec.restart },
       Sysctls: spec.sysctls,
       LogConfig: spec.logLimit === undefined ? undefined : logConfig(spec.logLimit),
       Memory: spec.memory,

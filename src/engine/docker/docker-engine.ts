@@ -18,6 +18,7 @@ import type {
   VolumeEvent,
 } from "../engine.ts";
 import { ApiClient } from "./api.ts";
+import type { SystemInfo } from "./api-types.ts";
 import { Containers } from "./containers.ts";
 import { containerEvents, volumeEvents } from "./events.ts";
 import { runInContainer } from "./exec.ts";
@@ -26,7 +27,7 @@ import { Images } from "./images.ts";
 import { containerLogs } from "./logs.ts";
 import { connectNetwork, disconnectNetwork } from "./network-attachment.ts";
 import { NetworksAndVolumes } from "./networks-and-volumes.ts";
-import { engineTime, readSystem, type System } from "./system.ts";
+import { describeEngine, engineTime, readInfo, sharesNetwork } from "./system.ts";
 import type { Transport } from "./transport/transport.ts";
 import { negotiateVersion } from "./version.ts";
 
@@ -38,7 +39,7 @@ export class DockerEngine implements Engine {
   readonly #containers: Containers;
   readonly #images: Images;
   readonly #named: NetworksAndVolumes;
-  #system: Promise<System> | undefined;
+  #info: Promise<SystemInfo> | undefined;
 
   private constructor(name: string, transport: Transport, api: ApiClient) {
     this.name = name;
@@ -59,7 +60,10 @@ export class DockerEngine implements Engine {
       await transport.close();
       throw error;
     }
-    return new DockerEngine(name, transport, api);
+    const engine = new DockerEngine(name, transport, api);
+    // Whoever looks at a container's address needs it, and need not wait for it then.
+    if (transport.sameMachine) engine.#readInfo(signal).catch(() => {});
+    return engine;
   }
 
   publishedAddress(): Promise<string> {
@@ -67,7 +71,7 @@ export class DockerEngine implements Engine {
   }
 
   async describe(signal?: AbortSignal): Promise<EngineDescription> {
-    return (await this.#readSystem(signal)).description;
+    return await describeEngine(this.#api, await this.#readInfo(signal), this.#transport.plaintext, signal);
   }
 
   now(signal?: AbortSignal): Promise<Date | undefined> {
@@ -140,7 +144,7 @@ export class DockerEngine implements Engine {
 
   async dial(address: string, port: number, signal?: AbortSignal): Promise<Duplex | undefined> {
     if (this.#transport.sameMachine && !isLoopback(address)) {
-      if (!(await this.#readSystem(signal)).sharesNetwork) return undefined;
+      if (!sharesNetwork(await this.#readInfo(signal))) return undefined;
     }
     return await this.#transport.dial(address, port, signal);
   }
@@ -228,7 +232,7 @@ export class DockerEngine implements Engine {
   }
 
   async forwardToLoopback(port: number, signal?: AbortSignal): Promise<number | undefined> {
-    if (this.#transport.sameMachine && !(await this.#readSystem(signal)).sharesNetwork) return undefined;
+    if (this.#transport.sameMachine && !sharesNetwork(await this.#readInfo(signal))) return undefined;
     return await this.#transport.forwardToLoopback(port, signal);
   }
 
@@ -238,13 +242,13 @@ export class DockerEngine implements Engine {
   }
 
   /** Asked once: an engine does not become another one while a command runs. */
-  #readSystem(signal: AbortSignal | undefined): Promise<System> {
-    if (this.#system) return this.#system;
-    const reading = readSystem(this.#api, this.#transport.plaintext, signal);
-    this.#system = reading;
+  #readInfo(signal: AbortSignal | undefined): Promise<SystemInfo> {
+    if (this.#info) return this.#info;
+    const reading = readInfo(this.#api, signal);
+    this.#info = reading;
     // A reading that was aborted or failed says nothing: the next call asks again.
     reading.catch(() => {
-      this.#system = undefined;
+      if (this.#info === reading) this.#info = undefined;
     });
     return reading;
   }

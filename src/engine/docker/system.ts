@@ -3,32 +3,36 @@ import type { ApiClient } from "./api.ts";
 import type { SystemInfo, VersionAnswer } from "./api-types.ts";
 import { platformName } from "./platform.ts";
 
-/** What an engine says of itself, and what follows from it. */
-export interface System {
-  readonly description: EngineDescription;
-  /** False where containers live in another network than the engine's socket: rootless, or in a virtual machine. */
-  readonly sharesNetwork: boolean;
+const doing = "asking the engine what it is";
+
+/** What an engine says of its host. It looks many things up for it: tens of milliseconds. */
+export async function readInfo(api: ApiClient, signal?: AbortSignal): Promise<SystemInfo> {
+  return (await api.call<SystemInfo>({ method: "GET", path: "/info", doing, signal })).body;
 }
 
-export async function readSystem(api: ApiClient, plaintext: boolean, signal?: AbortSignal): Promise<System> {
-  const doing = "asking the engine what it is";
-  // One after the other: over SSH a second connection costs more than a second question.
-  const { body: version } = await api.call<VersionAnswer>({ method: "GET", path: "/version", doing, signal });
-  const { body: info } = await api.call<SystemInfo>({ method: "GET", path: "/info", doing, signal });
-  const podman = version.Components?.some(({ Name }) => Name?.startsWith("Podman")) ?? false;
+/** False where containers live in another network than the engine's socket: rootless, or in a virtual machine. */
+export function sharesNetwork(info: SystemInfo): boolean {
   const rootless = info.SecurityOptions?.some((option) => option.includes("name=rootless")) ?? false;
   const virtualMachine = process.platform !== "linux" || info.OperatingSystem === "Docker Desktop";
+  return !rootless && !virtualMachine;
+}
+
+export async function describeEngine(
+  api: ApiClient,
+  info: SystemInfo,
+  plaintext: boolean,
+  signal?: AbortSignal,
+): Promise<EngineDescription> {
+  const { body: version } = await api.call<VersionAnswer>({ method: "GET", path: "/version", doing, signal });
+  const podman = version.Components?.some(({ Name }) => Name?.startsWith("Podman")) ?? false;
   return {
-    description: {
-      product: podman ? "podman" : "docker",
-      version: version.Version ?? "unknown",
-      apiVersion: api.prefix.replace(/^\/v/, ""),
-      platform: platform(version, info),
-      imageStore: usesContainerdStore(info) ? "containerd" : "classic",
-      hostName: info.Name ?? "",
-      ...(plaintext ? { warnings: [`${api.where} is neither encrypted nor authenticated: use ssh:// or TLS`] } : {}),
-    },
-    sharesNetwork: !rootless && !virtualMachine,
+    product: podman ? "podman" : "docker",
+    version: version.Version ?? "unknown",
+    apiVersion: api.prefix.replace(/^\/v/, ""),
+    platform: platform(version, info),
+    imageStore: usesContainerdStore(info) ? "containerd" : "classic",
+    hostName: info.Name ?? "",
+    ...(plaintext ? { warnings: [`${api.where} is neither encrypted nor authenticated: use ssh:// or TLS`] } : {}),
   };
 }
 

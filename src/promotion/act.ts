@@ -1,0 +1,118 @@
+import type { Digest } from "../base/digest.ts";
+import { messageOf } from "../base/errors.ts";
+import { timeLimit } from "../base/time-limit.ts";
+import type { Engine } from "../engine/engine.ts";
+import { isEmpty, type StagePlan } from "../plan/plan.ts";
+import { releaseIds } from "../plan/plan-stage.ts";
+import { carryOut } from "../rollout/carry-out.ts";
+import type { Certificate } from "../rollout/certificate.ts";
+import type { HeldLock } from "../rollout/held-lock.ts";
+import type { HostWorker } from "../rollout/host-worker.ts";
+import { bringRelease, bringService } from "../rollout/image.ts";
+import { stageLabels } from "../rollout/observe.ts";
+import { ProxyHost } from "../rollout/proxy-host.ts";
+import { ReadyCommands } from "../rollout/ready-commands.ts";
+import { author } from "./author.ts";
+import type { Admission, Deployment } from "./deployment.ts";
+import type { Ledger } from "./ledger.ts";
+import { bringProxyImage, type ProxyImages } from "./proxy-images.ts";
+import { recordedRelease, type StageRecord } from "./record.ts";
+
+/** What carrying out a plan needs beside it. */
+export interface Action {
+  readonly engines: readonly Engine[];
+  /** By host. */
+  readonly commands: ReadonlyMap<string, ReadyCommands>;
+  readonly ledger: Ledger;
+  readonly pins: Readonly<Record<string, Digest>>;
+  readonly certificate: Certificate | undefined;
+  readonly proxyImages: ProxyImages;
+  readonly lock: HeldLock;
+  readonly admission: Admission | undefined;
+}
+
+/** Carries a plan out, and writes down what became of it. */
+export async function act(deployment: Deployment, plan: StagePlan, action: Action): Promise<void> {
+  const { workspace, stage } = deployment;
+  const { engines, lock } = action;
+  const workers = new Map(engines.map((engine) => [engine.name, workerFor(deployment, engine, action)]));
+  try {
+    if (!isEmpty(plan)) {
+      await carryOut({
+        plan,
+        rollout: stage.rollout,
+        workers,
+        clock: workspace.clock,
+        progress: workspace.progress,
+        situation: workspace.situation,
+        requireHeld: () => lock.requireHeld(),
+        signal: workspace.signal,
+      });
+    }
+  } catch (error) {
+    await record(deployment, action, messageOf(error));
+    throw error;
+  }
+  await record(deployment, action, undefined);
+}
+
+function workerFor(deployment: Deployment, engine: Engine, action: Action): HostWorker {
+  const { workspace, stage, release, repository, kind } = deployment;
+  const commands = action.commands.get(engine.name) ?? new ReadyCommands(engine);
+  return {
+    engine,
+    commands,
+    labels: stageLabels(workspace.environment.name, stage.name),
+    ids: { [release.digest]: releaseIds(release) },
+    timeout: stage.rollout.timeout,
+    clock: workspace.clock,
+    bring: (image, progress, signal) => {
+      const service = stage.services.find((candidate) => candidate.name === image.service);
+      return service
+        ? bringService(engine, service.image, image.digest, progress, signal)
+        : bringRelease(engine, repository, release, progress, signal);
+    },
+    proxies: new ProxyHost({
+      engine,
+      commands,
+      clock: workspace.clock,
+      bringImage: (driver, progress, signal) => bringProxyImage(engine, action.proxyImages, driver, progress, signal),
+      certificate: action.certificate,
+      why: `envctl ${kind} ${stage.name} of ${workspace.environment.name}`,
+    }),
+  };
+}
+
+/** The record is written even after Ctrl-C: it tells what became of the stage. */
+async function record(
+  deployment: Deployment,
+  { ledger, pins, admission }: Action,
+  failure: string | undefined,
+): Promise<void> {
+  const { workspace, stage, release } = deployment;
+  const entry: StageRecord = {
+    version: 1,
+    kind: deployment.kind,
+    outcome: failure === undefined ? "succeeded" : "failed",
+    environment: workspace.environment.name,
+    stage: stage.name,
+    release: recordedRelease(release),
+    from: deployment.from,
+    hosts: stage.hosts.map((host) => host.name),
+    services: pins,
+    by: author(),
+    at: workspace.clock.now().toISOString(),
+    reason: failure ?? deployment.reason,
+    dev: stage.app.dev,
+    ...(deployment.attestations ? { attestations: deployment.attestations } : {}),
+    ...admission,
+  };
+  await workspace.progress.step("record", async (progress) => {
+    try {
+      await ledger.append(entry, deployment.signer, timeLimit(30_000));
+    } catch (error) {
+      progress.note("not recorded");
+      workspace.progress.warn(`this ${deployment.kind} is not in the stage's history: ${messageOf(error)}`);
+    }
+  });
+}

@@ -1,0 +1,29 @@
+import type { HostPlan, Step } from "../plan/plan.ts";
+import { isProxyDriver, proxyDriver } from "../proxy/drivers.ts";
+import { activationCommand } from "./activation.ts";
+import { drainCommand } from "./drain.ts";
+import type { HostWorker } from "./host-worker.ts";
+
+type Ahead = Pick<HostWorker, "commands">;
+
+/** Starts the commands by which clients will be given to the new release, while that starts. */
+export async function prepareSwitch(worker: Ahead, plan: HostPlan, signal: AbortSignal): Promise<void> {
+  for (const { proxy, site } of plan.switch.filter((step) => step.kind === "route")) {
+    if (site && isProxyDriver(proxy.driver))
+      worker.commands.start(proxy.name, activationCommand(await proxyDriver(proxy.driver)), signal);
+  }
+}
+
+/** Starts the commands that wait for the requests of the old release, while the clients are given to the new one. */
+export function prepareRetirement(worker: Ahead, plan: HostPlan, signal: AbortSignal): void {
+  for (const { proxies } of plan.retire.filter((step) => step.kind === "drain"))
+    for (const proxy of proxies) worker.commands.start(proxy, drainCommand, signal);
+}
+
+/** Steps that take no time to speak of: after nothing else the clients are given away at once. */
+const quick: ReadonlySet<Step["kind"]> = new Set(["start", "wait-healthy", "network", "volume", "join"]);
+
+/** Whether a host has what it will run, so that its clients are given to it as soon as the plan is begun. */
+export function isImminent(plan: HostPlan): boolean {
+  return [...plan.prepare, ...plan.start].every((step) => quick.has(step.kind));
+}
