@@ -26,11 +26,16 @@ export interface PastRelease extends ReleaseName {
 
 /**
  * The releases that ran in a stage, newest first and each once; the first is what it should run now. From the ledger,
- * or, where the registry does not answer, from the containers that its hosts have kept.
+ * or, where the registry does not answer, from the containers that its hosts have kept. History is not read any further
+ * back once there is `enough`.
  */
-export async function stageReleases(workspace: Workspace, stage: Stage): Promise<PastRelease[]> {
+export async function stageReleases(
+  workspace: Workspace,
+  stage: Stage,
+  enough: (releases: readonly PastRelease[]) => boolean = () => false,
+): Promise<PastRelease[]> {
   try {
-    return await fromLedger(workspace, stage);
+    return await fromLedger(workspace, stage, enough);
   } catch (error) {
     workspace.signal.throwIfAborted();
     workspace.progress.warn(
@@ -40,17 +45,25 @@ export async function stageReleases(workspace: Workspace, stage: Stage): Promise
   }
 }
 
-async function fromLedger(workspace: Workspace, stage: Stage): Promise<PastRelease[]> {
+async function fromLedger(
+  workspace: Workspace,
+  stage: Stage,
+  enough: (releases: readonly PastRelease[]) => boolean,
+): Promise<PastRelease[]> {
   const repository = await workspace.connections.repository(stage.repository);
   const ledger = new Ledger(repository, workspace.environment.name, stage.name);
-  const releases: PastRelease[] = [];
+  let releases: readonly PastRelease[] = [];
   for await (const { record } of ledger.entries(200, workspace.signal)) {
     const { release } = record;
-    if (record.outcome === "succeeded" && isChange(record) && release) {
-      releases.push({ name: release.name, digest: release.digest, dev: record.dev !== undefined });
-    }
+    if (record.outcome !== "succeeded" || !isChange(record) || !release) continue;
+    releases = eachOnce([...releases, { ...namesOf(release), dev: record.dev !== undefined }]);
+    if (enough(releases)) break;
   }
-  return eachOnce(releases);
+  return [...releases];
+}
+
+function namesOf({ name, digest }: ReleaseName): ReleaseName {
+  return { name, digest };
 }
 
 /** As a release, and as what `envctl dev` ran. */
@@ -101,7 +114,7 @@ export async function releaseNamed(workspace: Workspace, stage: Stage, wanted: R
 
 /** The release a stage should run now. Throws `nothing-promoted` (exit 3) where there is none yet. */
 export async function currentRelease(workspace: Workspace, stage: Stage): Promise<Release> {
-  const [current] = await stageReleases(workspace, stage);
+  const [current] = await stageReleases(workspace, stage, () => true);
   if (current) return await releaseNamed(workspace, stage, current);
   throw new EnvctlError({
     code: "nothing-promoted",

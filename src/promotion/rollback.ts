@@ -30,7 +30,8 @@ export async function rollback(
   const signer = await stageSigner(workspace, options);
   // Meanwhile: whether it fails is told when they are needed.
   openHosts(workspace, stage).catch(() => {});
-  const releases = await stageReleases(workspace, stage);
+  const isNamed = options.release !== undefined;
+  const releases = await stageReleases(workspace, stage, (past) => !isNamed && previousOf(past) !== undefined);
   const target = choose(stage, releases, options.release);
   const release = await releaseNamed(workspace, stage, target);
   requirePlanned(options.kept?.saved, release, `the release to go back to is ${release.name} now`);
@@ -49,10 +50,15 @@ export async function rollback(
   return { ...result, release, before: releases[0] };
 }
 
+/** What `envctl dev` runs is no release: the one before it is the last that was. */
+function previousOf(past: readonly PastRelease[]): PastRelease | undefined {
+  const releases = past.filter(({ dev }) => !dev);
+  return past[0]?.dev ? releases[0] : releases[1];
+}
+
 function choose(stage: Stage, past: readonly PastRelease[], typed: string | undefined): ReleaseName {
   const releases = past.filter(({ dev }) => !dev);
-  // What `envctl dev` runs is no release: the one before it is the last that was.
-  const previous = past[0]?.dev ? releases[0] : releases[1];
+  const previous = previousOf(past);
   if (typed === undefined && previous) return previous;
   const hex = typed?.replace(/^sha256:/, "");
   const matches = releases.filter(

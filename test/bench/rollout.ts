@@ -77,7 +77,8 @@ export async function benchRollout(lab: Lab): Promise<void> {
     const first = await nextImage(lab, app, 0);
     images.push(first);
     for (const { stage: name } of places) await app.envctl("promote", name);
-    bare = await RolloutFloor.start(lab.localSocket);
+    const floorOf = await RolloutFloor.start(lab.localSocket);
+    bare = floorOf;
     for (const start of [startCompose, startSwarm]) peers.push(await start(lab, first));
     for (let round = 1; round <= runs; round += 1) {
       const image = await nextImage(lab, app, round);
@@ -88,8 +89,8 @@ export async function benchRollout(lab: Lab): Promise<void> {
         await figure(`promote, ${title}`).measure([url], () => app.envctl("promote", name));
         await figure(`rollback, ${title}`).measure([url], () => app.envctl("rollback", name));
       }
-      floor.switched.push(await bare.run(image, true));
-      floor.started.push(await bare.run(image, false));
+      floor.switched.push(await underRequests(places[0]?.url, () => floorOf.run(image, true)));
+      floor.started.push(await underRequests(places[0]?.url, () => floorOf.run(image, false)));
       for (const peer of peers) await figure(peer.name).measure(peer.urls, () => peer.update(image));
     }
   } finally {
@@ -106,6 +107,16 @@ export async function benchRollout(lab: Lab): Promise<void> {
     report(name, found.median, name.startsWith("rollback") ? start : whole, goalOf(name));
     const verdict = isOurs ? `  (goal 0 failed: ${found.failed === 0 ? "met" : "MISSED"})` : "";
     process.stdout.write(`    ${found.seen}${verdict}\n`);
+  }
+}
+
+/** The machine has the same to do meanwhile as it has while a release is promoted. */
+async function underRequests<Result>(url: string | undefined, work: () => Promise<Result>): Promise<Result> {
+  const watch = watchGap(url === undefined ? [] : [url]);
+  try {
+    return await work();
+  } finally {
+    await watch.stop();
   }
 }
 
