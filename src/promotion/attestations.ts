@@ -40,15 +40,15 @@ export class Attestations {
     const digest = { sha256: subject.digest.slice("sha256:".length) };
     const statement = { _type: statementKind, subject: [{ name: subject.name, digest }], predicateType, predicate };
     const options = { about: subject.digest, tags: [attestation.tag], signer, signal };
-    const { manifest, content } = await storeStatement(this.#repository, statement, options);
-    return this.#read(attestation.tag, manifest.descriptor.digest, content.toString("utf8"));
+    const { digest: stored, content } = await storeStatement(this.#repository, statement, options);
+    return this.#read(attestation.tag, stored, content.toString("utf8"));
   }
 
   /** By tag or by the manifest's digest; undefined where there is none. Throws `attestation-broken` (exit 6). */
   async find(reference: string, signal?: AbortSignal): Promise<Attestation | undefined> {
     const broken = (what: string) => this.#broken(reference, what);
     const artifact = await readArtifact(this.#repository, reference, broken, signal);
-    return artifact && this.#read(reference, artifact.manifest.descriptor.digest, artifact.content.toString("utf8"));
+    return artifact && this.#read(reference, artifact.digest, artifact.content.toString("utf8"));
   }
 
   /** All whose tag begins like this, in the order of their tags. */

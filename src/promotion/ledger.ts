@@ -2,31 +2,44 @@ import { Buffer } from "node:buffer";
 import { type Digest, isDigest } from "../base/digest.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { isObject, parseJson } from "../base/json.ts";
-import type { StoredManifest } from "../registry/registry.ts";
+import type { ManifestPack } from "../registry/manifest-pack.ts";
 import type { OpenRepository } from "../rollout/connections.ts";
 import { readEnvelope, type Signer } from "../signing/envelope.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import { isChange, type LedgerEntry, parseRecord, type StageRecord } from "./record.ts";
-import { readArtifact, type SignedArtifact, storeStatement } from "./signed-artifact.ts";
+import { openArtifact, readArtifact, type SignedArtifact, storeStatement, textOf } from "./signed-artifact.ts";
 import { parseStatement, type ReadStatement, statementOf } from "./statement.ts";
 
-/** How many records are asked for side by side. */
-const width = 16;
+/** How many records are on their way at any time: more than there are connections, so that one slow answer halts none. */
+const widest = 32;
+
+/** A record, and how it was come by. */
+interface FoundEntry {
+  readonly entry: LedgerEntry;
+  /** Its own tag led to it. */
+  readonly tagged: boolean;
+}
 
 /**
  * One stage's history: signed statements (in-toto in DSSE), kept as OCI artifacts in the image's repository with the image as
  * their subject, each naming the digest of the one before. A tag points at the newest, and each record has a tag of its
- * own, so that no registry's garbage collection takes it away.
+ * own, so that no registry's garbage collection takes it away. Records never change: those that this machine has read once
+ * it need not ask for again, since the chain names them by their digests.
  * Append only while holding the stage's lock: registries have no compare-and-swap.
  */
 export class Ledger {
   readonly #repository: OpenRepository;
   readonly #tag: string;
+  readonly #kept: ManifestPack | undefined;
   /** Records that were added here, or should have been: others are told of them once the stage is free again. */
   readonly news: StageRecord[] = [];
 
   constructor(repository: OpenRepository, environment: string, stage: string) {
     this.#repository = repository;
     this.#tag = `envctl-history.${environment}.${stage}`;
+    const { cache, embeddedPort, registry, path } = repository;
+    // The embedded registry may have another port each time.
+    this.#kept = cache?.pack(`${embeddedPort === undefined ? registry.host : "embedded"}/${path}:${this.#tag}`);
   }
 
   /** The newest record, or undefined where there is none yet. One request. */
@@ -40,24 +53,48 @@ export class Ledger {
     return undefined;
   }
 
-  /** Records from the newest to the oldest, at most `limit`. Throws `ledger-broken` (exit 6) where one is missing. */
+  /**
+   * Records from the newest to the oldest, at most `limit`. Throws `ledger-broken` (exit 6) where one is neither in the
+   * registry nor kept on this machine.
+   */
   async *entries(limit: number, signal?: AbortSignal): AsyncGenerator<LedgerEntry> {
-    let entry = await this.head(signal);
-    const ahead = new Map<number, Promise<LedgerEntry | undefined>>();
-    let asked = entry?.sequence ?? 0;
-    const last = asked - limit;
-    for (let count = 0; entry && count < limit; count += 1) {
-      yield entry;
-      if (entry.previous === undefined) return;
-      const { previous, sequence }: LedgerEntry = entry;
-      // The first few are all that most callers want; of long histories many are on their way at any time.
-      const until = count > 0 ? Math.max(1, last + 1, sequence - width) : asked;
-      for (; asked > until; asked -= 1) ahead.set(asked - 1, this.#guess(asked - 1, signal));
-      const guessed = await ahead.get(sequence - 1);
-      ahead.delete(sequence - 1);
-      signal?.throwIfAborted();
-      entry = guessed?.digest === previous ? guessed : await this.#entry(previous, signal);
-      if (!entry) throw broken(`the record ${previous} is missing`, this.where);
+    // Who says how many wants so many.
+    const walk = { limit, believed: this.#kept, all: Number.isFinite(limit) };
+    for await (const { entry } of this.#walk(walk, signal)) yield entry;
+  }
+
+  /** All records, each read from the registry. Throws `ledger-broken` (exit 6) where it does not have one. */
+  everyEntry(signal?: AbortSignal): AsyncGenerator<FoundEntry> {
+    return this.#walk({ limit: Number.POSITIVE_INFINITY, believed: undefined, all: true }, signal);
+  }
+
+  async *#walk({ limit, believed, all }: Walk, signal?: AbortSignal): AsyncGenerator<FoundEntry> {
+    try {
+      let entry = await this.head(signal);
+      let tagged = false;
+      const last = Math.max(1, (entry?.sequence ?? 0) + 1 - limit);
+      const coming = new ReadAhead((sequence) => this.#guess(sequence, signal));
+      let atHand = new Set(believed?.numbers);
+      for (let count = 1; entry; count += 1) {
+        yield { entry, tagged };
+        const { previous, sequence }: LedgerEntry = entry;
+        if (previous === undefined || count >= limit) return;
+        signal?.throwIfAborted();
+        tagged = false;
+        entry = coming.has(sequence - 1) ? undefined : await this.#recall(previous, believed);
+        if (entry) continue;
+        // What is kept is of another history, which had the same name: nothing is at hand after all.
+        if (atHand.has(sequence - 1)) atHand = new Set();
+        const width = all ? widest : Math.min(widest, 8 * (count - 1));
+        const until = Math.max(last, sequence - width);
+        const guessed: LedgerEntry | undefined = await coming.take(sequence - 1, until, atHand);
+        signal?.throwIfAborted();
+        tagged = guessed?.digest === previous;
+        entry = tagged ? guessed : await this.#entry(previous, signal);
+        if (!entry) throw broken(`the record ${previous} is missing`, this.where);
+      }
+    } finally {
+      await this.#kept?.save();
     }
   }
 
@@ -72,7 +109,9 @@ export class Ledger {
       signer,
       signal,
     });
-    return this.#read(artifact);
+    const entry = this.#read(artifact);
+    await this.#kept?.save();
+    return entry;
   }
 
   /** The digest that the tag of this record has; undefined where there is none. */
@@ -94,26 +133,49 @@ export class Ledger {
   }
 
   async #entry(reference: string, signal?: AbortSignal): Promise<LedgerEntry | undefined> {
-    const artifact = await readArtifact(this.#repository, reference, (what) => broken(what, this.where), signal);
+    const [artifact] = await Promise.all([
+      readArtifact(this.#repository, reference, this.#broken, signal),
+      this.#kept?.open(),
+    ]);
     return artifact && this.#read(artifact);
   }
 
-  #read({ manifest, content }: SignedArtifact): LedgerEntry {
-    const { digest } = manifest.descriptor;
-    const text = content.toString("utf8");
-    const envelope = readEnvelope(text);
-    const statement = envelope && parseStatement(envelope.payload.toString("utf8"));
-    if (envelope && statement) return { ...statement, digest, envelope };
-    const unsigned = readUnsigned(text, manifest);
-    if (!unsigned) throw broken(`the record ${digest} cannot be read`, this.where);
-    return { ...unsigned, digest, envelope: { payload: Buffer.from(text), signatures: [] } };
+  async #recall(digest: Digest, kept: ManifestPack | undefined): Promise<LedgerEntry | undefined> {
+    const manifest = kept?.find(digest);
+    return manifest && this.#read(await openArtifact(this.#repository, digest, manifest, this.#broken));
   }
+
+  #read(artifact: SignedArtifact): LedgerEntry {
+    const entry = readEntry(artifact);
+    if (!entry) throw this.#broken(`the record ${artifact.digest} cannot be read`);
+    this.#kept?.keep(entry.digest, entry.sequence, artifact.manifest);
+    return entry;
+  }
+
+  readonly #broken = (what: string) => broken(what, this.where);
+}
+
+interface Walk {
+  readonly limit: number;
+  /** What need not be asked for. */
+  readonly believed: ManifestPack | undefined;
+  /** True for who wants all of them; most want the first few. */
+  readonly all: boolean;
+}
+
+function readEntry({ digest, manifest, content }: SignedArtifact): LedgerEntry | undefined {
+  const text = textOf(content);
+  const envelope = readEnvelope(text);
+  const statement = envelope && parseStatement(textOf(envelope.payload));
+  if (envelope && statement) return { ...statement, digest, envelope };
+  const unsigned = readUnsigned(text, manifest);
+  return unsigned && { ...unsigned, digest, envelope: { payload: Buffer.from(text), signatures: [] } };
 }
 
 /** As envctl wrote records before it signed them: the record alone, and its place in the annotations. */
-function readUnsigned(text: string, manifest: StoredManifest): ReadStatement | undefined {
+function readUnsigned(text: string, manifest: Uint8Array): ReadStatement | undefined {
   const record = parseRecord(parseJson(text));
-  const value = parseJson(Buffer.from(manifest.bytes).toString("utf8"));
+  const value = parseJson(textOf(manifest));
   const annotations = isObject(value) && isObject(value.annotations) ? value.annotations : {};
   const previous = annotations["envctl.previous"];
   const sequence = Number(annotations["envctl.sequence"]);

@@ -11,7 +11,9 @@ const manifestType = "application/vnd.oci.image.manifest.v1+json";
 
 /** A statement in its envelope, as the registry keeps it. */
 export interface SignedArtifact {
-  readonly manifest: StoredManifest;
+  /** Of the manifest: the artifact's identity. */
+  readonly digest: Digest;
+  readonly manifest: Uint8Array;
   /** The envelope, proven against its digest. */
   readonly content: Buffer;
 }
@@ -39,27 +41,42 @@ export async function storeStatement(
   ]);
   const manifest = manifestOf(descriptor, content, subject);
   for (const tag of options.tags) await registry.putManifest(path, tag, manifest, signal);
-  return { manifest, content };
+  return { digest: manifest.descriptor.digest, manifest: manifest.bytes, content };
 }
 
 /** Undefined where there is none. Throws what `broken` makes of the reason where it is not what its digest says. */
 export async function readArtifact(
-  { registry, path }: OpenRepository,
+  repository: OpenRepository,
   reference: string,
   broken: (what: string) => Error,
   signal?: AbortSignal,
 ): Promise<SignedArtifact | undefined> {
-  const manifest = await registry.manifest(path, reference, signal);
-  if (!manifest) return undefined;
-  const value = parseJson(Buffer.from(manifest.bytes).toString("utf8"));
+  const manifest = await repository.registry.manifest(repository.path, reference, signal);
+  return manifest && (await openArtifact(repository, manifest.descriptor.digest, manifest.bytes, broken, signal));
+}
+
+/** The artifact whose manifest is at hand, proven against this digest. Throws the same. */
+export async function openArtifact(
+  { registry, path }: OpenRepository,
+  digest: Digest,
+  manifest: Uint8Array,
+  broken: (what: string) => Error,
+  signal?: AbortSignal,
+): Promise<SignedArtifact> {
+  const value = parseJson(textOf(manifest));
   const config = isObject(value) && isObject(value.config) ? value.config : {};
   if (typeof config.digest !== "string" || !isDigest(config.digest)) throw broken("a record has no content");
   const content =
     typeof config.data === "string"
       ? Buffer.from(config.data, "base64")
       : Buffer.from(await registry.readBlob(path, config.digest, signal));
-  if (digestOf(content) !== config.digest) throw broken(`the record ${reference} is not what its digest says`);
-  return { manifest, content };
+  if (digestOf(content) !== config.digest) throw broken(`the record ${digest} is not what its digest says`);
+  return { digest, manifest, content };
+}
+
+/** Without a copy of the bytes. */
+export function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("utf8");
 }
 
 /** The content rides along in `data` (OCI image-spec, descriptor.md), so that reading a record is one request. */

@@ -64,19 +64,25 @@ export async function verifyLedger(
 ): Promise<VerifiedHistory> {
   const ledger = new Ledger(repository, place.environment, place.stage);
   const entries: LedgerEntry[] = [];
+  const untagged: LedgerEntry[] = [];
+  const signers: { readonly sequence: number; readonly by: string | undefined }[] = [];
   const problems: HistoryProblem[] = [];
   try {
-    for await (const entry of ledger.entries(Number.POSITIVE_INFINITY, signal)) entries.push(entry);
+    for await (const { entry, tagged } of ledger.everyEntry(signal)) {
+      entries.push(entry);
+      if (!tagged) untagged.push(entry);
+      // While others are on their way.
+      signers.push({ sequence: entry.sequence, by: signedBy(entry.envelope, keys)?.name });
+    }
   } catch (error) {
     signal.throwIfAborted();
     const last = entries.at(-1);
     problems.push({ sequence: last ? last.sequence - 1 : undefined, what: messageOf(error) });
   }
-  const signers = entries.map((entry) => ({ sequence: entry.sequence, by: signedBy(entry.envelope, keys)?.name }));
   problems.push(
     ...linkProblems(entries, place),
     ...signatureProblems(entries, signers, keys),
-    ...(await tagProblems(ledger, entries, signal)),
+    ...(await tagProblems(ledger, { head: entries[0], untagged }, signal)),
     ...(await attestationProblems(new Attestations(attested), entries, keys, signal)),
   );
   return {
@@ -119,19 +125,21 @@ function signatureProblems(
   });
 }
 
-/** Each record is reached by its own tag, too: a chain that was cut short or forked shows there. */
+/**
+ * Each record is reached by its own tag, too: a chain that was cut short or forked shows there. Most were read by it; the
+ * others are asked for.
+ */
 async function tagProblems(
   ledger: Ledger,
-  entries: readonly LedgerEntry[],
+  { head, untagged }: { readonly head: LedgerEntry | undefined; readonly untagged: readonly LedgerEntry[] },
   signal: AbortSignal,
 ): Promise<HistoryProblem[]> {
   const problems: HistoryProblem[] = [];
-  const [head] = entries;
   const next = (head?.sequence ?? 0) + 1;
   if ((await ledger.recordAt(next, signal)) !== undefined) {
     problems.push({ sequence: next, what: "it is there, but the history ends before it" });
   }
-  const rest = entries.values();
+  const rest = untagged.values();
   const worker = async () => {
     for (const { sequence, digest } of rest) {
       const found = await ledger.recordAt(sequence, signal);

@@ -6,6 +6,7 @@ import type { Engine } from "../engine/engine.ts";
 import { openEngine } from "../engine/open.ts";
 import { credentialsFor } from "../registry/credentials.ts";
 import { type EmbeddedRegistry, startEmbeddedRegistry } from "../registry/embedded/server.ts";
+import { ManifestCache } from "../registry/manifest-cache.ts";
 import { openRegistry } from "../registry/open.ts";
 import type { Registry } from "../registry/registry.ts";
 import { keepSitesIn } from "./known-sites.ts";
@@ -16,6 +17,8 @@ export interface OpenRepository {
   readonly path: string;
   /** Port of the embedded registry on this machine's loopback; undefined for a registry of the user's own. */
   readonly embeddedPort: number | undefined;
+  /** Manifests that this machine has read before; undefined where none are kept. */
+  readonly cache?: ManifestCache | undefined;
 }
 
 export interface RepositoryName {
@@ -27,6 +30,7 @@ export interface RepositoryName {
 export class Connections {
   readonly #engines = new Map<string, Promise<Engine>>();
   readonly #registries = new Map<string, Registry>();
+  readonly #cache: ManifestCache;
   readonly #closing = new AbortController();
   #embedded: Promise<EmbeddedRegistry> | undefined;
   readonly #variables: Readonly<Record<string, string | undefined>>;
@@ -39,6 +43,7 @@ export class Connections {
     this.#variables = variables;
     this.#interactive = interactive;
     this.#compress = compress;
+    this.#cache = new ManifestCache(join(cacheDirectory(variables), "records"));
   }
 
   engine(address: HostAddress, signal?: AbortSignal): Promise<Engine> {
@@ -60,13 +65,12 @@ export class Connections {
     return opening;
   }
 
-  async repository(name: RepositoryName): Promise<OpenRepository> {
-    if (name.registry !== undefined) {
-      return { registry: this.#registry(name.registry), path: name.path, embeddedPort: undefined };
-    }
+  async repository({ registry, path }: RepositoryName): Promise<OpenRepository> {
+    const cache = this.#cache;
+    if (registry !== undefined) return { registry: this.#registry(registry), path, embeddedPort: undefined, cache };
     this.#embedded ??= startEmbeddedRegistry({ directory: embeddedRegistryDirectory(this.#variables) });
     const embedded = await this.#embedded;
-    return { registry: this.#registry(embedded.host), path: name.path, embeddedPort: embedded.port };
+    return { registry: this.#registry(embedded.host), path, embeddedPort: embedded.port, cache };
   }
 
   #registry(host: string): Registry {

@@ -1,4 +1,5 @@
 import { generateKeyPairSync, sign } from "node:crypto";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Digest, digestOf } from "../../src/base/digest.ts";
@@ -6,6 +7,7 @@ import { type Attestation, Attestations, type NewAttestation } from "../../src/p
 import { Ledger } from "../../src/promotion/ledger.ts";
 import type { LedgerEntry, StageRecord } from "../../src/promotion/record.ts";
 import { verifyLedger } from "../../src/promotion/verify-history.ts";
+import { ManifestCache } from "../../src/registry/manifest-cache.ts";
 import { openRegistry } from "../../src/registry/open.ts";
 import type { Registry, StoredManifest } from "../../src/registry/registry.ts";
 import { type Signer, statementType } from "../../src/signing/envelope.ts";
@@ -71,6 +73,8 @@ describeLab("a signed history", () => {
   describe.each(registryKinds)("in %s", (kind) => {
     let running: RunningRegistry;
     let registry: Registry;
+    /** All that is shown must show to who has read the history before. */
+    let cache: ManifestCache;
     let image: Digest;
     let approval: Attestation;
     let entries: LedgerEntry[];
@@ -79,6 +83,7 @@ describeLab("a signed history", () => {
     beforeAll(async () => {
       running = await startRegistry(kind);
       registry = openRegistry(running.host, { credentials: async () => undefined, variables: {} });
+      cache = new ManifestCache(join(running.directory, "records"));
       image = await pushImage();
       const ledger = new Ledger(at(path), place.environment, place.stage);
       approval = await new Attestations(at(images)).add(approvalOf(image), alice.signer);
@@ -94,7 +99,7 @@ describeLab("a signed history", () => {
       await running?.stop();
     });
 
-    const at = (where: string) => ({ registry, path: where, embeddedPort: undefined });
+    const at = (where: string) => ({ registry, path: where, embeddedPort: undefined, cache });
     const verify = async (keys = [alice.trusted]) =>
       await verifyLedger({ repository: at(path), attested: at(images) }, place, keys, signal);
     const problems = async () => (await verify()).problems.map(({ sequence, what }) => `${sequence}: ${what}`);

@@ -32,24 +32,27 @@ export const history: Verb = {
     return await withWorkspace(context, name, async (workspace) => {
       const { environment, connections, signal } = workspace;
       const keys = await readPublicKeys(environment.directory);
-      const signer = ({ envelope }: LedgerEntry) => signedBy(envelope, keys)?.name;
       const stages = name === undefined ? environment.stages : [findStage(environment, name)];
       const building = name === undefined ? newestBuilds(workspace, limit) : [];
       const entries = await Promise.all(
         stages.map(async (stage) => {
           const ledger = new Ledger(await connections.repository(stage.repository), environment.name, stage.name);
-          const found: LedgerEntry[] = [];
-          for await (const entry of ledger.entries(limit, signal)) found.push(entry);
+          const found: { readonly entry: LedgerEntry; readonly by: string | undefined }[] = [];
+          // Signatures are proven while other records are on their way.
+          for await (const entry of ledger.entries(limit, signal)) {
+            found.push({ entry, by: signedBy(entry.envelope, keys)?.name });
+          }
           return found;
         }),
       );
       const signed = (by: string | undefined) => (keys.length > 0 ? (by ?? "nobody we know") : undefined);
       const builds = await building;
       const all = [
-        ...entries.flat().map((entry) => {
-          const by = signer(entry);
-          return { at: entry.record.at, row: entryRow(entry, signed(by)), document: entryDocument(entry, by) };
-        }),
+        ...entries.flat().map(({ entry, by }) => ({
+          at: entry.record.at,
+          row: entryRow(entry, signed(by)),
+          document: entryDocument(entry, by),
+        })),
         ...builds.map((build) => ({
           at: build.provenance.finishedAt,
           row: buildRow(build, signed(build.signer)),
