@@ -2,6 +2,36 @@ import { defineConfig } from "vitest/config";
 
 const inCi = process.env.CI === "true";
 
+/**
+ * `npm test` ends within ten minutes on a machine of two cores. What these files show goes further into what others show
+ * in short, and takes minutes each: `npm run test:all` runs them, too, and whoever changes what they are about.
+ */
+const thorough = [
+  "build/context",
+  "dev/busybox-image",
+  "dev/container-tree",
+  "dev/inference",
+  "dev/loop-places",
+  "dev/sync-recovery",
+  "dev/sync-storm",
+  "engine/attach-under-load",
+  "engine/podman",
+  "init/templates",
+  "lab/images/base-images",
+  "promotion/concurrent",
+  "promotion/proxies",
+  "promotion/proxy-tls",
+  "promotion/ready-pipelines",
+  "promotion/trouble",
+  "promotion/vanished",
+  "proxy/haproxy-drain",
+  "proxy/haproxy-reload",
+  "proxy/haproxy-tls",
+  "registry/misbehaviour",
+  "rollout/strategies",
+].map((name) => `test/${name}.lab.test.ts`);
+const excluded = process.env.ENVCTL_TESTS === "all" ? [] : thorough;
+
 export default defineConfig({
   test: {
     environment: "node",
@@ -26,6 +56,7 @@ export default defineConfig({
         test: {
           name: "lab",
           include: ["test/**/*.lab.test.ts"],
+          exclude: ["**/node_modules/**", ...excluded],
           globalSetup: ["test/lab/global-setup.ts"],
           setupFiles: ["test/lab/worker-setup.ts"],
           fileParallelism: !inCi,

@@ -14,7 +14,7 @@ const usage = `npm run faults -- [--only STEP,FAULT] [--reduced] [--json]
 
 Every step of a rollout × everything that may go wrong there; exit code 1 where a cell fails.
   --only STEP,FAULT   a part: a step, a fault, or both (may be given several times)
-  --reduced           the cells that npm test runs
+  --reduced           the cells that npm run test:all runs
 steps:  ${steps.join(" ")}
 faults: ${Object.keys(faults).join(" ")}`;
 

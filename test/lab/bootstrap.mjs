@@ -63,10 +63,10 @@ function labName() {
   return name;
 }
 
-async function test(args) {
+async function test(args, extent = {}) {
   const folder = mkdtempSync(join(tmpdir(), "envctl-test-"));
   const report = join(folder, "report.json");
-  const env = { ENVCTL_LAB: labName() };
+  const env = { ENVCTL_LAB: labName(), ...extent };
   try {
     if ((await run(process.execPath, ["build.mjs"])) !== 0) {
       summary = "0 passed, 1 failed, 0 skipped";
@@ -119,6 +119,7 @@ function summarize(report, code) {
 const [what, ...args] = process.argv.slice(2);
 const actions = {
   test: () => test(args),
+  "test:all": () => test(args, { ENVCTL_TESTS: "all" }),
   demo: () => runOnLab("test/lab/demo.ts", args),
   lab: () => run(...script("test/lab/cli.ts", ...args)),
   bench: () => runOnLab("test/bench/main.ts", args),
