@@ -17,7 +17,7 @@ function fits(rule: Rule, value: unknown): boolean {
   if (typeof rule === "boolean") return rule;
   const kind = kindOf(value);
   if (kind === undefined) return false;
-  const checks: Readonly<Record<string, Check<never>>> = { ...ofAnything, ...ofKind[kind] };
+  const checks = ofKind[kind];
   return Object.entries(rule).every(([keyword, wanted]) => {
     const check = checks[keyword];
     return check ? check(wanted as never, value as never, rule) : saysNothing.has(keyword);
@@ -67,11 +67,13 @@ const ofMap: Readonly<Record<string, Check<object>>> = {
   maxProperties: (limit: number, value) => Object.keys(value).length <= limit,
 };
 
-const ofKind: Readonly<Partial<Record<Kind, Readonly<Record<string, Check<never>>>>>> = {
-  string: ofText,
-  number: ofNumber,
-  array: ofList,
-  object: ofMap,
+const ofKind: Readonly<Record<Kind, Readonly<Record<string, Check<never>>>>> = {
+  null: ofAnything,
+  boolean: ofAnything,
+  string: { ...ofAnything, ...ofText },
+  number: { ...ofAnything, ...ofNumber },
+  array: { ...ofAnything, ...ofList },
+  object: { ...ofAnything, ...ofMap },
 };
 
 /** What describes the schema, and what is about other kinds of values than the one at hand. */
