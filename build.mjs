@@ -26,12 +26,23 @@ async function bundle(input, define = {}) {
 function pack(chunks) {
   const places = {};
   let text = "";
+  let line = 0;
   for (const { fileName, code } of chunks) {
     const wrapped = `(function(exports,require,module,__filename){${code.trimEnd()}\n})`;
-    places[`./${fileName}`] = [text.length, wrapped.length, text.split("\n").length - 1];
+    places[`./${fileName}`] = [text.length, wrapped.length, line];
     text += `${wrapped}\n`;
+    line += wrapped.split("\n").length;
   }
+  if (Buffer.byteLength(text) > text.length) throw new Error("not all of it is ASCII: places would be wrong");
   return { text, places };
+}
+
+/** In one step: whoever starts meanwhile runs the last build or this one, and who runs is not disturbed. */
+async function place(name, content, mode = 0o644) {
+  const temporary = join("dist", `${name}.new-${process.pid}`);
+  await writeFile(temporary, content);
+  await chmod(temporary, mode);
+  await rename(temporary, join("dist", name));
 }
 
 // Each verb's own code is a chunk of its own, loaded when the verb runs.
@@ -49,11 +60,10 @@ const files = new Map([
   // CommonJS, which Node starts 10 ms sooner than a module.
   ["package.json", '{ "type": "commonjs" }\n'],
 ]);
-for (const [name, content] of files) await writeFile(join("dist", name), content);
-// Only now, and in one step: whoever starts meanwhile runs the last build, or this one.
-await writeFile("dist/envctl.js.new", starter.code);
-await chmod("dist/envctl.js.new", 0o755);
-await rename("dist/envctl.js.new", "dist/envctl.js");
+for (const [name, content] of files) await place(name, content);
+// The last, since it names the others.
+await place("envctl.js", starter.code, 0o755);
 for (const name of await readdir("dist")) {
-  if (name !== "envctl.js" && !files.has(name)) await rm(join("dist", name), { recursive: true, force: true });
+  const isMade = name === "envctl.js" || files.has(name) || name.includes(".new-");
+  if (!isMade) await rm(join("dist", name), { recursive: true, force: true });
 }
