@@ -1,7 +1,6 @@
 import { access, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { execa } from "execa";
 import { type Digest, isDigest } from "../base/digest.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
@@ -91,6 +90,7 @@ async function runBuilder(
   const { redact } = redactor(Object.values(request.secrets));
   const reader = builder.kind === "classic" ? new ClassicOutput() : new BuildkitOutput();
   const steps = new BuildSteps(request.progress);
+  const { execa } = await import("execa");
   const child = execa(builder.binary, command, {
     env: { ...request.variables, ...settings[builder.kind], ...secrets.variables },
     extendEnv: false,

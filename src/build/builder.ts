@@ -1,7 +1,6 @@
 import { constants } from "node:fs";
 import { access, realpath } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
-import { execa } from "execa";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 
 type BuilderKind = "buildx" | "buildkit" | "classic";
@@ -125,6 +124,7 @@ async function run(
   command: readonly string[],
   options: ProbeOptions,
 ): Promise<{ output: string; problem: string }> {
+  const { execa } = await import("execa");
   const result = await execa(binary, command, {
     env: options.variables,
     extendEnv: false,

@@ -1,4 +1,3 @@
-import { execa } from "execa";
 import { messageOf } from "../base/errors.ts";
 
 /** What git says of the sources. Without git or a repository all is unknown, and that is no error. */
@@ -76,6 +75,7 @@ export async function git(directory: string, command: readonly string[], options
     Object.entries(options.variables).filter(([name]) => !inherited.includes(name)),
   );
   // fsmonitor is a program named by the repository's own configuration: looking at a repository must not run it.
+  const { execa } = await import("execa");
   const result = await execa("git", ["-c", "core.fsmonitor=false", "-C", directory, ...command], {
     env: { ...environment, LC_ALL: "C", GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0" },
     extendEnv: false,

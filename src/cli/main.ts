@@ -13,8 +13,7 @@ export async function main(typed: readonly string[], version: string): Promise<n
   const output = new Output(words, process.env);
   guardProcess(output);
   try {
-    const end = words.indexOf("--");
-    const program = createProgram(version, output, end < 0 ? [] : words.slice(end + 1));
+    const program = createProgram(version, output, words);
     await program.parseAsync([...words], { from: "user" });
     return output.exitCode;
   } catch (thrown) {

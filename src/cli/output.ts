@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import { isatty } from "node:tty";
 import { type EnvctlError, messageOf, type Remark } from "../base/errors.ts";
 import { type CiFiles, type CiService, ciFiles, ciService } from "./ci/service.ts";
 import type { Outcome } from "./verb.ts";
@@ -33,7 +34,7 @@ export class Output {
     const ci = variables.CI !== undefined && variables.CI !== "" && variables.CI !== "false";
     this.#service = ciService(variables);
     this.#files = ciFiles(variables);
-    this.interactive = process.stdin.isTTY === true && process.stderr.isTTY === true && !this.json && !ci;
+    this.interactive = isatty(0) && process.stderr.isTTY === true && !this.json && !ci;
   }
 
   get width(): number {

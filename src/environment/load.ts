@@ -40,7 +40,7 @@ export async function readEnvironment(options: LoadOptions): Promise<ReadResult>
   const file = await findEnvironmentFile(options.directory, options.file);
   const source = new Source(file, await readEnvironmentFile(file));
   const problems = new Problems(source);
-  const environment = readSource(problems, dirname(file), options);
+  const environment = await readSource(problems, dirname(file), options);
   const list = problems.list();
   const failed = problems.hasErrors || !environment;
   return {
@@ -61,7 +61,11 @@ export async function loadEnvironment(
   return { environment, problems };
 }
 
-function readSource(problems: Problems, directory: string, options: LoadOptions): Environment | undefined {
+async function readSource(
+  problems: Problems,
+  directory: string,
+  options: LoadOptions,
+): Promise<Environment | undefined> {
   const dotenv = readDotenv(directory);
   const parsed = parseDocument(problems, {
     lookUp: (name) => options.variables[name] ?? dotenv[name],
@@ -70,9 +74,9 @@ function readSource(problems: Problems, directory: string, options: LoadOptions)
       path[0] === "stages" && options.stage !== undefined && path.length > 1 && path[1] !== options.stage,
   });
   if (!parsed) return undefined;
-  const document = adapt(parsed, problems.source);
+  const document = await adapt(parsed, problems.source);
   warnEverywhere(document, [], parsed, problems);
-  reportShape(document, problems);
+  await reportShape(document, problems);
   const wrong = new Set(problems.list().flatMap((problem) => (problem.severity === "error" ? [problem.path] : [])));
   const sound = withoutWrong(document, wrong);
   const environment = resolveEnvironment({ problems, texts: parsed.texts, directory }, problems.source.file, sound);
@@ -82,11 +86,11 @@ function readSource(problems: Problems, directory: string, options: LoadOptions)
 }
 
 /** What a variable brought is text; where the schema wants a number or true/false, it is read as one. */
-function adapt(parsed: ParsedDocument, source: Source): unknown {
+async function adapt(parsed: ParsedDocument, source: Source): Promise<unknown> {
   if (parsed.interpolated.size === 0) return parsed.value;
   let document = parsed.value;
   const trial = new Problems(source);
-  reportShape(document, trial);
+  await reportShape(document, trial);
   const wrong = new Set(trial.list().map((problem) => problem.path));
   document = mapScalars(document, [], (value, path, text) =>
     parsed.interpolated.has(placeOf(path)) && wrong.has(text) && typeof value === "string" ? scalarOf(value) : value,

@@ -1,9 +1,12 @@
 import { didYouMean } from "../base/suggest.ts";
+import { fitsSchema } from "./fits-schema.ts";
 import { type Path, type Problems, pathText } from "./problems.ts";
-import validate, { type SchemaError } from "./validator.generated.js";
+import type { SchemaError } from "./validator.generated.js";
 
 /** Checks the document's shape, and says in human words what is wrong where. */
-export function reportShape(document: unknown, problems: Problems): void {
+export async function reportShape(document: unknown, problems: Problems): Promise<void> {
+  if (fitsSchema(document)) return;
+  const { default: validate } = await import("./validator.generated.js");
   if (validate(document)) return;
   const errors = validate.errors ?? [];
   for (const error of withoutNoise(errors)) report(error, document, problems);

@@ -38,7 +38,7 @@ export function requireOpen(stage: Stage, facts: GateFacts, now: number, overrid
     next:
       opens === undefined
         ? `envctl gates ${stage.name} --release ${name} shows them all again`
-        : `wait until ${formatInstant(opens, facts.zone, facts.zone)}, then the same command again`,
+        : `wait until ${formatInstant(opens, facts.zone(), facts.zone())}, then the same command again`,
   });
 }
 

@@ -38,7 +38,7 @@ export async function gatherFacts(
     stage: stage.name,
     release,
     seen,
-    zone: zoneHere(),
+    zone: zoneHere,
     verified,
     approvals: { ...authors, statements, keys: namesOf(keys) },
     commit,

@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { execa } from "execa";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { homeFolder } from "../base/user.ts";
 import type { Credentials } from "./authentication.ts";
@@ -107,6 +106,8 @@ async function askHelper(
 ): Promise<Credentials | undefined> {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) throw invalid(file, `"${name}" is no name of a credential helper`);
   const program = `docker-credential-${name}`;
+  // Only now, here and elsewhere: most commands run no program, and execa is a tenth of all the code.
+  const { execa } = await import("execa");
   const result = await execa(program, ["get"], {
     input: key,
     reject: false,

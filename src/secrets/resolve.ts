@@ -1,7 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "dotenv";
-import { execa } from "execa";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 
 export interface SecretLookup {
@@ -96,6 +95,7 @@ async function readSecretFiles(lookup: SecretLookup, warnings: string[]): Promis
 
 /** `git check-ignore` ends with 1 for a file that would be committed (or was), with 128 outside a repository. */
 async function isExposedToGit(file: string, lookup: SecretLookup): Promise<boolean> {
+  const { execa } = await import("execa");
   const result = await execa("git", ["-C", lookup.directory, "check-ignore", "--quiet", "--", file], {
     env: lookup.variables,
     extendEnv: false,

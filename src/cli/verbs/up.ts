@@ -1,5 +1,6 @@
 import { planOption, skipHooksOption, waitOption } from "../global-options.ts";
 import { text, type Verb } from "../verb.ts";
+import { wouldBuild } from "./plan.ts";
 
 export const up: Verb = {
   name: "up",
@@ -31,7 +32,7 @@ export const up: Verb = {
         force: options.forceBuild === true,
         dryRun: context.options.dryRun,
       });
-      if (result.kind === "would-build") return (await import("./plan.ts")).wouldBuild(workspace, stage, result.intent);
+      if (result.kind === "would-build") return wouldBuild(workspace, stage, result.intent);
       return await deploymentOutcome(context, workspace, {
         verb: "up",
         ...result,

@@ -1,4 +1,4 @@
-const segmenter = new Intl.Segmenter();
+let segmenter: Intl.Segmenter | undefined;
 /** One column a character; a carriage return would be one character with the newline behind it. */
 const plain = /^[\x20-\x7e]*$/;
 
@@ -7,7 +7,7 @@ export function displayWidth(text: string): number {
   // Nearly all that is measured is plain, and taking texts apart is slow.
   if (plain.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of segmenter.segment(text)) width += isWide(segment) ? 2 : 1;
+  for (const { segment } of segmentsOf(text)) width += isWide(segment) ? 2 : 1;
   return width;
 }
 
@@ -21,12 +21,18 @@ export function shorten(text: string, size: number): string {
 export function beginning(text: string, size: number): string {
   let kept = "";
   let width = 0;
-  for (const { segment } of segmenter.segment(text)) {
+  for (const { segment } of segmentsOf(text)) {
     width += isWide(segment) ? 2 : 1;
     if (width > size) break;
     kept += segment;
   }
   return kept;
+}
+
+/** Made when it is first needed: that takes 15 ms. */
+function segmentsOf(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter();
+  return segmenter.segment(text);
 }
 
 function isWide(segment: string): boolean {

@@ -2,21 +2,21 @@ import { firstAt, formatInstant, lastAt } from "../../base/zoned-time.ts";
 import type { Freeze } from "../../environment/gates.ts";
 import type { JudgedGate } from "./judged-gate.ts";
 
-/** `here` is the reader's zone. */
-export function judgeFreezes(freezes: readonly Freeze[], here: string, now: number): JudgedGate[] {
+/** `here` tells the reader's zone. */
+export function judgeFreezes(freezes: readonly Freeze[], here: () => string, now: number): JudgedGate[] {
   if (freezes.length === 0) return [];
   const frozen = freezes.filter((freeze) => isFrozen(freeze, now));
   const [freeze] = frozen;
   if (!freeze) return [{ gate: "freezes", open: true, found: "nothing is frozen now" }];
   const thaws = thawsAt(freezes, now);
   const reason = frozen.flatMap((one) => (one.reason === "" ? [] : [one.reason])).join("; ");
-  const end = formatInstant(lastAt(freeze.zone, freeze.to), freeze.zone, here);
+  const end = formatInstant(lastAt(freeze.zone, freeze.to), freeze.zone, here());
   return [
     {
       gate: "freezes",
       open: false,
       found: `frozen until ${end}${reason === "" ? "" : `: ${reason}`}`,
-      missing: `it opens ${formatInstant(thaws, freeze.zone, here)}`,
+      missing: `it opens ${formatInstant(thaws, freeze.zone, here())}`,
       opensAt: new Date(thaws).toISOString(),
     },
   ];

@@ -33,7 +33,7 @@ export function judgeSoak(
       gate: "soak",
       open: false,
       found,
-      missing: `${formatDuration(opens - now)} more: it opens ${formatInstant(opens, facts.zone, facts.zone)}`,
+      missing: `${formatDuration(opens - now)} more: it opens ${formatInstant(opens, facts.zone(), facts.zone())}`,
       opensAt: new Date(opens).toISOString(),
     },
   ];

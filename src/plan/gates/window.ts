@@ -8,8 +8,8 @@ const day = 86_400_000;
 /** The next time of a week comes within eight days; where clocks are put over it, with the week after. */
 const daysAhead = 16;
 
-/** `here` is the reader's zone. */
-export function judgeWindows(windows: readonly Window[], here: string, now: number): JudgedGate[] {
+/** `here` tells the reader's zone. */
+export function judgeWindows(windows: readonly Window[], here: () => string, now: number): JudgedGate[] {
   if (windows.length === 0) return [];
   const found = windows.find((window) => isOpen(window, now));
   if (found) return [{ gate: "window", open: true, found: `it is ${clock(found, now)}, within ${found.text}` }];
@@ -22,7 +22,7 @@ export function judgeWindows(windows: readonly Window[], here: string, now: numb
       gate: "window",
       open: false,
       found: `it is ${[...zones.values()].join(", ")}, outside ${windows.map(({ text }) => text).join(" and ")}`,
-      missing: `it opens ${formatInstant(opens.at, opens.window.zone, here)}`,
+      missing: `it opens ${formatInstant(opens.at, opens.window.zone, here())}`,
       opensAt: new Date(opens.at).toISOString(),
     },
   ];

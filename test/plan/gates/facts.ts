@@ -14,7 +14,7 @@ export const facts: GateFacts = {
   stage: "prod",
   release: { ...release("r1"), commit, builtAt: hoursAgo(48) },
   seen: false,
-  zone: "UTC",
+  zone: () => "UTC",
   verified: [{ stage: "test", first: false, at: hoursAgo(2) }],
   approvals: { keys: [], statements: [], authors: [], authorUnknown: undefined },
   commit: { unknown: "git does not know 0123456789ab here" },
