@@ -6,16 +6,15 @@ import type { HostWorker } from "./host-worker.ts";
 
 type Ahead = Pick<HostWorker, "commands">;
 
-/** Starts the commands by which clients will be given to the new release, while that starts. */
+/**
+ * Starts the commands by which clients will be given to the new release, and those that then wait for the requests of the
+ * old one, while the new one starts: until it has started a command, an engine tells nobody of its container.
+ */
 export async function prepareSwitch(worker: Ahead, plan: HostPlan, signal: AbortSignal): Promise<void> {
   for (const { proxy, site } of plan.switch.filter((step) => step.kind === "route")) {
     if (site && isProxyDriver(proxy.driver))
       worker.commands.start(proxy.name, activationCommand(await proxyDriver(proxy.driver)), signal);
   }
-}
-
-/** Starts the commands that wait for the requests of the old release, while the clients are given to the new one. */
-export function prepareRetirement(worker: Ahead, plan: HostPlan, signal: AbortSignal): void {
   for (const { proxies } of plan.retire.filter((step) => step.kind === "drain"))
     for (const proxy of proxies) worker.commands.start(proxy, drainCommand, signal);
 }

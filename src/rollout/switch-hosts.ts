@@ -9,7 +9,7 @@ import { bake } from "./canary.ts";
 import { type Execution, runStep, workerOf } from "./execution.ts";
 import type { HostProgress } from "./host-progress.ts";
 import type { HostWorker } from "./host-worker.ts";
-import { prepareRetirement, prepareSwitch } from "./look-ahead.ts";
+import { prepareSwitch } from "./look-ahead.ts";
 
 type Phase = "start" | "switch" | "retire";
 
@@ -115,7 +115,6 @@ async function together(
       const worker = workerOf(execution, host.name);
       for (const phase of phases) {
         if (phase !== "retire") await prepareSwitch(worker, host.plan, execution.signal);
-        if (phase === "switch") prepareRetirement(worker, host.plan, execution.signal);
         await run(
           execution,
           host,
