@@ -17,6 +17,7 @@ import type { Admission, Deployment } from "./deployment.ts";
 import type { Ledger } from "./ledger.ts";
 import { bringProxyImage, type ProxyImages } from "./proxy-images.ts";
 import { recordedRelease, type StageRecord } from "./record.ts";
+import { pointTag } from "./repository.ts";
 
 /** What carrying out a plan needs beside it. */
 export interface Action {
@@ -53,7 +54,13 @@ export async function act(deployment: Deployment, plan: StagePlan, action: Actio
     await record(deployment, action, messageOf(error));
     throw error;
   }
-  await record(deployment, action, undefined);
+  // Who asked for it points the tag once more where that fails, and tells why.
+  const tagged = deployment.kind === "rollback" ? undefined : point(deployment).catch(() => {});
+  await Promise.all([record(deployment, action, undefined), tagged]);
+}
+
+async function point({ workspace, stage, release, repository }: Deployment): Promise<void> {
+  await pointTag(repository, stage.name, release, workspace.signal);
 }
 
 function workerFor(deployment: Deployment, engine: Engine, action: Action): HostWorker {

@@ -40,19 +40,21 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   const pins = await pinServices(workspace, stage, !deployment.dryRun && !keepsPlan);
   const [secrets, certificate] = await Promise.all([stageSecrets(workspace, stage), readCertificate(stage.proxy)]);
   await requireServable(workspace, stage, certificate);
-  const observing = Promise.all(engines.map((engine) => observe(deployment, engine)));
+  // A promotion of what the stage has not got yet has something to do for certain: it looks once, under the lock.
+  const isCertain = deployment.admit !== undefined && !deployment.dryRun && deployment.kept === undefined;
+  const observing = isCertain ? undefined : Promise.all(engines.map((engine) => observe(deployment, engine)));
   const [observed, standing] = await Promise.all([observing, readStanding(deployment, ledger)]);
   const { change: last, entry: head } = standing;
   const recorded = last?.outcome === "succeeded" && last.release?.digest === deployment.release.digest;
   const wish = { pins, secrets, certificate: certificate?.fingerprint, unrecorded: head !== undefined && !recorded };
   const recordedAsIs = recorded && last.dev === stage.app.dev;
-  const plan = await decide(deployment, engines, observed, wish);
-  const moment = await compare(deployment, plan, { ...wish, head });
-  if (deployment.dryRun) return { plan, changed: !isEmpty(plan), moment };
+  const plan = observed && (await decide(deployment, engines, observed, wish));
+  const moment = plan && (await compare(deployment, plan, { ...wish, head }));
+  if (plan && deployment.dryRun) return { plan, changed: !isEmpty(plan), moment };
   // Not before it is certain that the plan is still that of the world.
   if (keepsPlan) await pinServices(workspace, stage, true);
   const proves = asksForProof(stage);
-  if (isEmpty(plan) && recordedAsIs && (!proves || isProven(stage, standing))) {
+  if (plan && isEmpty(plan) && recordedAsIs && (!proves || isProven(stage, standing))) {
     await sweepLocks(workspace, stage.name, engines);
     return { plan, changed: false };
   }
@@ -84,7 +86,7 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
     }),
   );
   try {
-    await prepare(workspace, plan, commands);
+    if (plan) await prepare(workspace, plan, commands);
     return await rollOut;
   } finally {
     await Promise.all([...commands.values()].map((onHost) => onHost.close()));
