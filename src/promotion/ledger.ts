@@ -5,6 +5,7 @@ import { isObject, parseJson } from "../base/json.ts";
 import type { ManifestPack } from "../registry/manifest-pack.ts";
 import type { OpenRepository } from "../rollout/connections.ts";
 import { readEnvelope, type Signer } from "../signing/envelope.ts";
+import { HistoryPages, pageSize } from "./history-pages.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { isChange, type LedgerEntry, parseRecord, type StageRecord } from "./record.ts";
 import { openArtifact, readArtifact, type SignedArtifact, storeStatement, textOf } from "./signed-artifact.ts";
@@ -31,12 +32,14 @@ export class Ledger {
   readonly #repository: OpenRepository;
   readonly #tag: string;
   readonly #kept: ManifestPack | undefined;
+  readonly #pages: HistoryPages;
   /** Records that were added here, or should have been: others are told of them once the stage is free again. */
   readonly news: StageRecord[] = [];
 
   constructor(repository: OpenRepository, environment: string, stage: string) {
     this.#repository = repository;
     this.#tag = `envctl-history.${environment}.${stage}`;
+    this.#pages = new HistoryPages(repository, this.#tag);
     const { cache, embeddedPort, registry, path } = repository;
     // The embedded registry may have another port each time.
     this.#kept = cache?.pack(`${embeddedPort === undefined ? registry.host : "embedded"}/${path}:${this.#tag}`);
@@ -55,7 +58,7 @@ export class Ledger {
 
   /**
    * Records from the newest to the oldest, at most `limit`. Throws `ledger-broken` (exit 6) where one is neither in the
-   * registry nor kept on this machine.
+   * registry, by itself or on a page, nor kept on this machine.
    */
   async *entries(limit: number, signal?: AbortSignal): AsyncGenerator<LedgerEntry> {
     // Who says how many wants so many.
@@ -73,6 +76,7 @@ export class Ledger {
       let entry = await this.head(signal);
       let tagged = false;
       const last = Math.max(1, (entry?.sequence ?? 0) + 1 - limit);
+      if (all && believed && entry) await this.#pages.fill(believed, { from: last, to: entry.sequence - 1 }, signal);
       const coming = new ReadAhead((sequence) => this.#guess(sequence, signal));
       let atHand = new Set(believed?.numbers);
       for (let count = 1; entry; count += 1) {
@@ -110,8 +114,19 @@ export class Ledger {
       signal,
     });
     const entry = this.#read(artifact);
+    // A page saves those time who read the history later, and is worth no failure.
+    if (entry.sequence % pageSize === 0) await this.#writePage(entry.sequence, signal).catch(() => {});
     await this.#kept?.save();
     return entry;
+  }
+
+  async #writePage(last: number, signal?: AbortSignal): Promise<void> {
+    const manifests: Uint8Array[] = [];
+    for await (const { digest } of this.entries(pageSize, signal)) {
+      const manifest = this.#kept?.find(digest);
+      if (manifest) manifests.unshift(manifest);
+    }
+    await this.#pages.write(last, manifests, signal);
   }
 
   /** The digest that the tag of this record has; undefined where there is none. */

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { type Digest, digestOf } from "../../src/base/digest.ts";
 import { Ledger } from "../../src/promotion/ledger.ts";
 import type { StageRecord } from "../../src/promotion/record.ts";
+import { ManifestCache } from "../../src/registry/manifest-cache.ts";
 import { openRegistry } from "../../src/registry/open.ts";
 import type { Registry } from "../../src/registry/registry.ts";
 import { type Signer, sealStatement } from "../../src/signing/envelope.ts";
@@ -73,9 +74,10 @@ async function benchStatus(lab: Lab): Promise<void> {
 async function benchHistory(kind: (typeof registryKinds)[number]): Promise<void> {
   const running = await startRegistry(kind);
   const registry = openRegistry(running.host, { credentials: async () => undefined, variables: {} });
-  const repository = { registry, path: "bench", embeddedPort: undefined };
-  const ledger = new Ledger(repository, "bench", "prod");
   const folder = mkdtempSync(join(tmpdir(), "envctl-bench-"));
+  // As every command has it: who wrote a hundred records has them at hand for their page.
+  const cache = new ManifestCache(join(folder, "writer"));
+  const ledger = new Ledger({ registry, path: "bench", embeddedPort: undefined, cache }, "bench", "prod");
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   const signer: Signer = { keyId: keyIdOf(publicKey), sign: async (data) => sign(null, data, privateKey) };
   const bare = new Bare(running.host);
