@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 const inCi = process.env.CI === "true";
 
 /**
- * `npm test` ends within ten minutes on a machine of two cores. What these files show goes further into what others show
+ * `npm test` is to take minutes and not an hour on a machine of two cores. What these files show goes further into what others show
  * in short, and takes minutes each: `npm run test:all` runs them, too, and whoever changes what they are about.
  */
 const thorough = [
