@@ -63,31 +63,32 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   const why = `envctl ${deployment.kind} ${stage.name} (${deployment.release.name})`;
   const commands = new Map(engines.map((engine) => [engine.name, new ReadyCommands(engine)]));
   // Who is told need not be waited for by the next one who wants the stage.
-  const rollOut = workspace.hooks.around(deployOccasion(deployment, secrets), (before) =>
-    whileLocked(workspace, stage, first, why, async (lock) => {
-      // Somebody else may have changed the stage before the lock was ours: what counts is what is so now.
-      const now = await Promise.all(engines.map((engine) => observe(deployment, engine)));
-      const current = await decide(deployment, engines, now, wish);
-      if (deployment.kept) {
-        const { entry } = await readStanding(deployment, ledger);
-        await compare(deployment, current, { ...wish, head: entry });
-      }
-      const proxyImages = await pinProxyImages(workspace, stage, current);
-      const changed = !isEmpty(current) || !recordedAsIs;
-      const admission = changed ? await deployment.admit?.(ledger) : undefined;
-      const action = { engines, commands, ledger, pins, certificate, proxyImages, lock, admission };
-      if (changed) {
-        await before();
-        await act(deployment, current, action);
-      }
-      const verification = proves ? await prove(deployment, wish, action) : undefined;
-      await sweepLocks(workspace, stage.name, engines);
-      return { plan: current, changed, verification };
-    }),
-  );
+  const rollOut = () =>
+    workspace.hooks.around(deployOccasion(deployment, secrets), (before) =>
+      whileLocked(workspace, stage, first, why, async (lock) => {
+        // Somebody else may have changed the stage before the lock was ours: what counts is what is so now.
+        const now = await Promise.all(engines.map((engine) => observe(deployment, engine)));
+        const current = await decide(deployment, engines, now, wish);
+        if (deployment.kept) {
+          const { entry } = await readStanding(deployment, ledger);
+          await compare(deployment, current, { ...wish, head: entry });
+        }
+        const proxyImages = await pinProxyImages(workspace, stage, current);
+        const changed = !isEmpty(current) || !recordedAsIs;
+        const admission = changed ? await deployment.admit?.(ledger) : undefined;
+        const action = { engines, commands, ledger, pins, certificate, proxyImages, lock, admission };
+        if (changed) {
+          await before();
+          await act(deployment, current, action);
+        }
+        const verification = proves ? await prove(deployment, wish, action) : undefined;
+        await sweepLocks(workspace, stage.name, engines);
+        return { plan: current, changed, verification };
+      }),
+    );
   try {
     if (plan) await prepare(workspace, plan, commands);
-    return await rollOut;
+    return await rollOut();
   } finally {
     await Promise.all([...commands.values()].map((onHost) => onHost.close()));
     await announce(workspace, ledger.news);

@@ -98,12 +98,11 @@ describeLab("a proxy that is told ahead of a change", () => {
   it("is told anew where the loader that waited was killed", async () => {
     commands.start(name, command, signal);
     await expect.poll(asks).toBe(true);
-    await capture(
-      engine,
-      name,
-      ["sh", "-c", "sleep 0.3; pkill -9 -f 'caddy reload' || kill -9 $(pgrep -f 'caddy reload')"],
-      signal,
-    );
+    // By its first words: the shell that waits has them somewhere in its own.
+    const kill =
+      'for process in /proc/[0-9]*; do case $(tr "\\0" " " <$process/cmdline) in "caddy reload"*) kill -9 $(basename $process) && echo killed; esac; done';
+    const killed = async () => (await capture(engine, name, ["sh", "-c", kill], signal)).stdout;
+    await expect.poll(killed).toBe("killed\n");
     expect(await tell("revived")).toMatchObject({ exitCode: 0 });
     expect(await revision()).toBe("revived");
     await expect.poll(left).toEqual([]);
