@@ -115,7 +115,7 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
       proxiesFirst: swap ? [] : sites.prepare,
       start: [...app.creates, ...app.starts, ...waitsFor(app, sites, stops)],
       trial: app.starts.length > 0 || sites.routes.length > 0 ? sites.trial : [],
-      switch: swap ?? sites.routes,
+      switch: swap ?? (standsBy ? sites.routes.map(keptReady) : sites.routes),
       retire: [...drainSteps(wish.stage, sites, stops), ...stops],
       standDown: standsBy ? formerStandby(app, sites) : [],
       gap: swap !== undefined,
@@ -199,6 +199,10 @@ function swapProxies(host: ObservedHost, sites: SitePlan, ports: readonly PortMa
     ...sites.prepare,
     ...sites.routes.filter((step) => !names.has(step.proxy.name)),
   ];
+}
+
+function keptReady(step: RouteStep): RouteStep {
+  return step.site && step.before ? { ...step, standsBy: true } : step;
 }
 
 /** What runs already must be healthy, too, before clients are sent there, or what served them stops. */

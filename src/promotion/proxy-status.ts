@@ -7,7 +7,7 @@ import type { Stage } from "../environment/model.ts";
 import { isRunning } from "../plan/observed.ts";
 import { certificateFile, type Site } from "../proxy/proxy.ts";
 import { liveRevision } from "../rollout/proxy-revision.ts";
-import { type FoundProxy, findProxies, revisionOf } from "../rollout/proxy-state.ts";
+import { type FoundProxy, findProxies } from "../rollout/proxy-state.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { askHost } from "./ask-host.ts";
 
@@ -82,11 +82,10 @@ async function proxyStatus(engine: Engine, found: FoundProxy, now: Date, signal:
   };
 }
 
-async function askLive(engine: Engine, { container, sites }: FoundProxy, signal: AbortSignal) {
+async function askLive(engine: Engine, { container, revision: told }: FoundProxy, signal: AbortSignal) {
   if (!isRunning(container)) {
     return { live: false, warnings: [`it is ${container.state}: clients reach nothing; start it: envctl up`] };
   }
-  const told = revisionOf(sites);
   try {
     const live = await liveRevision(engine, container, signal);
     if (live === undefined || live === told) return { live: live === undefined ? undefined : true, warnings: [] };

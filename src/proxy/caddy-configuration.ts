@@ -1,5 +1,5 @@
 import { accessLogging } from "./caddy-access.ts";
-import { pathMatch, plainAnswer, redirectHandlers, siteHandlers } from "./caddy-site.ts";
+import { ifTurned, pathMatch, plainAnswer, redirectHandlers, siteHandlers } from "./caddy-site.ts";
 import { asDuration, literally } from "./caddy-text.ts";
 import { connectionPolicies, tlsApplication } from "./caddy-tls.ts";
 import { revisionPort, type Site } from "./proxy.ts";
@@ -34,12 +34,7 @@ function servers(sites: readonly Site[], revision: string): Record<string, objec
   const secure = shared.filter(isSecure);
   const ports = portsOf(sites);
   const all: Record<string, object> = {
-    revision: server(revisionPort, [
-      {
-        match: [{ path_regexp: { pattern: "^/revision$" }, method: ["GET", "HEAD"] }],
-        handle: [{ handler: "static_response", status_code: 200, body: literally(revision) }],
-      },
-    ]),
+    revision: server(revisionPort, revisionRoutes(sites, revision)),
   };
   if (shared.length > 0 || ports.length === 0) {
     all.http = server(
@@ -58,6 +53,22 @@ function servers(sites: readonly Site[], revision: string): Record<string, objec
     all[`port-${port}`] = server(port, siteRoutes(sitesOfPort(sites, port), siteHandlers));
   }
   return all;
+}
+
+function revisionRoutes(sites: readonly Site[], revision: string): object[] {
+  const turned = "{http.vars.turned}";
+  return [
+    ...sites
+      .filter(({ standby }) => standby)
+      .map((site) => ({
+        match: [ifTurned(site)],
+        handle: [{ handler: "vars", turned: `${turned}+${literally(site.id)}` }],
+      })),
+    {
+      match: [{ path_regexp: { pattern: "^/revision$" }, method: ["GET", "HEAD"] }],
+      handle: [{ handler: "static_response", status_code: 200, body: `${literally(revision)}${turned}` }],
+    },
+  ];
 }
 
 function server(port: number, routes: readonly object[]): object {

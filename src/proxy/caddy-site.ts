@@ -1,14 +1,14 @@
 import { logsAccessOf, logsNoAccess } from "./caddy-access.ts";
 import { ringOf } from "./caddy-ring.ts";
 import { asDuration, asPattern, greaterThan, literally } from "./caddy-text.ts";
-import type { Site } from "./proxy.ts";
+import { type Site, turnedFile } from "./proxy.ts";
 import { prefixOf } from "./routes.ts";
 
 /** What is done with a request that is a site's own: a route without the match by host. */
 export function siteHandlers(site: Site): object[] {
   const log = site.accessLog ? logsAccessOf(site) : logsNoAccess;
   if (site.maintenance) return [log, page(503, site.maintenancePage, { "Retry-After": ["30"] })];
-  const routes = [...tooLarge(site), { handle: proxying(site) }];
+  const routes = [...tooLarge(site), ...turned(site), { handle: proxying(site) }];
   return [log, { handler: "subroute", routes, errors: { routes: errorRoutes(site) } }];
 }
 
@@ -37,6 +37,16 @@ function tooLarge({ maxBody }: Site): object[] {
   if (maxBody === undefined) return [];
   const match = [{ header_regexp: { "Content-Length": { pattern: greaterThan(maxBody) } } }];
   return [{ match, handle: [plainAnswer(413, "413 Request Entity Too Large")], terminal: true }];
+}
+
+/** The standby, while it is its turn. Caddy looks for the file at each request, as the kernel has it in memory. */
+function turned(site: Site): object[] {
+  if (!site.standby) return [];
+  return [{ match: [ifTurned(site)], handle: proxying({ ...site, ...site.standby }), terminal: true }];
+}
+
+export function ifTurned(site: Site): object {
+  return { file: { root: "/", try_files: [literally(turnedFile(site))] } };
 }
 
 function proxying(site: Site): object[] {

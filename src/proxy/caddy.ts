@@ -61,6 +61,7 @@ export const caddy: ProxyDriver = {
   command: ["caddy", "run", "--config", file],
   volumes: { [dataFolder]: "caddy" },
   activation: { prepare, activate, conclude },
+  turns: true,
   // Each configuration listens anew. Unless the kernel moves them (Linux 5.14), connections that the old one had not
   // accepted yet are reset.
   sysctls: { "net.ipv4.tcp_migrate_req": "1" },

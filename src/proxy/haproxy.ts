@@ -44,6 +44,7 @@ export const haproxy: ProxyDriver = {
   command: ["haproxy", "-W", "-db", "-f", file],
   volumes: {},
   activation: { prepare: ":", activate, conclude: ":" },
+  turns: false,
   refuses: haproxyRefuses,
   render: haproxyConfiguration,
   readAccess: readHaproxyAccess,

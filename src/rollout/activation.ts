@@ -1,4 +1,4 @@
-import { type ProxyDriver, proxyFolder } from "../proxy/proxy.ts";
+import { type ProxyDriver, proxyFolder, turnedFolder } from "../proxy/proxy.ts";
 import { nextSitesFile, sitesFile } from "./proxy-state.ts";
 
 /** Exit codes (EX_CANTCREAT and EX_TEMPFAIL of sysexits(3)): not all was written, and nothing was told. */
@@ -18,7 +18,8 @@ export function activationCommand({ nextFile, activation }: ProxyDriver): string
     `give_up() { rm -f ${nextSitesFile} ${nextFile}; ${activation.conclude}; exit "$1"; }`,
     `unwritten() { df -k ${proxyFolder} >&2; give_up ${unwrittenCode}; }`,
     activation.prepare,
-    `IFS= read -r length && IFS= read -r sites || { ${activation.conclude}; exit ${untoldCode}; }`,
+    `IFS= read -r length && IFS= read -r stale && IFS= read -r sites || { ${activation.conclude}; exit ${untoldCode}; }`,
+    `for site in $stale; do rm -f "${turnedFolder}/$site" || unwritten; done`,
     `printf '%s' "$sites" >${nextSitesFile} || unwritten`,
     `head -c "$length" >${nextFile} && [ "$(wc -c <${nextFile})" -eq "$length" ] || unwritten`,
     "activate || give_up $?",
@@ -30,8 +31,9 @@ export function activationCommand({ nextFile, activation }: ProxyDriver): string
   return ["sh", "-c", script.join("\n")];
 }
 
-export function activationInput(sites: string, configuration: string): string {
-  return `${Buffer.byteLength(configuration)}\n${sites}\n${configuration}`;
+/** `stale` are ids of sites (file names): what is left of their `turnedFile` goes before. */
+export function activationInput(sites: string, configuration: string, stale: readonly string[]): string {
+  return `${Buffer.byteLength(configuration)}\n${stale.join(" ")}\n${sites}\n${configuration}`;
 }
 
 /** Whether the command ended with this code since it did not get, or could not write, all of its input. */

@@ -5,9 +5,9 @@ import { parseJson } from "../base/json.ts";
 import { timeLimit } from "../base/time-limit.ts";
 import type { Engine, ObservedContainer } from "../engine/engine.ts";
 import { isRunning } from "../plan/observed.ts";
-import type { Site } from "../proxy/proxy.ts";
+import type { ProxyState } from "../plan/standby.ts";
 import { liveRevision } from "./proxy-revision.ts";
-import { areSites, readSites, revisionOf } from "./proxy-state.ts";
+import { areSites, readState, revisionOf } from "./proxy-state.ts";
 
 /** Where commands on this machine keep what they last read of each proxy, or told it, by engine. */
 const folders = new WeakMap<Engine, string>();
@@ -18,48 +18,38 @@ export function keepSitesIn(engine: Engine, folder: string): void {
 }
 
 /**
- * The sites of a proxy. An engine takes up to a tenth of a second to read a file in a container, and a proxy a millisecond to
+ * What a proxy was told. An engine takes up to a tenth of a second to read a file in a container, and a proxy a millisecond to
  * say which revision it serves: what this machine has read of that revision before is not read again. Throws
  * `proxy-state-invalid`.
  */
-export async function currentSites(
+export async function currentState(
   engine: Engine,
   container: ObservedContainer,
   signal?: AbortSignal,
-): Promise<readonly Site[]> {
+): Promise<{ readonly state: ProxyState /** Whether it says that it serves just this. */; readonly isLive: boolean }> {
   const folder = folders.get(engine);
-  const revision = folder && isRunning(container) ? await revisionNow(engine, container, signal) : undefined;
+  const revision = isRunning(container) ? await revisionNow(engine, container, signal) : undefined;
   const known = folder && revision !== undefined ? await recall(fileOf(folder, container.id), revision) : undefined;
-  if (known) return known;
-  const sites = await readSites(engine, container.id, signal);
-  await rememberSites(engine, container.id, sites);
-  return sites;
+  if (known) return { state: known, isLive: true };
+  const state = await readState(engine, container.id, signal);
+  await rememberState(engine, container.id, state);
+  return { state, isLive: revision === revisionOf(state) };
 }
 
-/** To be called once these sites are live, and in the proxy's file. */
-export async function rememberSites(engine: Engine, container: string, sites: readonly Site[]): Promise<void> {
+/** To be called once this is live, and in the proxy's files. */
+export async function rememberState(engine: Engine, container: string, state: ProxyState): Promise<void> {
   const folder = folders.get(engine);
   if (folder === undefined) return;
   const file = fileOf(folder, container);
   const temporary = `${file}.${randomUUID()}`;
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeFile(temporary, JSON.stringify(sites), { mode: 0o600 });
+    await writeFile(temporary, JSON.stringify({ ...state, turned: [...state.turned] }), { mode: 0o600 });
     await rename(temporary, file);
   } catch {
     // A read-only home or a full disk: the proxy's own file is read each time.
     await rm(temporary, { force: true }).catch(() => undefined);
   }
-}
-
-/** Whether the proxy says that it serves these very sites; false where it cannot be asked. */
-export async function serves(
-  engine: Engine,
-  container: ObservedContainer,
-  sites: readonly Site[],
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  return (await revisionNow(engine, container, signal)) === revisionOf(sites);
 }
 
 async function revisionNow(
@@ -75,11 +65,14 @@ async function revisionNow(
   }
 }
 
-/** The revision is a digest of the sites: what is not that revision, for whatever reason, is as good as nothing. */
-async function recall(file: string, revision: string): Promise<readonly Site[] | undefined> {
+/** The revision is a digest of it: what is not that revision, for whatever reason, is as good as nothing. */
+async function recall(file: string, revision: string): Promise<ProxyState | undefined> {
   const text = await readFile(file, "utf8").catch(() => undefined);
-  const sites = text === undefined ? undefined : parseJson(text);
-  return areSites(sites) && revisionOf(sites) === revision ? sites : undefined;
+  const kept = text === undefined ? undefined : parseJson(text);
+  const { sites, turned } = (kept ?? {}) as { readonly sites?: unknown; readonly turned?: unknown };
+  if (!areSites(sites) || !Array.isArray(turned)) return undefined;
+  const state = { sites, turned: new Set(turned) };
+  return revisionOf(state) === revision ? state : undefined;
 }
 
 function fileOf(folder: string, container: string): string {

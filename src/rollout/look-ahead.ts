@@ -11,7 +11,10 @@ type Ahead = Pick<HostWorker, "commands">;
  * old one, while the new one starts: until it has started a command, an engine tells nobody of its container.
  */
 export async function prepareSwitch(worker: Ahead, plan: HostPlan, signal: AbortSignal): Promise<void> {
-  for (const { proxy, site } of plan.switch.filter((step) => step.kind === "route")) {
+  const createsNone = plan.start.every((step) => step.kind !== "create");
+  for (const { proxy, site, standsBy } of plan.switch.filter((step) => step.kind === "route")) {
+    // What ran already is most likely ready in the proxy, too: then it needs no configuration.
+    if (standsBy && createsNone) continue;
     if (site && isProxyDriver(proxy.driver))
       worker.commands.start(proxy.name, activationCommand(await proxyDriver(proxy.driver)), signal);
   }

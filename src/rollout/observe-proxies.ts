@@ -1,6 +1,7 @@
 import { type Engine, Label, type ObservedContainer } from "../engine/engine.ts";
 import type { ObservedProxy } from "../plan/observed.ts";
-import { currentSites } from "./known-sites.ts";
+import { servedSites } from "../plan/standby.ts";
+import { currentState } from "./known-sites.ts";
 import { proxyLabels } from "./proxy-state.ts";
 
 interface Place {
@@ -19,7 +20,10 @@ export async function observeProxies(
     containers.map(async (container) => ({
       container,
       driver: container.labels[Label.proxyDriver] ?? "",
-      sites: place && isAnothersOwn(container, place) ? [] : await currentSites(engine, container, signal),
+      sites:
+        place && isAnothersOwn(container, place)
+          ? []
+          : servedSites((await currentState(engine, container, signal)).state),
     })),
   );
 }

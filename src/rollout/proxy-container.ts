@@ -4,10 +4,11 @@ import { type ContainerSpec, type Engine, Label, type Labels, type ObservedConta
 import { networkName, proxyNetwork, proxyVolume } from "../plan/naming.ts";
 import { isRunning } from "../plan/observed.ts";
 import type { DesiredProxy } from "../plan/proxies.ts";
+import { servedSites } from "../plan/standby.ts";
 import { proxyDriver } from "../proxy/drivers.ts";
 import { type ProxyDriver, proxyFolder, type Site } from "../proxy/proxy.ts";
 import { untilRevision } from "./proxy-revision.ts";
-import { readSites, revisionOf } from "./proxy-state.ts";
+import { configurationOf, readState, sitesFile } from "./proxy-state.ts";
 
 /** Bytes of the access log that a host keeps. */
 const logLimit = 64 * 1024 * 1024;
@@ -95,9 +96,13 @@ async function configure(
   driver: ProxyDriver,
   signal: AbortSignal,
 ): Promise<readonly Site[]> {
-  const sites = await readSites(engine, id, signal);
-  const content = driver.render(sites, revisionOf(sites));
-  await engine.writeFiles(id, [{ path: driver.file, content, mode: 0o600 }], signal);
+  const state = await readState(engine, id, signal);
+  const sites = driver.turns ? state.sites : servedSites(state);
+  const files = [{ path: driver.file, content: driver.render(sites, configurationOf(sites)), mode: 0o600 }];
+  // The list first: of two that differ, a proxy that was killed in between is given the configuration anew.
+  if (!driver.turns && state.sites.some(({ standby }) => standby))
+    files.unshift({ path: sitesFile, content: JSON.stringify(sites), mode: 0o600 });
+  await engine.writeFiles(id, files, signal);
   return sites;
 }
 

@@ -7,17 +7,19 @@ import { proxyNetwork } from "../plan/naming.ts";
 import { isRunning } from "../plan/observed.ts";
 import type { DesiredProxy } from "../plan/proxies.ts";
 import { clashOf } from "../plan/site-conflicts.ts";
+import { isServed, loadOf, type ProxyLoad, type ProxyState, turnTo } from "../plan/standby.ts";
 import { isProxyDriver, proxyDriver } from "../proxy/drivers.ts";
 import { certificateFile, keyFile, type ProxyDriver, type ProxyDriverName, type Site } from "../proxy/proxy.ts";
 import { activationCommand, activationInput, isUnwritten } from "./activation.ts";
 import type { Certificate } from "./certificate.ts";
-import { currentSites, rememberSites, serves } from "./known-sites.ts";
+import { currentState, rememberState } from "./known-sites.ts";
 import { ensureProxyContainer } from "./proxy-container.ts";
 import { whileProxyLocked } from "./proxy-lock.ts";
 import { untilRevision } from "./proxy-revision.ts";
-import { readSites, revisionOf, sitesFile } from "./proxy-state.ts";
+import { configurationOf, readState, revisionOf, sitesFile } from "./proxy-state.ts";
 import type { ReadyCommands } from "./ready-commands.ts";
 import { removeProxy } from "./remove-proxy.ts";
+import { turn, unwritten } from "./turn.ts";
 
 export interface ProxyHostOptions {
   readonly engine: Engine;
@@ -57,18 +59,31 @@ export class ProxyHost {
 
   /**
    * Lets the proxy serve this site as given, or no more; what it serves of others stays. Resolves once it is live.
-   * Throws `proxy-refused` where the proxy will not have it: then it serves as before, and needs nothing to go back to it.
+   * With `standsBy`, what it served before is kept ready. Throws `proxy-refused` where the proxy will not have it: then it
+   * serves as before, and needs nothing to go back to it.
    */
-  async route(proxy: string, id: string, site: Site | undefined, signal: AbortSignal): Promise<void> {
+  async route(
+    proxy: string,
+    id: string,
+    site: Site | undefined,
+    signal: AbortSignal,
+    { standsBy = false }: { readonly standsBy?: boolean | undefined } = {},
+  ): Promise<void> {
+    const { engine } = this.#options;
     await this.#locked(proxy, signal, async () => {
       const container = await this.#running(proxy, signal);
-      const sites = await currentSites(this.#options.engine, container, signal);
-      const others = sites.filter((other) => other.id !== id);
-      const next = site ? [...others, site].sort((left, right) => (left.id < right.id ? -1 : 1)) : others;
-      if (revisionOf(next) === revisionOf(sites) && (await serves(this.#options.engine, container, next, signal)))
-        return;
-      await this.#serve(container, next, site, signal);
-      const before = sites.find((other) => other.id === id);
+      const driver = await driverOf(container, engine.name);
+      // Where what is live is not what is written down, it is told all of it.
+      const { state, isLive } = await currentState(engine, container, signal);
+      if (isLive && isServed(state, id, site)) return;
+      const keeps = standsBy && driver.turns;
+      const turned = isLive && keeps ? turnTo(state, id, site) : undefined;
+      if (turned) {
+        await turn(engine, container, id, turned.on, signal);
+        return await this.#confirm(container, turned.state, signal);
+      }
+      await this.#serve(container, driver, loadOf(state, id, site, keeps), site, signal);
+      const before = state.sites.find((other) => other.id === id);
       if (before?.tls.kind === "own" && site?.tls.kind !== "own") await this.#dropCertificates(container, id, signal);
     });
   }
@@ -80,9 +95,10 @@ export class ProxyHost {
   async reload(proxy: string, id: string, signal: AbortSignal): Promise<void> {
     await this.#locked(proxy, signal, async () => {
       const container = await this.#running(proxy, signal);
-      const sites = await readSites(this.#options.engine, container.id, signal);
-      const own = sites.find((site) => site.id === id);
-      await this.#serve(container, sites, own, signal);
+      const state = await readState(this.#options.engine, container.id, signal);
+      const own = state.sites.find((site) => site.id === id);
+      const driver = await driverOf(container, this.#options.engine.name);
+      await this.#serve(container, driver, { state, stale: [] }, own, signal);
     });
   }
 
@@ -94,10 +110,10 @@ export class ProxyHost {
     if (isRunning(container)) return await this.route(proxy, id, undefined, signal);
     await this.#locked(proxy, signal, async () => {
       const driver = await driverOf(container, engine.name);
-      const sites = (await readSites(engine, container.id, signal)).filter((site) => site.id !== id);
+      const sites = (await readState(engine, container.id, signal)).sites.filter((site) => site.id !== id);
       // What it will start with.
       const files = [
-        { path: driver.file, content: driver.render(sites, revisionOf(sites)), mode: 0o600 },
+        { path: driver.file, content: driver.render(sites, configurationOf(sites)), mode: 0o600 },
         { path: sitesFile, content: JSON.stringify(sites), mode: 0o600 },
       ];
       await engine.writeFiles(container.id, files, signal);
@@ -114,37 +130,37 @@ export class ProxyHost {
     await this.#locked(proxy.name, signal, async () => {
       const found = await engine.container(proxy.id, signal);
       const shared = found && found.labels[Label.stage] === undefined;
-      if (shared && !options.inUse && (await readSites(engine, proxy.id, signal)).length > 0) return;
+      if (shared && !options.inUse && (await readState(engine, proxy.id, signal)).sites.length > 0) return;
       await removeProxy(engine, proxy, signal, options);
     });
   }
 
   async #serve(
     container: ObservedContainer,
-    sites: readonly Site[],
+    driver: ProxyDriver,
+    { state, stale }: ProxyLoad,
     changed: Site | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { engine } = this.#options;
-    const driver = await driverOf(container, engine.name);
+    const { engine, commands } = this.#options;
+    const { sites } = state;
     for (const site of sites) this.#requireServable(driver, site, sites, container);
-    const revision = revisionOf(sites);
     await engine.writeFiles(container.id, this.#certificates(changed), signal);
-    const configuration = driver.render(sites, revision);
-    const input = activationInput(JSON.stringify(sites), configuration);
-    const { exitCode, stderr } = await this.#options.commands.run(
-      container.name,
-      activationCommand(driver),
-      input,
-      signal,
-    );
+    const configuration = driver.render(sites, configurationOf(sites));
+    const input = activationInput(JSON.stringify(sites), configuration, stale);
+    const { exitCode, stderr } = await commands.run(container.name, activationCommand(driver), input, signal);
     if (exitCode !== 0) {
       const evidence = stderr.trim().split("\n");
-      if (isUnwritten(exitCode)) throw this.#unwritten(container, evidence);
+      if (isUnwritten(exitCode)) throw unwritten(engine, container, evidence);
       throw this.#refused(container, `${driver.name} does not take its new configuration`, evidence);
     }
-    await untilRevision(engine, container.id, revision, signal);
-    await rememberSites(engine, container.id, sites);
+    await this.#confirm(container, state, signal);
+  }
+
+  async #confirm(container: ObservedContainer, state: ProxyState, signal: AbortSignal): Promise<void> {
+    const { engine } = this.#options;
+    await untilRevision(engine, container.id, revisionOf(state), signal);
+    await rememberState(engine, container.id, state);
   }
 
   #certificates(site: Site | undefined): ContainerFile[] {
@@ -167,18 +183,6 @@ export class ProxyHost {
     if (why !== undefined) throw this.#refused(container, `${driver.name} cannot serve ${site.id}: ${why}`, []);
     const clash = all.flatMap((other) => (other.id < site.id ? (clashOf(site, other) ?? []) : []))[0];
     if (clash !== undefined) throw this.#refused(container, clash, []);
-  }
-
-  #unwritten(container: ObservedContainer, evidence: readonly string[]): EnvctlError {
-    return new EnvctlError({
-      code: "proxy-unwritten",
-      exitCode: ExitCode.failed,
-      what: `the configuration of ${container.name} could not be written whole: the host's disk may be full`,
-      where: this.#options.engine.name,
-      evidence,
-      state: "the proxy still serves what it served",
-      next: 'free space on the host: "docker system df" shows what takes it',
-    });
   }
 
   #refused(container: ObservedContainer, what: string, evidence: readonly string[]): EnvctlError {

@@ -2,7 +2,8 @@ import { digestOf } from "../base/digest.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import { type Engine, Label, type ObservedContainer } from "../engine/engine.ts";
 import { canonicalJson } from "../plan/desired.ts";
-import { proxyFolder, type Site } from "../proxy/proxy.ts";
+import { type ProxyState, servedSites } from "../plan/standby.ts";
+import { proxyFolder, type Site, turnedFile, turnedFolder } from "../proxy/proxy.ts";
 
 /** What a proxy serves, as envctl told it last: on the proxy's own volume, so that it is there after a reboot. */
 export const sitesFile = `${proxyFolder}/sites.json`;
@@ -13,15 +14,24 @@ export const nextSitesFile = `${proxyFolder}/sites.next.json`;
 /** Labels of every proxy, whichever stages it serves. */
 export const proxyLabels = { [Label.role]: "proxy" } as const;
 
-/** By which a proxy says that it serves these sites. */
-export function revisionOf(sites: readonly Site[]): string {
+/** What the configuration of these sites is told apart by. */
+export function configurationOf(sites: readonly Site[]): string {
   return digestOf(canonicalJson(sites)).slice("sha256:".length, "sha256:".length + 16);
+}
+
+/** By which a proxy says that this is what it serves (`ProxyDriver.render`). */
+export function revisionOf({ sites, turned }: ProxyState): string {
+  const ids = sites.filter(({ id, standby }) => standby && turned.has(id)).map(({ id }) => id);
+  return [configurationOf(sites), ...ids].join("+");
 }
 
 /** A proxy as it is found, whatever state its files are in. */
 export interface FoundProxy {
   readonly container: ObservedContainer;
+  /** As clients have them. */
   readonly sites: readonly Site[];
+  /** By which it says that it serves them. */
+  readonly revision: string;
   /** Why the sites cannot be told; then there are none. */
   readonly problem: string | undefined;
 }
@@ -32,17 +42,25 @@ export async function findProxies(engine: Engine, signal?: AbortSignal): Promise
   return await Promise.all(
     containers.map(async (container): Promise<FoundProxy> => {
       try {
-        return { container, sites: await readSites(engine, container.id, signal), problem: undefined };
+        const state = await readState(engine, container.id, signal);
+        return { container, sites: servedSites(state), revision: revisionOf(state), problem: undefined };
       } catch (error) {
         if (!(error instanceof EnvctlError) || error.code !== "proxy-state-invalid") throw error;
-        return { container, sites: [], problem: error.message };
+        return { container, sites: [], revision: "", problem: error.message };
       }
     }),
   );
 }
 
-/** Throws `proxy-state-invalid` where the file is not what envctl writes. */
-export async function readSites(engine: Engine, container: string, signal?: AbortSignal): Promise<Site[]> {
+/** What a proxy was told last. Throws `proxy-state-invalid` where the file is not what envctl writes. */
+export async function readState(engine: Engine, container: string, signal?: AbortSignal): Promise<ProxyState> {
+  const sites = await readSites(engine, container, signal);
+  if (!sites.some(({ standby }) => standby)) return { sites, turned: new Set() };
+  const files = await engine.readFiles(container, turnedFolder, signal);
+  return { sites, turned: new Set(sites.filter((site) => files?.has(turnedFile(site))).map(({ id }) => id)) };
+}
+
+async function readSites(engine: Engine, container: string, signal: AbortSignal | undefined): Promise<Site[]> {
   const content = await engine.readFile(container, sitesFile, signal);
   if (content === undefined) return [];
   try {

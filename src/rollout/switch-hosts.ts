@@ -114,7 +114,7 @@ async function together(
       await execution.requireHeld();
       const worker = workerOf(execution, host.name);
       for (const phase of phases) {
-        if (phase !== "retire") await prepareSwitch(worker, host.plan, execution.signal);
+        if (phase === "switch") await prepareSwitch(worker, host.plan, execution.signal);
         await run(
           execution,
           host,
@@ -142,11 +142,13 @@ async function run(
   steps: readonly Step[],
   progress: Progress,
 ): Promise<void> {
+  const worker = workerOf(execution, host.name);
   for (const group of sideBySide(steps)) {
     execution.signal.throwIfAborted();
+    if (group[0]?.kind === "start") await prepareSwitch(worker, host.plan, execution.signal);
     host.begun.push(...group);
     execution.situation.set(host.name, `was about to: ${group.map(describeStep).join(", ")}`);
-    await runGroup(execution, group, workerOf(execution, host.name), progress);
+    await runGroup(execution, group, worker, progress);
   }
 }
 

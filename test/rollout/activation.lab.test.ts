@@ -52,7 +52,7 @@ describeLab("a proxy that is told ahead of a change", () => {
   };
   const tell = (next: string) => {
     const sites = [siteOf({ upstreams: [{ name: next, port: 3000 }] })];
-    return commands.run(name, command, activationInput(JSON.stringify(sites), caddy.render(sites, next)), signal);
+    return commands.run(name, command, activationInput(JSON.stringify(sites), caddy.render(sites, next), []), signal);
   };
   /** Commands of the container that are not its own, and what they keep below `/run`. */
   const left = async () => {

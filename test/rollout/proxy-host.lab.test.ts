@@ -13,7 +13,7 @@ import { caddy } from "../../src/proxy/caddy.ts";
 import { keepSitesIn } from "../../src/rollout/known-sites.ts";
 import { ProxyHost } from "../../src/rollout/proxy-host.ts";
 import { liveRevision } from "../../src/rollout/proxy-revision.ts";
-import { nextSitesFile, readSites, revisionOf } from "../../src/rollout/proxy-state.ts";
+import { configurationOf, nextSitesFile, readState } from "../../src/rollout/proxy-state.ts";
 import { ReadyCommands } from "../../src/rollout/ready-commands.ts";
 import { describeLab } from "../lab/describe-lab.ts";
 import { ensureBaseImage } from "../lab/images/base-images.ts";
@@ -85,7 +85,8 @@ describeLab("a proxy on a host", () => {
   const state = async (engine: Engine) => {
     const container = await engine.container(name);
     if (!container) throw new Error("it is gone");
-    return { sites: await readSites(engine, container.id), revision: await liveRevision(engine, container, signal) };
+    const { sites } = await readState(engine, container.id);
+    return { sites, revision: await liveRevision(engine, container, signal) };
   };
 
   it("is not read again for as long as it serves what it was told, and is once somebody else told it", async () => {
@@ -114,7 +115,7 @@ describeLab("a proxy on a host", () => {
     expect(ours.reads).toBe(2);
     const { sites, revision } = await state(others);
     expect(sites).toEqual(JSON.parse(JSON.stringify([site("three"), other])));
-    expect(revision).toBe(revisionOf([site("three"), other]));
+    expect(revision).toBe(configurationOf([site("three"), other]));
   });
 
   it("makes nothing live of what it was told only in part", async () => {

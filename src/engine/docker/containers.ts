@@ -66,9 +66,8 @@ export class Containers {
 
   /** `grace` in milliseconds. A container that is stopped or gone is stopped. */
   async stop(id: string, grace: number, signal?: AbortSignal): Promise<void> {
-    await comeBackWithEngine(this.#api, id, false, signal);
     const seconds = Math.ceil(grace / 1000);
-    await this.#api.call({
+    const stopping = this.#api.call({
       method: "POST",
       path: `/containers/${encodeURIComponent(id)}/stop`,
       query: { t: seconds },
@@ -77,6 +76,7 @@ export class Containers {
       timeout: (seconds + 60) * 1000,
       signal,
     });
+    await Promise.all([stopping, comeBackWithEngine(this.#api, id, false, signal)]);
   }
 
   /** `grace` in milliseconds. */
