@@ -33,12 +33,31 @@ export class RolloutFloor {
     return floor;
   }
 
-  /** Container create, start and first 200; with `switched`, the switch of the proxy, too. Milliseconds. */
-  async run(image: string, switched: boolean): Promise<number> {
+  /**
+   * Container create, start and first 200; then, where asked for, the switch of the proxy, and the stop of one that ran
+   * before. Milliseconds.
+   */
+  async run(image: string, to: "started" | "switched" | "replaced"): Promise<number> {
+    const engine = this.#engine;
+    const old = to === "replaced" ? await this.#create(image) : undefined;
+    const begun = performance.now();
+    const container = await this.#create(image);
+    if (to !== "started") {
+      await this.#write(caddy.nextFile, caddy.render([siteFor(container)], String(this.#count)));
+      const address = `unix//run/caddy-admin.sock`;
+      await engine.exec(`${name}-proxy`, ["caddy", "reload", "--config", caddy.nextFile, "--address", address]);
+    }
+    if (old) await engine.call("POST", `/containers/${old}/stop`);
+    const took = performance.now() - begun;
+    for (const left of [container, old]) if (left) await engine.call("DELETE", `/containers/${left}?force=1`);
+    return took;
+  }
+
+  /** Resolves with its name once it answers. */
+  async #create(image: string): Promise<string> {
     this.#count += 1;
     const container = `${name}-${this.#count}`;
     const engine = this.#engine;
-    const begun = performance.now();
     await engine.call("POST", `/containers/create?name=${container}`, {
       Image: image,
       HostConfig: { NetworkMode: name },
@@ -46,14 +65,7 @@ export class RolloutFloor {
     await engine.call("POST", `/containers/${container}/start`);
     const url = `http://${await engine.address(container, name)}:8080/healthz`;
     while (!(await answers(url))) await wait(2);
-    if (switched) {
-      await this.#write(caddy.nextFile, caddy.render([siteFor(container)], String(this.#count)));
-      const address = `unix//run/caddy-admin.sock`;
-      await engine.exec(`${name}-proxy`, ["caddy", "reload", "--config", caddy.nextFile, "--address", address]);
-    }
-    const took = performance.now() - begun;
-    await engine.call("DELETE", `/containers/${container}?force=1`);
-    return took;
+    return container;
   }
 
   async close(): Promise<void> {

@@ -69,7 +69,7 @@ export async function benchRollout(lab: Lab): Promise<void> {
     figures.set(name, found);
     return found;
   };
-  const floor = { started: [] as number[], switched: [] as number[] };
+  const floor = { started: [] as number[], switched: [] as number[], replaced: [] as number[] };
   const peers: Peer[] = [];
   const images: string[] = [];
   let bare: RolloutFloor | undefined;
@@ -89,8 +89,8 @@ export async function benchRollout(lab: Lab): Promise<void> {
         await figure(`promote, ${title}`).measure([url], () => app.envctl("promote", name));
         await figure(`rollback, ${title}`).measure([url], () => app.envctl("rollback", name));
       }
-      floor.switched.push(await underRequests(places[0]?.url, () => floorOf.run(image, true)));
-      floor.started.push(await underRequests(places[0]?.url, () => floorOf.run(image, false)));
+      for (const to of ["replaced", "switched", "started"] as const)
+        floor[to].push(await underRequests(places[0]?.url, () => floorOf.run(image, to)));
       for (const peer of peers) await figure(peer.name).measure(peer.urls, () => peer.update(image));
     }
   } finally {
@@ -107,6 +107,12 @@ export async function benchRollout(lab: Lab): Promise<void> {
     report(name, found.median, name.startsWith("rollback") ? start : whole, goalOf(name));
     const verdict = isOurs ? `  (goal 0 failed: ${found.failed === 0 ? "met" : "MISSED"})` : "";
     process.stdout.write(`    ${found.seen}${verdict}\n`);
+    if (!name.startsWith("rollback")) {
+      const ratio = found.median / median(floor.replaced);
+      process.stdout.write(
+        `    ${ratio.toFixed(2)} × the same and stop of the old one (${median(floor.replaced).toFixed(1)} ms)\n`,
+      );
+    }
   }
 }
 

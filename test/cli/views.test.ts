@@ -114,4 +114,12 @@ describe("a table", () => {
     for (const line of table.split("\n")) expect(line.length).toBeLessThanOrEqual(30);
     expect(table).toContain("…");
   });
+
+  it("keeps what is to be read whole for as long as others can give way", () => {
+    const times = [["2026-11-29T20:11:05Z", "9cd850f7-dirty-ed9f", "succeeded, and more than that"]];
+    const at = (width: number) => renderTable(["A", "B", "C"], times, paint, width, [0]).split("\n")[1];
+    expect(at(46)).toBe("2026-11-29T20:11:05Z  9cd850f7-d…  succeeded,…");
+    expect(at(36)).toBe("2026-11-29T20:11:05Z  9cd85…  succe…");
+    expect(at(28)).toBe("2026-11-29T…  9cd85…  succe…");
+  });
 });

@@ -68,7 +68,7 @@ export const history: Verb = {
           environment: environment.name,
           records: all.map(({ document }) => document),
         },
-        text: rows.length === 0 ? "no history yet" : renderTable(head, rows, context.paint, context.width),
+        text: rows.length === 0 ? "no history yet" : renderTable(head, rows, context.paint, context.width, [0]),
       };
     });
   },

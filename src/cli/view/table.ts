@@ -5,20 +5,27 @@ import { displayWidth, shorten } from "./width.ts";
 /** A cell: plain text, or text with a colour. */
 export type Cell = string | { readonly text: string; readonly style: Parameters<Paint>[0] };
 
-/** Columns as wide as their widest cell; where the terminal is too narrow, the widest column gives way. */
+const narrowest = 6;
+
+/**
+ * Columns as wide as their widest cell; where the terminal is too narrow, the widest column gives way, and last of all the
+ * `firm` ones, of which a part says nothing.
+ */
 export function renderTable(
   head: readonly string[],
   rows: readonly (readonly Cell[])[],
   paint: Paint,
   width: number,
+  firm: readonly number[] = [],
 ): string {
   const texts = [head, ...rows.map((row) => row.map(textOf))];
   const widths = head.map((_, column) => Math.max(...texts.map((row) => displayWidth(row[column] ?? ""))));
   const gaps = 2 * (head.length - 1);
   while (sum(widths) + gaps > width) {
-    const widest = widths.indexOf(Math.max(...widths));
-    const size = widths[widest] ?? 0;
-    if (size <= 6) break;
+    const soft = Math.max(...widths.filter((_, column) => !firm.includes(column)));
+    const size = soft > narrowest ? soft : Math.max(...widths);
+    if (size <= narrowest) break;
+    const widest = widths.findIndex((one, column) => one === size && (size !== soft || !firm.includes(column)));
     widths[widest] = size - 1;
   }
   const line = (cells: readonly Cell[], style?: Parameters<Paint>[0]) =>
