@@ -1,5 +1,5 @@
 import type { Digest } from "../base/digest.ts";
-import { messageOf } from "../base/errors.ts";
+import { EnvctlError, messageOf } from "../base/errors.ts";
 import { timeLimit } from "../base/time-limit.ts";
 import type { Engine } from "../engine/engine.ts";
 import { isEmpty, type StagePlan } from "../plan/plan.ts";
@@ -52,11 +52,20 @@ export async function act(deployment: Deployment, plan: StagePlan, action: Actio
     }
   } catch (error) {
     await record(deployment, action, messageOf(error));
-    throw error;
+    throw error instanceof EnvctlError ? error.with({ next: nextAfterFailure(deployment) }) : error;
   }
   // Who asked for it points the tag once more where that fails, and tells why.
   const tagged = deployment.kind === "rollback" ? undefined : point(deployment).catch(() => {});
   await Promise.all([record(deployment, action, undefined), tagged]);
+}
+
+/** Whether a release or its stage is to blame, people have to find out. */
+function nextAfterFailure({ workspace, stage, kind }: Deployment): string {
+  const [first] = workspace.environment.stages;
+  if (kind === "rollback")
+    return `envctl releases shows what else ${stage.name} could run: envctl rollback ${stage.name} <release>`;
+  if (kind === "up" || !first) return `mend what is wrong, then: envctl up ${stage.name}`;
+  return `mend what is wrong in ${stage.name}, then: envctl promote ${stage.name}; a release is mended by a new one: envctl up ${first.name}`;
 }
 
 async function point({ workspace, stage, release, repository }: Deployment): Promise<void> {
