@@ -4,7 +4,7 @@ import { execa } from "execa";
 import { tellOnStderr } from "../lab/command.ts";
 import { borrowLab } from "../lab/lab.ts";
 import { formatReport } from "./load.ts";
-import { bringToDev, runSeries, type Series, watchedApp, watchedDrivers } from "./rounds.ts";
+import { bringToDev, runSeries, type Series, watchedApp, watchedDrivers, watchedStrategies } from "./rounds.ts";
 import { judge } from "./rounds-verdict.ts";
 
 /** `npm run load`: promotes and rolls back under the eyes of clients of all kinds, and tells what they saw. */
@@ -12,13 +12,15 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "20" },
     driver: { type: "string", multiple: true, default: [...watchedDrivers] },
+    strategy: { type: "string", default: "rolling" },
     json: { type: "boolean", default: false },
   },
 });
 const rounds = Number(values.rounds);
 const drivers = watchedDrivers.filter((driver) => values.driver.includes(driver));
-if (!Number.isSafeInteger(rounds) || rounds < 1 || drivers.length !== values.driver.length) {
-  console.error("npm run load -- [--rounds N] [--driver caddy|haproxy] [--json]");
+const strategy = watchedStrategies.find((one) => one === values.strategy);
+if (!Number.isSafeInteger(rounds) || rounds < 1 || drivers.length !== values.driver.length || !strategy) {
+  console.error("npm run load -- [--rounds N] [--driver caddy|haproxy] [--strategy rolling|blue-green] [--json]");
   process.exit(2);
 }
 
@@ -26,7 +28,7 @@ await execa(process.execPath, ["build.mjs"], { cwd: fileURLToPath(new URL("../..
 const { lab, giveBack } = await borrowLab(tellOnStderr);
 const all: Series[] = [];
 try {
-  const app = watchedApp(lab);
+  const app = watchedApp(lab, strategy);
   try {
     for (const driver of drivers) {
       const next = async (round: number) => {

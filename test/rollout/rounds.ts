@@ -8,6 +8,10 @@ import { WatchedApp } from "./watched-app.ts";
 export const watchedDrivers = ["caddy", "haproxy"] as const;
 export type WatchedDriver = (typeof watchedDrivers)[number];
 
+/** How the releases take turns. */
+export const watchedStrategies = ["rolling", "blue-green"] as const;
+type WatchedStrategy = (typeof watchedStrategies)[number];
+
 const ports: Readonly<Record<WatchedDriver, number>> = { caddy: 18_491, haproxy: 18_492 };
 
 /** Longer than the slowest answer of the load takes. */
@@ -26,9 +30,9 @@ export interface Series {
 }
 
 /** One stage for each driver, all behind the same dev. */
-export function watchedApp(lab: Lab): WatchedApp {
+export function watchedApp(lab: Lab, strategy: WatchedStrategy = "rolling"): WatchedApp {
   const stage = (driver: WatchedDriver) =>
-    `{ after: dev, hosts: [${hostsOf(lab).map(({ name }) => `ssh://${name}`)}], ports: ["${ports[driver]}:8080"], proxy: { driver: ${driver}, drain: ${drain} }, rollout: { batch: 2, keep: 1 } }`;
+    `{ after: dev, hosts: [${hostsOf(lab).map(({ name }) => `ssh://${name}`)}], ports: ["${ports[driver]}:8080"], proxy: { driver: ${driver}, drain: ${drain} }, rollout: { strategy: ${strategy}, batch: 2, keep: 1 } }`;
   const stages = { dev: "{}", caddy: stage("caddy"), haproxy: stage("haproxy") };
   return new WatchedApp(lab, { name: `rounds${process.pid}`, stages });
 }
