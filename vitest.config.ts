@@ -35,7 +35,8 @@ const excluded = process.env.ENVCTL_TESTS === "all" ? [] : thorough;
 export default defineConfig({
   test: {
     environment: "node",
-    maxWorkers: 2,
+    // More than a machine of two cores has: tests of hosts wait more than they work. As in test/lab/global-setup.ts.
+    maxWorkers: inCi ? 2 : 3,
     projects: [
       {
         extends: true,

@@ -4,7 +4,7 @@ import { borrowLab, giveBackLab } from "./lab.ts";
 import { labNames, workerLab } from "./names.ts";
 
 /** As many workers as vitest.config.ts allows. */
-const workers = 2;
+const workers = 3;
 
 /** Runs before the first of the selected lab tests, and not at all where none is selected. */
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
