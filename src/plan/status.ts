@@ -25,6 +25,7 @@ import {
 } from "./observed.ts";
 import { releaseIds } from "./plan-stage.ts";
 import { desiredSites } from "./proxies.ts";
+import { servingApp } from "./serving.ts";
 
 /** One container that runs, or should. */
 export interface ContainerStatus {
@@ -112,8 +113,9 @@ export function hostStatus(facts: StageFacts, observed: ObservedHost, home: bool
     }),
   ];
   const accounted = new Set<string>();
+  const reached = new Set(servingApp(observed, placement).map(({ id }) => id));
   const containers = wanted.map((desired) => {
-    const found = currentContainer(observed, desired, accounted);
+    const found = currentContainer(observed, desired, accounted, reached);
     if (!found) return missing(desired);
     const list = differences(desired, found, observed.images.get(found.imageId), ids).filter(
       (difference) => difference.what !== "env ENVCTL_RELEASE",
@@ -211,17 +213,21 @@ function verdictOf(expected: ExpectedRelease | undefined, hosts: readonly HostSt
   return expected === undefined && containers.length === 0 ? "empty" : "ok";
 }
 
-/** The running container of a replica, or else the newest of the highest generation. */
+/**
+ * The running container of a replica, of the app the one that clients reach, or else the newest of the highest generation:
+ * what stands by may be newer than what serves.
+ */
 function currentContainer(
   observed: ObservedHost,
   desired: DesiredContainer,
   accounted: ReadonlySet<string>,
+  reached: ReadonlySet<string>,
 ): ObservedContainer | undefined {
   const candidates = containersOf(observed, desired.role, desired.workload.name).filter(
     (container) =>
       !accounted.has(container.id) && Number(container.labels["envctl.replica"] ?? "1") === desired.replica,
   );
-  const alive = candidates.find(isRunning);
+  const alive = candidates.find(({ id }) => reached.has(id)) ?? candidates.find(isRunning);
   if (alive) return alive;
   const newest = candidates[0];
   // A kept older release is not what stopped running: only the same release's stopped container is.

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import type { Lab } from "../lab/lab.ts";
 
-const cli = fileURLToPath(new URL("../../dist/envctl.js", import.meta.url));
+export const cli = fileURLToPath(new URL("../../dist/envctl.js", import.meta.url));
 
 /** The app of `fixtures/app` as a project in a folder of its own, with a registry of its own. */
 export class WatchedApp {
@@ -47,7 +47,21 @@ ${stages.join("")}`,
   /** Runs the tool, and resolves to the milliseconds that it took. Rejects with what it said where it fails. */
   async envctl(...args: readonly string[]): Promise<number> {
     const begun = performance.now();
-    const { exitCode, all } = await execa(process.execPath, [cli, ...args], {
+    await this.#run(args);
+    return performance.now() - begun;
+  }
+
+  /** Names of the releases that ran in a stage, the newest first. */
+  async releases(stage: string): Promise<string[]> {
+    const { records } = JSON.parse(await this.#run(["history", stage, "--json"])) as {
+      readonly records: readonly { readonly release: { readonly name: string } }[];
+    };
+    return [...new Set(records.map(({ release }) => release.name))];
+  }
+
+  /** Resolves to what it said on standard output. */
+  async #run(args: readonly string[]): Promise<string> {
+    const { exitCode, all, stdout } = await execa(process.execPath, [cli, ...args], {
       cwd: this.folder,
       env: this.env,
       reject: false,
@@ -55,7 +69,7 @@ ${stages.join("")}`,
       timeout: 170_000,
     });
     if (exitCode !== 0) throw new Error(`envctl ${args.join(" ")} ended with ${exitCode}:\n${all}`);
-    return performance.now() - begun;
+    return stdout;
   }
 
   /** Leaves nothing on any host. */
