@@ -21,7 +21,7 @@ export type SiteTls =
   | { readonly kind: "own"; readonly fingerprint: string };
 
 /** Another release of a site that goes on running: all else is as in the site itself. */
-export interface Standby {
+interface Standby {
   readonly release: string;
   readonly upstreams: readonly Upstream[];
 }
