@@ -6,6 +6,8 @@ export interface Gap {
   readonly longest: number;
   readonly failed: number;
   readonly answered: number;
+  /** Milliseconds from the beginning to the first answer that was another than the first one; undefined where none was. */
+  readonly changed: number | undefined;
 }
 
 /** So many ask at once, each again and again after a short pause. Milliseconds. */
@@ -18,14 +20,20 @@ const pause = 20;
  */
 export function watchGap(urls: readonly string[]): { stop(): Promise<Gap> } {
   let stopped = false;
-  let last = performance.now();
+  const begun = performance.now();
+  let last = begun;
+  let first: string | undefined;
+  let changed: number | undefined;
   let longest = 0;
   let failed = 0;
   let answered = 0;
   const ask = async () => {
     while (!stopped) {
-      if (await answersOneOf(urls)) {
+      const text = await firstAnswer(urls);
+      if (text !== undefined) {
         const now = performance.now();
+        first ??= text;
+        if (text !== first) changed ??= now - begun;
         longest = Math.max(longest, now - last);
         last = now;
         answered += 1;
@@ -38,26 +46,36 @@ export function watchGap(urls: readonly string[]): { stop(): Promise<Gap> } {
     stop: async () => {
       stopped = true;
       await Promise.all(asking);
-      return { longest: Math.max(longest, performance.now() - last), failed, answered };
+      return { longest: Math.max(longest, performance.now() - last), failed, answered, changed };
     },
   };
 }
 
-async function answersOneOf(urls: readonly string[]): Promise<boolean> {
-  for (const url of urls) if (await answers(url)) return true;
-  return false;
+async function firstAnswer(urls: readonly string[]): Promise<string | undefined> {
+  for (const url of urls) {
+    const text = await answerOf(url);
+    if (text !== undefined) return text;
+  }
+  return undefined;
 }
 
 /** Whether a URL answers with 200, whole. */
-export function answers(url: string): Promise<boolean> {
+export async function answers(url: string): Promise<boolean> {
+  return (await answerOf(url)) !== undefined;
+}
+
+function answerOf(url: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const asked = request(url, { agent: false, timeout: 5000 }, (response) => {
-      response.resume();
-      response.on("end", () => resolve(response.statusCode === 200));
-      response.on("error", () => resolve(false));
+      let text = "";
+      response.setEncoding("utf8").on("data", (part: string) => {
+        text += part;
+      });
+      response.on("end", () => resolve(response.statusCode === 200 ? text : undefined));
+      response.on("error", () => resolve(undefined));
     });
     asked.on("timeout", () => asked.destroy());
-    asked.on("error", () => resolve(false));
+    asked.on("error", () => resolve(undefined));
     asked.end();
   });
 }

@@ -12,6 +12,8 @@ const runs = 5;
 /** A figure of one way to replace a release: how long it took, and what clients saw of it. */
 class Figure {
   readonly times: number[] = [];
+  /** Until the first client had the other release. */
+  readonly served: number[] = [];
   #longest = 0;
   #failed = 0;
   #answered = 0;
@@ -24,7 +26,8 @@ class Figure {
     this.#add(await watch.stop());
   }
 
-  #add({ longest, failed, answered }: Gap): void {
+  #add({ longest, failed, answered, changed }: Gap): void {
+    if (changed !== undefined) this.served.push(changed);
     this.#longest = Math.max(this.#longest, longest);
     this.#failed += failed;
     this.#answered += answered;
@@ -107,12 +110,11 @@ export async function benchRollout(lab: Lab): Promise<void> {
     report(name, found.median, name.startsWith("rollback") ? start : whole, goalOf(name));
     const verdict = isOurs ? `  (goal 0 failed: ${found.failed === 0 ? "met" : "MISSED"})` : "";
     process.stdout.write(`    ${found.seen}${verdict}\n`);
-    if (!name.startsWith("rollback")) {
-      const ratio = found.median / median(floor.replaced);
-      process.stdout.write(
-        `    ${ratio.toFixed(2)} × the same and stop of the old one (${median(floor.replaced).toFixed(1)} ms)\n`,
-      );
-    }
+    if (name.startsWith("rollback")) continue;
+    // The floor is at its end when clients have the new release, and leaves the old one running.
+    const replaced = { name: "the same and stop of the old one", value: median(floor.replaced) };
+    report("  until clients have it", median(found.served), whole);
+    report("  whole", found.median, replaced);
   }
 }
 
