@@ -16,6 +16,12 @@ const outputLimit = 1024 * 1024;
 /** Bytes of standard error that are kept. */
 const errorLimit = 64 * 1024;
 
+/**
+ * What a command prints, a line of its own, that has done all that is waited for. An engine tells some hundredths of a
+ * second late that a command has ended.
+ */
+export const doneLine = "envctl: done";
+
 /** Runs a command in a running container, on `input`, to its end and returns what it said. Throws `output-too-large`. */
 export async function capture(
   engine: Engine,
@@ -24,7 +30,45 @@ export async function capture(
   signal?: AbortSignal,
   input?: string | Readable,
 ): Promise<Captured> {
-  const stdout = new Tail(outputLimit);
+  return await run(engine, id, command, { signal, input });
+}
+
+/** As `capture`, but at its end as well is a command that has printed `doneLine`: it succeeded then. */
+export async function captureUntilDone(
+  engine: Engine,
+  id: string,
+  command: readonly string[],
+  signal: AbortSignal,
+  input?: string | Readable,
+): Promise<Captured> {
+  const listening = new AbortController();
+  const until = AbortSignal.any([signal, listening.signal]);
+  try {
+    return await new Promise((resolve, reject) => {
+      const onStdout = (stdout: string) => {
+        if (stdout.endsWith(`${doneLine}\n`)) resolve({ exitCode: 0, stdout, stderr: "" });
+      };
+      run(engine, id, command, { signal: until, input, onStdout }).then(resolve, reject);
+    });
+  } finally {
+    listening.abort(new Error("the command is done"));
+  }
+}
+
+interface RunOptions {
+  readonly signal: AbortSignal | undefined;
+  readonly input: string | Readable | undefined;
+  /** Is told all of what is kept of it, each time that more comes. */
+  readonly onStdout?: (all: string) => void;
+}
+
+async function run(
+  engine: Engine,
+  id: string,
+  command: readonly string[],
+  { signal, input, onStdout }: RunOptions,
+): Promise<Captured> {
+  const stdout = new Tail(outputLimit, onStdout);
   const stderr = new Tail(errorLimit);
   const stdin = typeof input === "string" ? Readable.from([Buffer.from(input)]) : input;
   const options = { env: {}, user: undefined, terminal: undefined, stdin };
@@ -44,17 +88,20 @@ export async function capture(
 class Tail extends Writable {
   wasCut = false;
   readonly #limit: number;
+  readonly #tell: ((all: string) => void) | undefined;
   #kept = Buffer.alloc(0);
 
-  constructor(limit: number) {
+  constructor(limit: number, tell?: (all: string) => void) {
     super();
     this.#limit = limit;
+    this.#tell = tell;
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     const all = Buffer.concat([this.#kept, chunk]);
     this.wasCut ||= all.length > this.#limit;
     this.#kept = all.subarray(-this.#limit);
+    this.#tell?.(this.text());
     done();
   }
 

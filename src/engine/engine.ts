@@ -142,6 +142,11 @@ export interface Engine {
   startContainer(id: string, signal?: AbortSignal): Promise<void>;
   /** Sends the stop signal, then kills after `grace` milliseconds. */
   stopContainer(id: string, grace: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Stops it as `stopContainer` does, for whoever needs nothing of what it holds (ports, addresses): resolves once its
+   * program has ended. Calls that are about this container wait for the engine by themselves.
+   */
+  endContainer(id: string, grace: number, signal?: AbortSignal): Promise<void>;
   removeContainer(id: string, signal?: AbortSignal): Promise<void>;
   /** Stops it as `stopContainer` does, and starts it again; one that does not run is started. */
   restartContainer(id: string, grace: number, signal?: AbortSignal): Promise<void>;

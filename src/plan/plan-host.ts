@@ -1,15 +1,15 @@
-import type { Digest } from "../base/digest.ts";
 import { Label, type ObservedContainer, type PortMapping } from "../engine/engine.ts";
 import type { Service, Stage } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
 import type { DesiredContainer } from "./desired.ts";
 import type { DesiredIdentity } from "./drift.ts";
-import { networkName, upstreamName } from "./naming.ts";
+import { upstreamName } from "./naming.ts";
 import { generationOf, isRunning, type ObservedHost } from "./observed.ts";
 import { existing, type HostPlan, type PlannedImage, type RouteStep, type Step, type StopStep } from "./plan.ts";
 import { ownProxies, planSites, type SitePlan } from "./plan-sites.ts";
+import { prepareSteps } from "./prepare.ts";
 import { type Replacement, replace } from "./replace.ts";
-import { leftoverTaskSteps, tidySteps } from "./tidy.ts";
+import { tidySteps } from "./tidy.ts";
 
 export interface HostWish {
   readonly place: { readonly environment: string; readonly stage: string };
@@ -47,15 +47,17 @@ export function planHost(host: ObservedHost, wish: HostWish): Omit<HostPlan, "ch
   const prepare = prepareSteps(host, wish, { releaseImage, app, workers, services });
   prepare.push(...turn.proxiesFirst);
   const stops = [...prepare, ...turn.switch, ...turn.retire, ...turn.standDown].filter((step) => step.kind === "stop");
+  const replaces = turn.start.length + turn.switch.length > 0;
   return {
     host: host.name,
     prepare,
     start: turn.start,
+    standDown: replaces ? turn.standDown : [],
     trial: turn.trial,
     switch: turn.switch,
     retire: turn.retire,
     tidy: [
-      ...turn.standDown,
+      ...(replaces ? [] : turn.standDown),
       // A replaced service's data is in its volumes; its stopped container is of no use.
       ...services.flatMap(({ stops: replaced }) => replaced.map((step): Step => ({ ...step, kind: "remove" }))),
       ...tidySteps(host, {
@@ -116,8 +118,8 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
       start: [...app.creates, ...app.starts, ...waitsFor(app, sites, stops)],
       trial: app.starts.length > 0 || sites.routes.length > 0 ? sites.trial : [],
       switch: swap ?? (standsBy ? sites.routes.map(keptReady) : sites.routes),
-      retire: [...drainSteps(wish.stage, sites, stops), ...stops],
-      standDown: standsBy ? formerStandby(app, sites) : [],
+      retire: [...drainSteps(wish.stage, sites, stops), ...stops.map(aside)],
+      standDown: standsBy ? formerStandby(app, sites).map(aside) : [],
       gap: swap !== undefined,
     };
   }
@@ -173,7 +175,12 @@ function withWorkers(
   const beside = (["create", "start", "wait-healthy"] as const).flatMap((kind) =>
     all.filter((step) => step.kind === kind),
   );
-  return { ...turn, start: beside, retire: [...turn.retire, ...steps(({ stops }) => stops)] };
+  return { ...turn, start: beside, retire: [...turn.retire, ...steps(({ stops }) => stops.map(aside))] };
+}
+
+/** Nothing starts in its place: what it holds is its own. */
+function aside(step: StopStep): StopStep {
+  return { ...step, aside: true };
 }
 
 /**
@@ -241,55 +248,4 @@ function drainSteps(stage: Stage, sites: SitePlan, stops: readonly StopStep[]): 
 
 function clash(left: readonly PortMapping[], right: readonly PortMapping[]): boolean {
   return left.some((one) => right.some((other) => one.hostPort === other.hostPort && one.protocol === other.protocol));
-}
-
-function prepareSteps(
-  host: ObservedHost,
-  wish: HostWish,
-  parts: {
-    readonly releaseImage: PlannedImage;
-    readonly app: Replacement;
-    readonly workers: readonly Replacement[];
-    readonly services: readonly Replacement[];
-  },
-): Step[] {
-  const { releaseImage, app, workers, services } = parts;
-  const prepare: Step[] = leftoverTaskSteps(host);
-  const ofRelease = [app, ...workers].flatMap(({ creates }) => creates);
-  if (ofRelease.length > 0 && host.presentImage === undefined) prepare.push({ kind: "pull", image: releaseImage });
-  for (const { creates } of services) {
-    for (const step of creates) {
-      if (step.kind === "create" && !hasImage(host, step.image.digest))
-        prepare.push({ kind: "pull", image: step.image });
-    }
-  }
-  const creates = [...services.flatMap((service) => service.creates), ...ofRelease];
-  const network = networkName(wish.place);
-  const needsNetwork = creates.length > 0 || wish.stage.proxy !== undefined;
-  if (needsNetwork && !host.networks.includes(network)) prepare.push({ kind: "network", name: network });
-  prepare.push(...volumeSteps(host, creates));
-  for (const service of services) {
-    // Never two at once: they would write into the same data.
-    prepare.push(...service.creates, ...service.stops, ...service.starts);
-  }
-  return prepare;
-}
-
-function volumeSteps(host: ObservedHost, creates: readonly Step[]): Step[] {
-  const steps = new Map<string, Step>();
-  for (const step of creates) {
-    if (step.kind !== "create") continue;
-    for (const mount of step.container.spec.mounts) {
-      if (mount.kind === "volume" && !host.volumes.includes(mount.source)) {
-        steps.set(mount.source, { kind: "volume", name: mount.source, mount });
-      }
-    }
-  }
-  return [...steps.values()];
-}
-
-function hasImage(host: ObservedHost, digest: Digest): boolean {
-  return [...host.images.values()].some((image) =>
-    image.repoDigests.some((reference) => reference.endsWith(`@${digest}`)),
-  );
 }

@@ -60,6 +60,8 @@ export interface StopStep {
   readonly why: string;
   /** How it is told that the container serves again, once it was started to undo this. */
   readonly health: Health | undefined;
+  /** True where nothing that comes next needs what it holds (its ports, say): that its program has ended is enough then. */
+  readonly aside?: true;
 }
 
 /** Lets a proxy serve `site` where it served `before`; without `site` it serves nothing of the stage any more. */
@@ -99,6 +101,8 @@ export interface HostPlan {
   readonly prepare: readonly Step[];
   /** Starts the new beside the old. Empty where the two cannot run side by side. */
   readonly start: readonly Step[];
+  /** Meanwhile stops releases that stood by, and that a newer one will stand by for: there are never three for long. */
+  readonly standDown: readonly Step[];
   /** For a canary: one route for each share of the requests. */
   readonly trial: readonly RouteStep[][];
   /** Gives the clients to the new: by the proxy, or by stopping the old and starting the new in its place. */
@@ -157,7 +161,8 @@ export interface StagePlan {
 }
 
 export function stepsOf(plan: Omit<HostPlan, "changes">): readonly Step[] {
-  return [...plan.prepare, ...plan.start, ...plan.trial.flat(), ...plan.switch, ...plan.retire, ...plan.tidy];
+  const { prepare, standDown, start, trial, retire, tidy } = plan;
+  return [...prepare, ...standDown, ...start, ...trial.flat(), ...plan.switch, ...retire, ...tidy];
 }
 
 /** True where clients notice nothing of this host's plan, and it is about leftovers or nothing at all. */

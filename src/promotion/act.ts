@@ -4,7 +4,7 @@ import { timeLimit } from "../base/time-limit.ts";
 import type { Engine } from "../engine/engine.ts";
 import { isEmpty, type StagePlan } from "../plan/plan.ts";
 import { releaseIds } from "../plan/plan-stage.ts";
-import { carryOut } from "../rollout/carry-out.ts";
+import { carryOut, tidyUp } from "../rollout/carry-out.ts";
 import type { Certificate } from "../rollout/certificate.ts";
 import type { HeldLock } from "../rollout/held-lock.ts";
 import type { HostWorker } from "../rollout/host-worker.ts";
@@ -36,27 +36,28 @@ export interface Action {
 export async function act(deployment: Deployment, plan: StagePlan, action: Action): Promise<void> {
   const { workspace, stage } = deployment;
   const { engines, lock } = action;
-  const workers = new Map(engines.map((engine) => [engine.name, workerFor(deployment, engine, action)]));
+  const execution = {
+    plan,
+    rollout: stage.rollout,
+    workers: new Map(engines.map((engine) => [engine.name, workerFor(deployment, engine, action)])),
+    clock: workspace.clock,
+    progress: workspace.progress,
+    situation: workspace.situation,
+    requireHeld: () => lock.requireHeld(),
+    signal: workspace.signal,
+  };
   try {
-    if (!isEmpty(plan)) {
-      await carryOut({
-        plan,
-        rollout: stage.rollout,
-        workers,
-        clock: workspace.clock,
-        progress: workspace.progress,
-        situation: workspace.situation,
-        requireHeld: () => lock.requireHeld(),
-        signal: workspace.signal,
-      });
-    }
+    if (!isEmpty(plan)) await carryOut(execution);
   } catch (error) {
     await record(deployment, action, messageOf(error));
     throw error instanceof EnvctlError ? error.with({ next: nextAfterFailure(deployment) }) : error;
   }
   // Who asked for it points the tag once more where that fails, and tells why.
   const tagged = deployment.kind === "rollback" ? undefined : point(deployment).catch(() => {});
-  await Promise.all([record(deployment, action, undefined), tagged]);
+  const tidied = isEmpty(plan) ? undefined : tidyUp(execution);
+  // Whatever becomes of the leftovers, what the stage runs is written down.
+  const [left] = await Promise.allSettled([tidied, record(deployment, action, undefined), tagged]);
+  if (left.status === "rejected") throw left.reason;
 }
 
 /** Whether a release or its stage is to blame, people have to find out. */

@@ -1,3 +1,4 @@
+import { doneLine } from "../engine/capture.ts";
 import { type ProxyDriver, proxyFolder, turnedFolder } from "../proxy/proxy.ts";
 import { nextSitesFile, sitesFile } from "./proxy-state.ts";
 
@@ -26,6 +27,7 @@ export function activationCommand({ nextFile, activation }: ProxyDriver): string
     `mv -f ${nextSitesFile} ${sitesFile}`,
     "code=$?",
     activation.conclude,
+    `[ "$code" -ne 0 ] || echo "${doneLine}"`,
     "exit $code",
   ];
   return ["sh", "-c", script.join("\n")];

@@ -9,8 +9,8 @@ import { switchAll } from "./switch-hosts.ts";
 import { runTask } from "./task.ts";
 
 /**
- * Carries a plan out: prepare all hosts, run the tasks once, switch the hosts as the strategy says, tidy up. When anything
- * fails before all are switched, what was switched goes back (unless `on_failure: stop`).
+ * Carries a plan out: prepare all hosts, run the tasks once, switch the hosts as the strategy says. When anything fails
+ * before all are switched, what was switched goes back (unless `on_failure: stop`).
  */
 export async function carryOut(execution: Execution): Promise<void> {
   const { plan, progress } = execution;
@@ -29,11 +29,13 @@ export async function carryOut(execution: Execution): Promise<void> {
       throw await goBack(execution, hosts, error, at);
     }
   });
-  await tidyUp(execution);
 }
 
-/** Clients have the new release by now, everywhere: what could not be removed is no reason to say that it failed. */
-async function tidyUp(execution: Execution): Promise<void> {
+/**
+ * Removes what is left over once a plan is carried out. Clients have the new release by then, everywhere: what could not be
+ * removed is no reason to say that it failed.
+ */
+export async function tidyUp(execution: Execution): Promise<void> {
   const { plan, progress, signal } = execution;
   try {
     await progress.step("tidy up", (at) => onHosts(execution, plan.hosts, at, (host) => host.tidy));

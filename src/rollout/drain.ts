@@ -1,4 +1,5 @@
 import { EnvctlError } from "../base/errors.ts";
+import { doneLine } from "../engine/capture.ts";
 import type { Engine } from "../engine/engine.ts";
 import { kernelAddresses } from "./kernel-addresses.ts";
 import type { ReadyCommands } from "./ready-commands.ts";
@@ -30,6 +31,7 @@ const watch = [
   '  [ "$now" -lt "$end" ] || exit 3',
   "  sleep 0.1",
   "done",
+  `echo "${doneLine}"`,
 ].join("\n");
 
 /** Waits in a proxy until the requests of others have ended, which it is told of by its input. */

@@ -1,5 +1,5 @@
 import { PassThrough } from "node:stream";
-import { type Captured, capture } from "../engine/capture.ts";
+import { type Captured, captureUntilDone } from "../engine/capture.ts";
 import type { Engine } from "../engine/engine.ts";
 
 /** A command that waits in a container for its input, and does nothing where that ends before it is whole. */
@@ -10,7 +10,7 @@ interface Waiting {
 }
 
 /**
- * Commands in the containers of one host that take their work from standard input. An engine needs a tenth of a second to
+ * Commands in the containers of one host that take their work from standard input, and say when it is done. An engine needs a tenth of a second to
  * start one, which nobody has to wait for who knows early that it will be needed.
  */
 export class ReadyCommands {
@@ -26,7 +26,7 @@ export class ReadyCommands {
     const key = keyOf(container, command);
     if (this.#living(key)) return;
     const input = new PassThrough();
-    const done = capture(this.#engine, container, command, signal, input);
+    const done = captureUntilDone(this.#engine, container, command, signal, input);
     const waiting: Waiting = { input, done, ended: false };
     const end = () => {
       waiting.ended = true;
@@ -40,7 +40,7 @@ export class ReadyCommands {
     const key = keyOf(container, command);
     const waiting = this.#living(key);
     this.#waiting.delete(key);
-    if (!waiting) return await capture(this.#engine, container, command, signal, input);
+    if (!waiting) return await captureUntilDone(this.#engine, container, command, signal, input);
     waiting.input.end(input);
     return await waiting.done;
   }

@@ -39,7 +39,9 @@ export async function perform(step: Step, worker: HostWorker, progress: Progress
       });
       return;
     case "stop":
-      await engine.stopContainer(step.container.id, step.container.stopGrace, signal);
+      await (step.aside
+        ? engine.endContainer(step.container.id, step.container.stopGrace, signal)
+        : engine.stopContainer(step.container.id, step.container.stopGrace, signal));
       return;
     case "remove":
       await engine.removeContainer(step.container.id, signal);

@@ -11,7 +11,7 @@ import type { HostProgress } from "./host-progress.ts";
 import type { HostWorker } from "./host-worker.ts";
 import { prepareSwitch } from "./look-ahead.ts";
 
-type Phase = "start" | "switch" | "retire";
+type Phase = "standDown" | "start" | "switch" | "retire";
 
 /** Gives the clients of all hosts to the new release, in the order that the strategy says. Rejects at the first failure. */
 export async function switchAll(execution: Execution, all: readonly HostProgress[], progress: Progress): Promise<void> {
@@ -47,9 +47,19 @@ async function inBatches(
 
 /** The new beside the old on every host, and then all hosts at once: clients never see two releases for long. */
 async function blueGreen(execution: Execution, hosts: readonly HostProgress[], progress: Progress): Promise<void> {
-  await together(execution, hosts, ["start"], progress);
   const ready = hosts.filter((host) => !host.plan.gap);
-  await together(execution, ready, ["switch", "retire"], progress);
+  const crowded = hosts.filter((host) => host.plan.standDown.length > 0);
+  await each(
+    [
+      // What stands by no more may take its time to end: no client waits for that.
+      () => together(execution, crowded, ["standDown"], progress),
+      async () => {
+        await together(execution, hosts, ["start"], progress);
+        await together(execution, ready, ["switch", "retire"], progress);
+      },
+    ],
+    (work) => work(),
+  );
   // Not all of those at once, or nobody would serve.
   const withGap = hosts.filter((host) => host.plan.gap);
   await inBatches(execution, withGap, progress);
@@ -130,8 +140,8 @@ async function together(
 }
 
 /** Waits for all, and then rejects with the first failure: nothing may go on in the background. */
-async function each(hosts: readonly HostProgress[], work: (host: HostProgress) => Promise<void>): Promise<void> {
-  const results = await Promise.allSettled(hosts.map(work));
+async function each<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  const results = await Promise.allSettled(items.map(work));
   const failed = results.find((result) => result.status === "rejected");
   if (failed) throw failed.reason;
 }

@@ -1,12 +1,12 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
-import { capture } from "../engine/capture.ts";
+import { captureUntilDone, doneLine } from "../engine/capture.ts";
 import type { Engine, ObservedContainer } from "../engine/engine.ts";
 import { turnedFile, turnedFolder } from "../proxy/proxy.ts";
 
 /** Makes the file `$1`, or removes it, at one blow either way. Constant texts. */
 const scripts = {
-  on: `umask 022; mkdir -p ${turnedFolder} && : >"$1"`,
-  off: 'rm -f "$1"',
+  on: `umask 022; mkdir -p ${turnedFolder} && : >"$1" && echo "${doneLine}"`,
+  off: `rm -f "$1" && echo "${doneLine}"`,
 } as const;
 
 /** Lets a site serve its standby, or no more. Throws `proxy-unwritten`: then the proxy serves as before. */
@@ -18,7 +18,7 @@ export async function turn(
   signal: AbortSignal,
 ): Promise<void> {
   const command = ["sh", "-c", on ? scripts.on : scripts.off, "turn", turnedFile({ id })];
-  const { exitCode, stderr } = await capture(engine, container.id, command, signal);
+  const { exitCode, stderr } = await captureUntilDone(engine, container.id, command, signal);
   if (exitCode !== 0) throw unwritten(engine, container, stderr.trim().split("\n"));
 }
 

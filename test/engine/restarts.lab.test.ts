@@ -71,4 +71,16 @@ describeLab("an engine that crashed and is started again", () => {
       "restarts-created": "created unless-stopped",
     });
   });
+
+  it("lets nothing come back that was stopped, however quickly it ended", async () => {
+    const { socket } = lab.host("prod2");
+    const policies: string[] = [];
+    for (let time = 0; time < 5; time += 1) {
+      await engine.startContainer("restarts-stopped");
+      await engine.stopContainer("restarts-stopped", 1000);
+      policies.push(await docker(socket, "inspect", "-f", "{{.HostConfig.RestartPolicy.Name}}", "restarts-stopped"));
+    }
+    // `always` would start it with the engine.
+    expect(policies).toEqual(Array(5).fill("unless-stopped"));
+  });
 });

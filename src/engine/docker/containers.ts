@@ -4,6 +4,7 @@ import type { ApiClient } from "./api.ts";
 import type { ContainerInspect } from "./api-types.ts";
 import { containerBody } from "./container-body.ts";
 import { observedContainer } from "./container-observation.ts";
+import { untilContainerDies } from "./events.ts";
 import { labelFilter } from "./label-filter.ts";
 import { comeBackWithEngine } from "./restart-policy.ts";
 
@@ -66,8 +67,30 @@ export class Containers {
 
   /** `grace` in milliseconds. A container that is stopped or gone is stopped. */
   async stop(id: string, grace: number, signal?: AbortSignal): Promise<void> {
+    // One that has ended before this is done comes back all the same.
+    await comeBackWithEngine(this.#api, id, false, signal);
+    await this.#stop(id, grace, signal);
+  }
+
+  /**
+   * Stops it, and does not wait until its engine has taken back its network: that takes longer than most programs take to
+   * end. The engine finishes what it was asked, and lets nobody look at the container or start it before.
+   */
+  async end(id: string, grace: number, signal?: AbortSignal): Promise<void> {
+    const heard = new AbortController();
+    const until = signal ? AbortSignal.any([signal, heard.signal]) : heard.signal;
+    try {
+      const died = untilContainerDies(this.#api, id, until);
+      await comeBackWithEngine(this.#api, id, false, signal);
+      await Promise.race([died, this.#stop(id, grace, until)]);
+    } finally {
+      heard.abort(new Error("the container has ended"));
+    }
+  }
+
+  async #stop(id: string, grace: number, signal: AbortSignal | undefined): Promise<void> {
     const seconds = Math.ceil(grace / 1000);
-    const stopping = this.#api.call({
+    await this.#api.call({
       method: "POST",
       path: `/containers/${encodeURIComponent(id)}/stop`,
       query: { t: seconds },
@@ -76,7 +99,6 @@ export class Containers {
       timeout: (seconds + 60) * 1000,
       signal,
     });
-    await Promise.all([stopping, comeBackWithEngine(this.#api, id, false, signal)]);
   }
 
   /** `grace` in milliseconds. */

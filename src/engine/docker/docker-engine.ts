@@ -98,6 +98,13 @@ export class DockerEngine implements Engine {
     return this.#containers.stop(id, grace, signal);
   }
 
+  endContainer(id: string, grace: number, signal?: AbortSignal): Promise<void> {
+    // A connection on which to hear of the end must not take longer to make than is saved by it.
+    return this.#transport.sameMachine
+      ? this.#containers.end(id, grace, signal)
+      : this.#containers.stop(id, grace, signal);
+  }
+
   removeContainer(id: string, signal?: AbortSignal): Promise<void> {
     return this.#containers.remove(id, signal);
   }

@@ -20,6 +20,28 @@ export function containerEvents(
   return readEvents(api, labelFilter(labels, { type: ["container"] }), containerEvent, signal);
 }
 
+/**
+ * Resolves once the engine says that this container's program has ended, from about now on; never where it does not say so:
+ * for who has another way to know.
+ */
+export async function untilContainerDies(api: ApiClient, id: string, signal: AbortSignal): Promise<void> {
+  const filters = JSON.stringify({ type: ["container"], container: [id] });
+  try {
+    for await (const message of api.messages<EventMessage>({
+      method: "GET",
+      path: "/events",
+      query: { filters },
+      doing: `waiting for the end of container ${id}`,
+      signal,
+    })) {
+      if (containerEvent(message)?.action === "die") return;
+    }
+  } catch {
+    // The other way tells what is wrong.
+  }
+  await new Promise(() => {});
+}
+
 /** Events of all volumes. */
 export function volumeEvents(api: ApiClient, signal: AbortSignal): Promise<AsyncIterable<VolumeEvent>> {
   return readEvents(api, JSON.stringify({ type: ["volume"] }), volumeEvent, signal);
