@@ -1,8 +1,7 @@
 import { Label, type ObservedContainer, type PortMapping } from "../engine/engine.ts";
-import type { Service, Stage } from "../environment/model.ts";
-import type { Release } from "../release/release.ts";
+import type { Stage } from "../environment/model.ts";
 import type { DesiredContainer } from "./desired.ts";
-import type { DesiredIdentity } from "./drift.ts";
+import type { HostWish } from "./host-wish.ts";
 import { upstreamName } from "./naming.ts";
 import { generationOf, isRunning, type ObservedHost } from "./observed.ts";
 import { existing, type HostPlan, type PlannedImage, type RouteStep, type Step, type StopStep } from "./plan.ts";
@@ -10,20 +9,6 @@ import { ownProxies, planSites, type SitePlan } from "./plan-sites.ts";
 import { prepareSteps } from "./prepare.ts";
 import { type Replacement, replace } from "./replace.ts";
 import { tidySteps } from "./tidy.ts";
-
-export interface HostWish {
-  readonly place: { readonly environment: string; readonly stage: string };
-  readonly stage: Stage;
-  readonly app: readonly DesiredContainer[];
-  /** The containers of each worker. */
-  readonly workers: readonly (readonly DesiredContainer[])[];
-  readonly services: readonly { readonly service: Service; readonly desired: DesiredContainer }[];
-  readonly identity: DesiredIdentity;
-  readonly release: Release;
-  readonly asItRanThen: boolean;
-  readonly certificate: string | undefined;
-  readonly maintained: boolean;
-}
 
 /** Decides the least that turns one host into what is wanted. */
 export function planHost(host: ObservedHost, wish: HostWish): Omit<HostPlan, "changes"> {

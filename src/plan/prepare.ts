@@ -1,8 +1,8 @@
 import type { Digest } from "../base/digest.ts";
+import type { HostWish } from "./host-wish.ts";
 import { networkName } from "./naming.ts";
 import type { ObservedHost } from "./observed.ts";
 import type { PlannedImage, Step } from "./plan.ts";
-import type { HostWish } from "./plan-host.ts";
 import type { Replacement } from "./replace.ts";
 import { leftoverTaskSteps } from "./tidy.ts";
 

@@ -1,7 +1,7 @@
 import { EnvctlError } from "../base/errors.ts";
 import { doneLine } from "../engine/capture.ts";
 import type { Engine } from "../engine/engine.ts";
-import { kernelAddresses } from "./kernel-addresses.ts";
+import { kernelAddress } from "./kernel-address.ts";
 import type { ReadyCommands } from "./ready-commands.ts";
 
 export interface Drain {
@@ -26,7 +26,7 @@ const watch = [
   "end=$((now + limit))",
   "set --",
   'for address in $addresses; do set -- "$@" -e " $address 01 "; done',
-  'while grep -q "$@" /proc/net/tcp /proc/net/tcp6 2>/dev/null; do',
+  'while grep -q "$@" /proc/net/tcp 2>/dev/null; do',
   "  now",
   '  [ "$now" -lt "$end" ] || exit 3',
   "  sleep 0.1",
@@ -48,9 +48,7 @@ export async function drain(
 ): Promise<void> {
   const found = await Promise.all(containers.map(({ id }) => engine.container(id, signal)));
   const addresses = found.flatMap((container) =>
-    Object.values(container?.networks ?? {}).flatMap(({ address }) =>
-      address === "" ? [] : kernelAddresses(address, port),
-    ),
+    Object.values(container?.networks ?? {}).flatMap(({ address }) => kernelAddress(address, port) ?? []),
   );
   if (addresses.length === 0) return;
   const input = `${Math.ceil(limit / 10)} ${addresses.join(" ")}\n`;

@@ -11,7 +11,7 @@ import { probe } from "./probe.ts";
 const exitLimit = 3;
 /** With no health check at all, a program that is still up after this long counts as started. Milliseconds. */
 const settleTime = 1000;
-const firstPause = 15;
+const firstPause = 5;
 /** Most programs are there in a second, and each moment until that is seen is one that people wait. Milliseconds. */
 const eager = 1000;
 

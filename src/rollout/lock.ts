@@ -64,15 +64,17 @@ export class StageLock {
   async take(request: LockRequest, signal: AbortSignal, waiting?: Waiting): Promise<HeldLock> {
     const watch: Watch = new Map();
     const end = performance.now() + (waiting?.limit ?? 0);
-    const changes = waiting && new LockChanges(this.#engine, this.#prefix);
+    let changes: LockChanges | undefined;
     try {
       for (let told = ""; ; ) {
         const result = await this.#attempt(request, watch, signal);
         if (result instanceof HeldLock) return result;
         const left = end - performance.now();
-        if (!waiting || !changes || left <= 0) throw this.#locked(result, waiting?.limit);
+        if (!waiting || left <= 0) throw this.#locked(result, waiting?.limit);
         if (told !== result.nonce) waiting.tell(result);
         told = result.nonce;
+        // Few have to wait: whatever happened before it listens makes it try once more.
+        changes ??= new LockChanges(this.#engine, this.#prefix);
         await changes.next(result, left, signal);
       }
     } finally {
