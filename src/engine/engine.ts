@@ -121,6 +121,13 @@ export interface ObservedNamed {
   readonly createdAt: Date | undefined;
 }
 
+/** Which containers are worth an inspection: each takes a request. */
+export interface ContainerChoice {
+  /** Only those that run. */
+  readonly running?: boolean;
+  readonly where?: (labels: Labels) => boolean;
+}
+
 /**
  * A Docker-compatible engine on one host, in terms of what a rollout needs. Every call may throw an `EnvctlError`
  * with the host in `where`; every change is safe to repeat: what is already so is no error.
@@ -133,8 +140,8 @@ export interface Engine {
   /** The engine's own clock, by which `createdAt` is told; undefined where it does not tell. */
   now(signal?: AbortSignal): Promise<Date | undefined>;
 
-  /** Containers that carry all these labels, running or not, inspected. */
-  containers(labels: Labels, signal?: AbortSignal): Promise<readonly ObservedContainer[]>;
+  /** Containers that carry all these labels, running or not, inspected: of all of them, or of a choice. */
+  containers(labels: Labels, signal?: AbortSignal, choice?: ContainerChoice): Promise<readonly ObservedContainer[]>;
   /** undefined where there is no such container (any more). */
   container(idOrName: string, signal?: AbortSignal): Promise<ObservedContainer | undefined>;
   /** Throws `name-taken` where another container has this name. */

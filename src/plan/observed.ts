@@ -23,6 +23,9 @@ export interface ObservedHost {
   readonly proxies: readonly ObservedProxy[];
 }
 
+/** What of a stage runs on a host, and serves. */
+export type RunningHost = Pick<ObservedHost, "containers" | "images" | "synced" | "proxies">;
+
 /** Files in a container that are not, or no longer, those of its image: container paths, sorted. */
 export interface SyncedFiles {
   readonly changed: readonly string[];

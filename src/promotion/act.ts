@@ -2,6 +2,7 @@ import type { Digest } from "../base/digest.ts";
 import { EnvctlError, messageOf } from "../base/errors.ts";
 import { timeLimit } from "../base/time-limit.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { ObservedHost } from "../plan/observed.ts";
 import { isEmpty, type StagePlan } from "../plan/plan.ts";
 import { releaseIds } from "../plan/plan-stage.ts";
 import { carryOut, tidyUp } from "../rollout/carry-out.ts";
@@ -32,14 +33,24 @@ export interface Action {
   readonly admission: Admission | undefined;
 }
 
-/** Carries a plan out, and writes down what became of it. */
-export async function act(deployment: Deployment, plan: StagePlan, action: Action): Promise<void> {
+/**
+ * Carries a plan out, which was made of what was observed, and writes down what became of it. Resolves with whether the
+ * stage's tag points at the release now.
+ */
+export async function act(
+  deployment: Deployment,
+  plan: StagePlan,
+  observed: readonly ObservedHost[],
+  action: Action,
+): Promise<boolean> {
   const { workspace, stage } = deployment;
   const { engines, lock } = action;
+  const present = new Map(observed.map((host) => [host.name, host.presentImage]));
+  const worker = (engine: Engine) => workerFor(deployment, engine, present.get(engine.name), action);
   const execution = {
     plan,
     rollout: stage.rollout,
-    workers: new Map(engines.map((engine) => [engine.name, workerFor(deployment, engine, action)])),
+    workers: new Map(engines.map((engine) => [engine.name, worker(engine)])),
     clock: workspace.clock,
     progress: workspace.progress,
     situation: workspace.situation,
@@ -53,11 +64,12 @@ export async function act(deployment: Deployment, plan: StagePlan, action: Actio
     throw error instanceof EnvctlError ? error.with({ next: nextAfterFailure(deployment) }) : error;
   }
   // Who asked for it points the tag once more where that fails, and tells why.
-  const tagged = deployment.kind === "rollback" ? undefined : point(deployment).catch(() => {});
+  const tagged = deployment.kind === "rollback" ? false : point(deployment).catch(() => false);
   const tidied = isEmpty(plan) ? undefined : tidyUp(execution);
   // Whatever becomes of the leftovers, what the stage runs is written down.
   const [left] = await Promise.allSettled([tidied, record(deployment, action, undefined), tagged]);
   if (left.status === "rejected") throw left.reason;
+  return await tagged;
 }
 
 /** Whether a release or its stage is to blame, people have to find out. */
@@ -69,13 +81,16 @@ function nextAfterFailure({ workspace, stage, kind }: Deployment): string {
   return `mend what is wrong in ${stage.name}, then: envctl promote ${stage.name}; a release is mended by a new one: envctl up ${first.name}`;
 }
 
-async function point({ workspace, stage, release, repository }: Deployment): Promise<void> {
+async function point({ workspace, stage, release, repository }: Deployment): Promise<boolean> {
   await pointTag(repository, stage.name, release, workspace.signal);
+  return true;
 }
 
-function workerFor(deployment: Deployment, engine: Engine, action: Action): HostWorker {
+/** `present` is a reference by which the host has the release already. */
+function workerFor(deployment: Deployment, engine: Engine, present: string | undefined, action: Action): HostWorker {
   const { workspace, stage, release, repository, kind } = deployment;
   const commands = action.commands.get(engine.name) ?? new ReadyCommands(engine);
+  let brought = present;
   return {
     engine,
     commands,
@@ -83,11 +98,11 @@ function workerFor(deployment: Deployment, engine: Engine, action: Action): Host
     ids: { [release.digest]: releaseIds(release) },
     timeout: stage.rollout.timeout,
     clock: workspace.clock,
-    bring: (image, progress, signal) => {
+    bring: async (image, progress, signal) => {
       const service = stage.services.find((candidate) => candidate.name === image.service);
-      return service
-        ? bringService(engine, service.image, image.digest, progress, signal)
-        : bringRelease(engine, repository, release, progress, signal);
+      if (service) return await bringService(engine, service.image, image.digest, progress, signal);
+      brought ??= await bringRelease(engine, repository, release, progress, signal);
+      return brought;
     },
     proxies: new ProxyHost({
       engine,

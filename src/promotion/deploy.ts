@@ -6,7 +6,6 @@ import { planStage, type Wanted } from "../plan/plan-stage.ts";
 import type { Moment } from "../plan/saved-plan.ts";
 import type { Release } from "../release/release.ts";
 import { readCertificate } from "../rollout/certificate.ts";
-import { isImminent, prepareSwitch } from "../rollout/look-ahead.ts";
 import { observeHost } from "../rollout/observe.ts";
 import { probeStage } from "../rollout/probe-stage.ts";
 import { ReadyCommands } from "../rollout/ready-commands.ts";
@@ -40,15 +39,14 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   const pins = await pinServices(workspace, stage, !deployment.dryRun && !keepsPlan);
   const [secrets, certificate] = await Promise.all([stageSecrets(workspace, stage), readCertificate(stage.proxy)]);
   await requireServable(workspace, stage, certificate);
-  // A promotion of what the stage has not got yet has something to do for certain: it looks once, under the lock.
-  const isCertain = deployment.admit !== undefined && !deployment.dryRun && deployment.kept === undefined;
-  const observing = isCertain ? undefined : Promise.all(engines.map((engine) => observe(deployment, engine)));
-  const [observed, standing] = await Promise.all([observing, readStanding(deployment, ledger)]);
+  const standing = await readStanding(deployment, ledger);
   const { change: last, entry: head } = standing;
   const recorded = last?.outcome === "succeeded" && last.release?.digest === deployment.release.digest;
   const wish = { pins, secrets, certificate: certificate?.fingerprint, unrecorded: head !== undefined && !recorded };
   const recordedAsIs = recorded && last.dev === stage.app.dev;
-  const plan = observed && (await decide(deployment, engines, observed, wish));
+  // What the stage does not run by its history is something to do for certain: its hosts are looked at once, under the lock.
+  const looksFirst = recordedAsIs || deployment.dryRun || deployment.kept !== undefined;
+  const plan = looksFirst ? await decide(deployment, engines, await observeAll(deployment, engines), wish) : undefined;
   const moment = plan && (await compare(deployment, plan, { ...wish, head }));
   if (plan && deployment.dryRun) return { plan, changed: !isEmpty(plan), moment };
   // Not before it is certain that the plan is still that of the world.
@@ -67,7 +65,7 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
     workspace.hooks.around(deployOccasion(deployment, secrets), (before) =>
       whileLocked(workspace, stage, first, why, async (lock) => {
         // Somebody else may have changed the stage before the lock was ours: what counts is what is so now.
-        const now = await Promise.all(engines.map((engine) => observe(deployment, engine)));
+        const now = await observeAll(deployment, engines);
         const current = await decide(deployment, engines, now, wish);
         if (deployment.kept) {
           const { entry } = await readStanding(deployment, ledger);
@@ -77,17 +75,17 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
         const changed = !isEmpty(current) || !recordedAsIs;
         const admission = changed ? await deployment.admit?.(ledger) : undefined;
         const action = { engines, commands, ledger, pins, certificate, proxyImages, lock, admission };
+        let tagged = false;
         if (changed) {
           await before();
-          await act(deployment, current, action);
+          tagged = await act(deployment, current, now, action);
         }
         const verification = proves ? await prove(deployment, wish, action) : undefined;
         await sweepLocks(workspace, stage.name, engines);
-        return { plan: current, changed, verification };
+        return { plan: current, changed, verification, tagged };
       }),
     );
   try {
-    if (plan) await prepare(workspace, plan, commands);
     return await rollOut();
   } finally {
     await Promise.all([...commands.values()].map((onHost) => onHost.close()));
@@ -95,21 +93,12 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   }
 }
 
-/** Proxies are told of what is coming while the lock is taken, where it comes at once. */
-async function prepare(
-  { signal }: Deployment["workspace"],
-  { hosts }: StagePlan,
-  commands: Action["commands"],
-): Promise<void> {
-  for (const host of hosts.filter(isImminent)) {
-    const onHost = commands.get(host.host);
-    if (onHost) await prepareSwitch({ commands: onHost }, host, signal);
-  }
-}
-
-async function observe({ workspace, stage, release }: Deployment, engine: Engine): Promise<ObservedHost> {
+async function observeAll(
+  { workspace, stage, release }: Deployment,
+  engines: readonly Engine[],
+): Promise<readonly ObservedHost[]> {
   const place = { environment: workspace.environment.name, stage: stage.name };
-  return await observeHost(engine, place, release, workspace.signal);
+  return await Promise.all(engines.map((engine) => observeHost(engine, place, release, workspace.signal)));
 }
 
 async function decide(
@@ -168,8 +157,8 @@ async function prove(
   const requireHeld = () => lock.requireHeld();
   const bring = async (target: Release, reason: string) => {
     const back: Deployment = { ...deployment, release: target, kind: "rollback", from: undefined, reason };
-    const observed = await Promise.all(engines.map((engine) => observe(back, engine)));
-    await act(back, await decide(back, engines, observed, wish), action);
+    const observed = await observeAll(back, engines);
+    await act(back, await decide(back, engines, observed, wish), observed, action);
     await pointTag(repository, stage.name, target, workspace.signal).catch((error: unknown) => {
       workspace.signal.throwIfAborted();
       workspace.progress.warn(`the tag ${stage.name} is not on ${target.name}: ${messageOf(error)}`);

@@ -39,6 +39,8 @@ export interface DeploymentResult {
   readonly plan: StagePlan;
   /** False where everything was already so; then nothing was written anywhere but what its checks found. */
   readonly changed: boolean;
+  /** True where the stage's tag was pointed at the release. */
+  readonly tagged?: boolean;
   /** What its checks found; undefined where none were run. */
   readonly verification?: VerificationResult | undefined;
   /** What the plan follows from, where it is to be kept. */

@@ -71,7 +71,7 @@ export async function promote(workspace: Workspace, stage: Stage, options: Promo
   if (options.kept) await deploy({ ...deployment, repository, dryRun: true });
   const target = await bringToRepository(workspace, from.repository, stage.repository, release);
   const result = await deploy({ ...deployment, repository: target, dryRun: false });
-  await pointTag(target, stage.name, release, workspace.signal);
+  if (!result.tagged) await pointTag(target, stage.name, release, workspace.signal);
   return { ...result, ...outcome };
 }
 

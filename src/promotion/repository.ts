@@ -13,6 +13,8 @@ export async function bringToRepository(
   const { connections, progress, signal } = workspace;
   const target = await connections.repository(to);
   await progress.step("bring it to the stage's repository", async (at) => {
+    // What was read from there a moment ago need not be asked for.
+    if (from.registry === to.registry && from.path === to.path) return at.note("already there");
     if (await target.registry.head(target.path, release.digest, signal)) return at.note("already there");
     const source = await connections.repository(from);
     await copyImage({ source, target, digest: release.digest, tags: [release.name], progress: at, signal });

@@ -3,14 +3,15 @@ import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Engine, ObservedContainer } from "../engine/engine.ts";
 import type { Environment, Stage } from "../environment/model.ts";
 import { describeDev, devDifference, differsFromRelease, nameFiles } from "../plan/dev-container.ts";
-import { labelledDigest, type ObservedHost, runsDigest } from "../plan/observed.ts";
+import { labelledDigest, type RunningHost, runsDigest } from "../plan/observed.ts";
 import { releaseIds } from "../plan/plan-stage.ts";
 import { servingApp } from "../plan/serving.ts";
 import type { Release } from "../release/release.ts";
-import { observeHost } from "../rollout/observe.ts";
+import { observeRunning } from "../rollout/observe.ts";
 import { probe } from "../rollout/probe.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import type { RunningContainer } from "./checks/check.ts";
+import { Ledger } from "./ledger.ts";
 import { openHosts } from "./open-hosts.ts";
 import { loadRelease } from "./releases.ts";
 
@@ -44,12 +45,13 @@ export async function runningRelease(
   purpose: Purpose = promoting,
   known?: Release,
 ): Promise<RunningRelease> {
-  const engines = await openHosts(workspace, stage);
   const place = { environment: workspace.environment.name, stage: stage.name };
+  const expected = known ? undefined : expectedRelease(workspace, stage);
+  const engines = await openHosts(workspace, stage);
   const hosts = await Promise.all(
     engines.map(async (engine) => ({
       engine,
-      observed: await observeHost(engine, place, undefined, workspace.signal),
+      observed: await observeRunning(engine, place, workspace.signal),
     })),
   );
   const running = hosts.flatMap(({ engine, observed }) => {
@@ -64,15 +66,31 @@ export async function runningRelease(
     throw notReady(stage, purpose, "a container there does not say which release it runs");
   if (other !== undefined)
     throw notReady(stage, purpose, `its hosts run different releases: ${running.map(inWords).join(", ")}`);
+  const likely = known ?? (await expected);
   const release =
-    known?.digest === digest
-      ? known
+    likely?.digest === digest
+      ? likely
       : await loadRelease(await workspace.connections.repository(stage.repository), digest, workspace.signal);
   for (const { engine, observed, container } of running) {
     proveIdentity(engine, observed, container, { release, state: purpose.state });
     await requireHealth(stage, purpose, { engine, container }, workspace.signal);
   }
   return { release, engines, running: running.map(({ engine, container }) => ({ engine, container })) };
+}
+
+/**
+ * What the stage runs according to its history: a guess, read while the hosts are asked, so that nobody waits for the registry
+ * after them. Where it cannot be read, whoever needs the release is told why.
+ */
+async function expectedRelease(workspace: Workspace, stage: Stage): Promise<Release | undefined> {
+  const { connections, environment, signal } = workspace;
+  try {
+    const repository = await connections.repository(stage.repository);
+    const head = await new Ledger(repository, environment.name, stage.name).head(signal);
+    return head?.record.release && (await loadRelease(repository, head.record.release.digest, signal));
+  } catch {
+    return undefined;
+  }
 }
 
 /** A release that may come to a stage. */
@@ -111,7 +129,7 @@ export function stagesBefore(environment: Environment, stage: Stage): Stage[] {
 function refuseDev(
   stage: Stage,
   purpose: Purpose,
-  { engine, observed, container }: RunningContainer & { readonly observed: ObservedHost },
+  { engine, observed, container }: RunningContainer & { readonly observed: RunningHost },
 ): void {
   const difference = devDifference(observed, container);
   if (!difference || !differsFromRelease(difference)) return;
@@ -128,7 +146,7 @@ function refuseDev(
 
 function proveIdentity(
   engine: Engine,
-  observed: ObservedHost,
+  observed: RunningHost,
   container: ObservedContainer,
   { release, state }: { readonly release: Release; readonly state: string },
 ): void {

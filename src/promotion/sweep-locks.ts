@@ -1,7 +1,15 @@
 import { type Engine, Label } from "../engine/engine.ts";
 import { StageLock } from "../rollout/lock.ts";
+import { type LockHolder, readHolder } from "../rollout/lock-holder.ts";
+import { ownLocks } from "../rollout/own-locks.ts";
+import { isOwn } from "../rollout/process-identity.ts";
 import { isProxyLock } from "../rollout/proxy-lock.ts";
 import type { Workspace } from "../rollout/workspace.ts";
+
+/** Whether this very process holds it. */
+function isOurs(holder: LockHolder | undefined): boolean {
+  return holder !== undefined && isOwn(holder.process) && ownLocks.has(holder.nonce);
+}
 
 /**
  * Removes locks whose owner is gone: the stage's, and those of the hosts' proxies. Whoever needs one takes it over anyway,
@@ -15,10 +23,12 @@ export async function sweepLocks(
   await Promise.allSettled(
     engines.map(async (engine) => {
       const volumes = await engine.volumes({ [Label.role]: "lock" }, signal);
-      const places = volumes.map(({ labels }) => ({
-        environment: labels[Label.environment] ?? "",
-        stage: labels[Label.stage] ?? "",
-      }));
+      const places = volumes
+        .filter((volume) => !isOurs(readHolder(volume)))
+        .map(({ labels }) => ({
+          environment: labels[Label.environment] ?? "",
+          stage: labels[Label.stage] ?? "",
+        }));
       const ours = places.filter(
         (place) => isProxyLock(place) || (place.environment === environment.name && place.stage === stage),
       );

@@ -12,6 +12,8 @@ const exitLimit = 3;
 /** With no health check at all, a program that is still up after this long counts as started. Milliseconds. */
 const settleTime = 1000;
 const firstPause = 5;
+/** A container that is probed is not looked at again within this time: nobody waits for the news that it has exited. Milliseconds. */
+const inspectionInterval = 25;
 /** Most programs are there in a second, and each moment until that is seen is one that people wait. Milliseconds. */
 const eager = 1000;
 
@@ -38,8 +40,7 @@ export async function waitUntilHealthy(wait: HealthWait): Promise<void> {
   try {
     // A probe asks again and again, and looks at the container each time; the engine's own checks are heard of by its
     // events, subscribed to before the first look, so that nothing can happen unseen between the two.
-    const probed = wait.health?.kind === "http" || wait.health?.kind === "tcp";
-    const news = new News(probed ? nothing() : await wait.engine.events(wait.labels, signal));
+    const news = new News(isProbed(wait.health) ? nothing() : await wait.engine.events(wait.labels, signal));
     await watch(wait, news, signal);
   } finally {
     stop.abort();
@@ -52,9 +53,14 @@ async function watch(wait: HealthWait, news: News, signal: AbortSignal): Promise
   let pause = firstPause;
   let last = "it has not answered yet";
   let lastExit: number | undefined;
+  let container: ObservedContainer | undefined;
+  let inspected = Number.NEGATIVE_INFINITY;
   for (;;) {
     signal.throwIfAborted();
-    const container = await wait.engine.container(wait.name, signal);
+    if (performance.now() - inspected >= (isProbed(wait.health) ? inspectionInterval : 0)) {
+      container = await wait.engine.container(wait.name, signal);
+      inspected = performance.now();
+    }
     if (!container) throw await unhealthy(wait, undefined, "the container was removed by somebody else");
     lastExit = container.exitCode ?? lastExit;
     const exits = Math.max(container.restartCount, news.exits(container.id));
@@ -81,7 +87,7 @@ async function judge(
 ): Promise<string> {
   if (container.state !== "running") return `it is ${container.state}`;
   const health = wait.health;
-  if (health?.kind === "http" || health?.kind === "tcp") {
+  if (isProbed(health)) {
     const wrong = await probe(wait.engine, container, health, signal);
     // An image's own HEALTHCHECK counts as well.
     if (wrong !== undefined || container.health === "none") return wrong ?? "healthy";
@@ -93,6 +99,12 @@ async function judge(
   if (container.health === "starting") return "its health check has not passed yet";
   if (container.restartCount > 0) return `it was restarted ${container.restartCount} times`;
   return elapsed >= settleTime ? "healthy" : "started";
+}
+
+type ProbedHealth = Extract<Health, { kind: "http" | "tcp" }>;
+
+function isProbed(health: Health | undefined): health is ProbedHealth {
+  return health?.kind === "http" || health?.kind === "tcp";
 }
 
 function exitText(container: ObservedContainer, exits: number): string {

@@ -1,31 +1,27 @@
-import type { HostPlan, Step } from "../plan/plan.ts";
+import type { HostPlan } from "../plan/plan.ts";
 import { isProxyDriver, proxyDriver } from "../proxy/drivers.ts";
 import { activationCommand } from "./activation.ts";
 import { drainCommand } from "./drain.ts";
 import type { HostWorker } from "./host-worker.ts";
-
-type Ahead = Pick<HostWorker, "commands">;
+import { turnCommand } from "./turn.ts";
 
 /**
  * Starts the commands by which clients will be given to the new release, and those that then wait for the requests of the
  * old one, while the new one starts: until it has started a command, an engine tells nobody of its container.
  */
-export async function prepareSwitch(worker: Ahead, plan: HostPlan, signal: AbortSignal): Promise<void> {
-  const createsNone = plan.start.every((step) => step.kind !== "create");
+export async function prepareSwitch(worker: HostWorker, plan: HostPlan, signal: AbortSignal): Promise<void> {
   for (const { proxy, site, standsBy } of plan.switch.filter((step) => step.kind === "route")) {
-    // What ran already is most likely ready in the proxy, too: then it needs no configuration.
-    if (standsBy && createsNone) continue;
-    if (site && isProxyDriver(proxy.driver))
-      worker.commands.start(proxy.name, activationCommand(await proxyDriver(proxy.driver)), signal);
+    if (!site || !isProxyDriver(proxy.driver)) continue;
+    const driver = await proxyDriver(proxy.driver);
+    const turns = standsBy && takesTurns(plan) && driver.turns;
+    worker.commands.start(proxy.name, turns ? turnCommand : activationCommand(driver), signal);
   }
   for (const { proxies } of plan.retire.filter((step) => step.kind === "drain"))
     for (const proxy of proxies) worker.commands.start(proxy, drainCommand, signal);
 }
 
-/** Steps that take no time to speak of: after nothing else the clients are given away at once. */
-const quick: ReadonlySet<Step["kind"]> = new Set(["start", "wait-healthy", "network", "volume", "join"]);
-
-/** Whether a host has what it will run, so that its clients are given to it as soon as the plan is begun. */
-export function isImminent(plan: HostPlan): boolean {
-  return [...plan.prepare, ...plan.start].every((step) => quick.has(step.kind));
+/** What ran already and stood by is most likely ready in the proxy, too: then that needs no configuration. */
+export function takesTurns(plan: HostPlan): boolean {
+  const standsBy = plan.switch.some((step) => step.kind === "route" && step.standsBy);
+  return standsBy && plan.start.every((step) => step.kind !== "create");
 }

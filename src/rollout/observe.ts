@@ -2,10 +2,10 @@ import { readSyncedMarker } from "../dev/synced-marker.ts";
 import type { Engine, ObservedContainer, ObservedImage } from "../engine/engine.ts";
 import { Label } from "../engine/engine.ts";
 import { isDevContainer } from "../plan/dev-container.ts";
-import type { ObservedHost } from "../plan/observed.ts";
+import type { ObservedHost, RunningHost } from "../plan/observed.ts";
 import type { Release } from "../release/release.ts";
 import { findRelease } from "./image.ts";
-import { observeProxies } from "./observe-proxies.ts";
+import { observeProxies, observeServingProxies } from "./observe-proxies.ts";
 
 /** Labels of everything that belongs to one stage of one environment. */
 export function stageLabels(environment: string, stage: string): Record<string, string> {
@@ -41,6 +41,23 @@ export async function observeHost(
     volumes: volumes.map((volume) => volume.name),
     proxies,
   };
+}
+
+/** Reads what of a stage runs on one host, and whom its clients reach. */
+export async function observeRunning(
+  engine: Engine,
+  place: { readonly environment: string; readonly stage: string },
+  signal?: AbortSignal,
+): Promise<RunningHost> {
+  const [containers, proxies] = await Promise.all([
+    engine.containers(stageLabels(place.environment, place.stage), signal, { running: true }),
+    observeServingProxies(engine, place, signal),
+  ]);
+  const [images, synced] = await Promise.all([
+    imagesOf(engine, containers, signal),
+    syncedFiles(engine, containers, signal),
+  ]);
+  return { containers, proxies, images, synced };
 }
 
 /** Only containers of `envctl dev` are asked: elsewhere nothing is ever synced. */

@@ -79,7 +79,7 @@ export class ProxyHost {
       const keeps = standsBy && driver.turns;
       const turned = isLive && keeps ? turnTo(state, id, site) : undefined;
       if (turned) {
-        await turn(engine, container, id, turned.on, signal);
+        await turn(this.#options, container, id, turned.on, signal);
         return await this.#confirm(container, turned.state, signal);
       }
       await this.#serve(container, driver, loadOf(state, id, site, keeps), site, signal);
@@ -159,7 +159,7 @@ export class ProxyHost {
 
   async #confirm(container: ObservedContainer, state: ProxyState, signal: AbortSignal): Promise<void> {
     const { engine } = this.#options;
-    await untilRevision(engine, container.id, revisionOf(state), signal);
+    await untilRevision(engine, container.id, revisionOf(state), signal, container);
     await rememberState(engine, container.id, state);
   }
 

@@ -14,19 +14,22 @@ const longestPause = 250;
 
 /**
  * Resolves once the proxy says that it serves this revision; with undefined, once it says anything. Where the transport
- * has no way to a container's address, the proxy's own word at its activation must do.
+ * has no way to a container's address, the proxy's own word at its activation must do. `seen` is the proxy as it was a
+ * moment ago: it is looked at again only where it does not say so at once.
  */
 export async function untilRevision(
   engine: Engine,
   id: string,
   revision: string | undefined,
   signal: AbortSignal,
+  seen?: ObservedContainer,
 ): Promise<void> {
   const end = performance.now() + patience;
   let why = "it does not run";
+  let container = seen;
   for (let pause = firstPause; ; pause = Math.min(longestPause, pause * 2)) {
     signal.throwIfAborted();
-    const container = await engine.container(id, signal);
+    container ??= await engine.container(id, signal);
     const address = container?.networks[proxyNetwork]?.address;
     if (address) {
       try {
@@ -40,6 +43,7 @@ export async function untilRevision(
     }
     if (performance.now() > end || container?.state === "exited" || (container?.restartCount ?? 0) > 3) break;
     await new Promise((resolve) => setTimeout(resolve, pause));
+    container = undefined;
   }
   throw new EnvctlError({
     code: "proxy-silent",

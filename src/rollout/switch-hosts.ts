@@ -9,7 +9,7 @@ import { bake } from "./canary.ts";
 import { type Execution, runStep, workerOf } from "./execution.ts";
 import type { HostProgress } from "./host-progress.ts";
 import type { HostWorker } from "./host-worker.ts";
-import { prepareSwitch } from "./look-ahead.ts";
+import { prepareSwitch, takesTurns } from "./look-ahead.ts";
 
 type Phase = "standDown" | "start" | "switch" | "retire";
 
@@ -123,6 +123,8 @@ async function together(
     progress.step(host.name, async (at) => {
       await execution.requireHeld();
       const worker = workerOf(execution, host.name);
+      // While it is started nobody hears of the proxy: so not before all have looked at it.
+      if (takesTurns(host.plan)) await prepareSwitch(worker, host.plan, execution.signal);
       for (const phase of phases) {
         if (phase === "switch") await prepareSwitch(worker, host.plan, execution.signal);
         await run(

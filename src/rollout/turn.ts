@@ -1,24 +1,35 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
-import { captureUntilDone, doneLine } from "../engine/capture.ts";
+import { doneLine } from "../engine/capture.ts";
 import type { Engine, ObservedContainer } from "../engine/engine.ts";
-import { turnedFile, turnedFolder } from "../proxy/proxy.ts";
+import { turnedFolder } from "../proxy/proxy.ts";
+import type { ReadyCommands } from "./ready-commands.ts";
 
-/** Makes the file `$1`, or removes it, at one blow either way. Constant texts. */
-const scripts = {
-  on: `umask 022; mkdir -p ${turnedFolder} && : >"$1" && echo "${doneLine}"`,
-  off: `rm -f "$1" && echo "${doneLine}"`,
-} as const;
+/**
+ * Makes a site's file, or removes it, at one blow either way. Standard input is a line: `on` or `off`, and the site's id, which
+ * is a file's name. Constant text.
+ */
+const script = [
+  "read -r word site || exit 0",
+  'case "$word" in',
+  `on) umask 022; mkdir -p ${turnedFolder} && : >"${turnedFolder}/$site" ;;`,
+  `*) rm -f "${turnedFolder}/$site" ;;`,
+  "esac || exit",
+  `echo "${doneLine}"`,
+].join("\n");
+
+/** Lets a site of a proxy serve its standby, or no more, once it is told by its input which. */
+export const turnCommand = ["sh", "-c", script];
 
 /** Lets a site serve its standby, or no more. Throws `proxy-unwritten`: then the proxy serves as before. */
 export async function turn(
-  engine: Engine,
+  { engine, commands }: { readonly engine: Engine; readonly commands: ReadyCommands },
   container: ObservedContainer,
   id: string,
   on: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const command = ["sh", "-c", on ? scripts.on : scripts.off, "turn", turnedFile({ id })];
-  const { exitCode, stderr } = await captureUntilDone(engine, container.id, command, signal);
+  const input = `${on ? "on" : "off"} ${id}\n`;
+  const { exitCode, stderr } = await commands.run(container.name, turnCommand, input, signal);
   if (exitCode !== 0) throw unwritten(engine, container, stderr.trim().split("\n"));
 }
 

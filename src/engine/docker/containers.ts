@@ -1,5 +1,5 @@
 import { EnvctlError } from "../../base/errors.ts";
-import type { ContainerSpec, Labels, ObservedContainer } from "../engine.ts";
+import type { ContainerChoice, ContainerSpec, Labels, ObservedContainer } from "../engine.ts";
 import type { ApiClient } from "./api.ts";
 import type { ContainerInspect } from "./api-types.ts";
 import { containerBody } from "./container-body.ts";
@@ -8,23 +8,36 @@ import { untilContainerDies } from "./events.ts";
 import { labelFilter } from "./label-filter.ts";
 import { comeBackWithEngine } from "./restart-policy.ts";
 
+/** What a list tells of a container. */
+interface ListedContainer {
+  readonly Id: string;
+  readonly Labels?: Labels | null;
+}
+
 /** Containers of one engine: the changing and observing part of `Engine`. */
 export class Containers {
   readonly #api: ApiClient;
+  /** Made here and not started yet, by name: they have the policy that they will run with. */
+  readonly #fresh = new Set<string>();
 
   constructor(api: ApiClient) {
     this.#api = api;
   }
 
-  async withLabels(labels: Labels, signal?: AbortSignal): Promise<ObservedContainer[]> {
-    const list = await this.#api.call<readonly { readonly Id: string }[]>({
+  async withLabels(
+    labels: Labels,
+    signal?: AbortSignal,
+    { running = false, where = () => true }: ContainerChoice = {},
+  ): Promise<ObservedContainer[]> {
+    const list = await this.#api.call<readonly ListedContainer[]>({
       method: "GET",
       path: "/containers/json",
-      query: { all: true, filters: labelFilter(labels) },
+      query: { all: !running, filters: labelFilter(labels) },
       doing: "listing containers",
       signal,
     });
-    const found = await Promise.all(list.body.map(({ Id }) => this.find(Id, signal)));
+    const chosen = list.body.filter(({ Labels }) => where(Labels ?? {}));
+    const found = await Promise.all(chosen.map(({ Id }) => this.find(Id, signal)));
     // One that went away between the list and its inspection is simply not there.
     return found.filter((container) => container !== undefined);
   }
@@ -51,18 +64,19 @@ export class Containers {
       secrets: spec.env,
       signal,
     });
+    this.#fresh.add(spec.name);
     return answer.body.Id;
   }
 
   /** Engine API: 304 where it runs already. Throws `port-taken`. */
-  async start(id: string, signal?: AbortSignal): Promise<void> {
+  async start(idOrName: string, signal?: AbortSignal): Promise<void> {
     await this.#api.call({
       method: "POST",
-      path: `/containers/${encodeURIComponent(id)}/start`,
-      doing: `starting container ${id}`,
+      path: `/containers/${encodeURIComponent(idOrName)}/start`,
+      doing: `starting container ${idOrName}`,
       signal,
     });
-    await comeBackWithEngine(this.#api, id, true, signal);
+    if (!this.#fresh.delete(idOrName)) await comeBackWithEngine(this.#api, idOrName, true, signal);
   }
 
   /** `grace` in milliseconds. A container that is stopped or gone is stopped. */

@@ -2,6 +2,7 @@ import type { Duplex, Readable } from "node:stream";
 import type { Digest } from "../../base/digest.ts";
 import { type Progress, silent } from "../../base/progress.ts";
 import type {
+  ContainerChoice,
   ContainerEvent,
   ContainerFile,
   ContainerSpec,
@@ -78,8 +79,8 @@ export class DockerEngine implements Engine {
     return engineTime(this.#api, signal);
   }
 
-  containers(labels: Labels, signal?: AbortSignal): Promise<readonly ObservedContainer[]> {
-    return this.#containers.withLabels(labels, signal);
+  containers(labels: Labels, signal?: AbortSignal, choice?: ContainerChoice): Promise<readonly ObservedContainer[]> {
+    return this.#containers.withLabels(labels, signal, choice);
   }
 
   container(idOrName: string, signal?: AbortSignal): Promise<ObservedContainer | undefined> {
