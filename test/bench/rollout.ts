@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { execa } from "execa";
 import { ensureBaseImage } from "../lab/images/base-images.ts";
 import type { Lab } from "../lab/lab.ts";
@@ -7,7 +8,7 @@ import { heading, median, report } from "./measure.ts";
 import { RolloutFloor } from "./rollout-floor.ts";
 import { type Peer, pullOnNodes, removeImages, startCompose, startSwarm } from "./rollout-peers.ts";
 
-const runs = 5;
+const runs = 9;
 
 /** A figure of one way to replace a release: how long it took, and what clients saw of it. */
 class Figure {
@@ -19,6 +20,7 @@ class Figure {
   #answered = 0;
 
   async measure(urls: readonly string[], work: () => Promise<unknown>): Promise<void> {
+    await settled();
     const watch = watchGap(urls);
     const begun = performance.now();
     await work();
@@ -118,8 +120,14 @@ export async function benchRollout(lab: Lab): Promise<void> {
   }
 }
 
+/** An engine clears away what ended before: that is nobody else's time. */
+async function settled(): Promise<void> {
+  await wait(400);
+}
+
 /** The machine has the same to do meanwhile as it has while a release is promoted. */
 async function underRequests<Result>(url: string | undefined, work: () => Promise<Result>): Promise<Result> {
+  await settled();
   const watch = watchGap(url === undefined ? [] : [url]);
   try {
     return await work();

@@ -75,12 +75,30 @@ describeLab("an engine that crashed and is started again", () => {
   it("lets nothing come back that was stopped, however quickly it ended", async () => {
     const { socket } = lab.host("prod2");
     const policies: string[] = [];
-    for (let time = 0; time < 5; time += 1) {
+    for (let time = 0; time < 6; time += 1) {
       await engine.startContainer("restarts-stopped");
-      await engine.stopContainer("restarts-stopped", 1000);
+      await (time % 2 === 0
+        ? engine.stopContainer("restarts-stopped", 1000)
+        : engine.endContainer("restarts-stopped", 1000));
+      expect((await engine.container("restarts-stopped"))?.state).toBe("exited");
       policies.push(await docker(socket, "inspect", "-f", "{{.HostConfig.RestartPolicy.Name}}", "restarts-stopped"));
     }
     // `always` would start it with the engine.
-    expect(policies).toEqual(Array(5).fill("unless-stopped"));
+    expect(policies).toEqual(Array(6).fill("unless-stopped"));
+  });
+
+  it("starts at once again what has only just ended, and ends what ended before", async () => {
+    const name = "restarts-stopped";
+    await engine.startContainer(name);
+    const first = (await engine.container(name))?.startedAt;
+    await engine.endContainer(name, 1000);
+    await engine.startContainer(name);
+    const found = await engine.container(name);
+    expect(found?.state).toBe("running");
+    expect(found?.startedAt?.getTime()).toBeGreaterThan(first?.getTime() ?? Number.NaN);
+    await engine.endContainer(name, 1000);
+    await engine.endContainer(name, 1000);
+    await engine.endContainer("restarts-unknown", 1000);
+    expect((await engine.container(name))?.state).toBe("exited");
   });
 });

@@ -45,14 +45,18 @@ describeLab("a rollback to what stands by that is killed", () => {
     expect(releases).toHaveLength(2);
     const watch = watchGap([url]);
     let killed = 0;
-    // Where one run ends, the next begins with the other release: kills come before, in, and after the turn.
-    for (let after = 100, at = 1; after <= 500; after += 25, at = 1 - at) {
-      const [name = "", text = ""] = [releases[at], ["two", "one"][at]];
-      if (await kill(["rollback", "prod", name], after)) killed += 1;
-      expect(["one", "two"]).toContain(await serving());
-      await app.envctl("rollback", "prod", name);
-      expect([after, await serving()]).toEqual([after, text]);
-      await app.envctl("status", "prod", "--check");
+    try {
+      // Where one run ends, the next begins with the other release: kills come before, in, and after the turn.
+      for (let after = 100, at = 1; after <= 500; after += 25, at = 1 - at) {
+        const [name = "", text = ""] = [releases[at], ["two", "one"][at]];
+        if (await kill(["rollback", "prod", name], after)) killed += 1;
+        expect(["one", "two"]).toContain(await serving());
+        await app.envctl("rollback", "prod", name);
+        expect([after, await serving()]).toEqual([after, text]);
+        await app.envctl("status", "prod", "--check");
+      }
+    } finally {
+      await watch.stop();
     }
     expect((await watch.stop()).failed).toBe(0);
     // A machine that is slow is killed early each time, a fast one has done at the end; half is in between for any.
