@@ -12,6 +12,7 @@ const exitLimit = 3;
 /** With no health check at all, a program that is still up after this long counts as started. Milliseconds. */
 const settleTime = 1000;
 const firstPause = 5;
+const longestRest = 50;
 /** A container that is probed is not looked at again within this time: nobody waits for the news that it has exited. Milliseconds. */
 const inspectionInterval = 25;
 /** Most programs are there in a second, and each moment until that is seen is one that people wait. Milliseconds. */
@@ -75,7 +76,7 @@ async function watch(wait: HealthWait, news: News, signal: AbortSignal): Promise
     if (left <= 0) throw await unhealthy(wait, container, `within ${formatDuration(budget)}: ${last}`);
     wait.progress.update(last);
     // Where asking takes long, as over SSH, it is not what the host is busy with.
-    const rest = Math.max(pause, performance.now() - asked);
+    const rest = Math.max(pause, Math.min(longestRest, performance.now() - asked));
     await news.next(Math.min(rest, left), wait.clock, signal);
     if (performance.now() - started > eager) pause = Math.min(pause * 2, wait.health?.interval ?? 500);
   }
