@@ -151,7 +151,7 @@ export interface Engine {
   stopContainer(id: string, grace: number, signal?: AbortSignal): Promise<void>;
   /**
    * Stops it as `stopContainer` does, for whoever needs nothing of what it holds (ports, addresses): resolves once its
-   * program has ended. Calls that are about this container wait for the engine by themselves.
+   * program has ended. Calls that are about this container wait for the engine by themselves, and `close` does so, too.
    */
   endContainer(id: string, grace: number, signal?: AbortSignal): Promise<void>;
   removeContainer(id: string, signal?: AbortSignal): Promise<void>;

@@ -11,7 +11,7 @@ import { probe } from "./probe.ts";
 const exitLimit = 3;
 /** With no health check at all, a program that is still up after this long counts as started. Milliseconds. */
 const settleTime = 1000;
-const firstPause = 5;
+const firstPause = { probed: 5, told: 250 };
 const longestRest = 50;
 /** A container that is probed is not looked at again within this time: nobody waits for the news that it has exited. Milliseconds. */
 const inspectionInterval = 25;
@@ -51,7 +51,8 @@ export async function waitUntilHealthy(wait: HealthWait): Promise<void> {
 async function watch(wait: HealthWait, news: News, signal: AbortSignal): Promise<void> {
   const started = performance.now();
   const budget = wait.health ? Math.min(wait.timeout, wait.health.interval * wait.health.retries) : wait.timeout;
-  let pause = firstPause;
+  // Of what is not probed, events tell.
+  let pause = isProbed(wait.health) ? firstPause.probed : firstPause.told;
   let last = "it has not answered yet";
   let lastExit: number | undefined;
   let container: ObservedContainer | undefined;

@@ -119,7 +119,15 @@ async function networksOf(
 }
 
 async function startIt(engine: Engine, name: string, signal: AbortSignal): Promise<void> {
-  await engine.startContainer(name, signal);
+  try {
+    await engine.startContainer(name, signal);
+  } catch (error) {
+    // Whoever took the last proxy away meanwhile took the network, too: nothing that runs was on it.
+    if (!(error instanceof EnvctlError) || error.code !== "not-found" || !error.message.includes(proxyNetwork))
+      throw error;
+    await engine.ensureNetwork(proxyNetwork, { [Label.role]: "network" }, signal);
+    await engine.startContainer(name, signal);
+  }
   await untilRevision(engine, name, undefined, signal);
 }
 

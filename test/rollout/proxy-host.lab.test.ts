@@ -8,6 +8,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { silent } from "../../src/base/progress.ts";
 import type { Engine, ExecOptions } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open.ts";
+import { proxyNetwork } from "../../src/plan/naming.ts";
 import type { DesiredProxy } from "../../src/plan/proxies.ts";
 import { caddy } from "../../src/proxy/caddy.ts";
 import { keepSitesIn } from "../../src/rollout/known-sites.ts";
@@ -134,5 +135,26 @@ describeLab("a proxy on a host", () => {
     ours.missing = undefined;
     await hostOf(ours.engine).route(name, "shop-prod", site("four"), signal);
     expect((await state(ours.engine)).sites).not.toEqual(before.sites);
+  });
+
+  it("starts although somebody took the network away with what was the last proxy", async () => {
+    const engine = await connect();
+    const found = await engine.container(name);
+    if (found) await hostOf(engine).remove(found, { certificates: true }, signal);
+    let taken = 0;
+    const robbed = new Proxy(engine, {
+      get: (target, key) => {
+        const value: unknown = Reflect.get(target, key, target);
+        if (key !== "startContainer") return typeof value === "function" ? value.bind(target) : value;
+        return async (id: string) => {
+          if (taken === 0) await target.removeNetwork(proxyNetwork);
+          taken += 1;
+          await target.startContainer(id);
+        };
+      },
+    });
+    await hostOf(robbed).ensure(proxy, false, silent, signal);
+    expect([taken, (await engine.container(name))?.state]).toEqual([2, "running"]);
+    expect((await state(engine)).sites).toEqual([]);
   });
 });

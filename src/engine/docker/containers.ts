@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { EnvctlError } from "../../base/errors.ts";
 import type { ContainerChoice, ContainerSpec, Labels, ObservedContainer } from "../engine.ts";
 import type { ApiClient } from "./api.ts";
@@ -19,6 +20,8 @@ export class Containers {
   readonly #api: ApiClient;
   /** Made here and not started yet, by name: they have the policy that they will run with. */
   readonly #fresh = new Set<string>();
+  /** Stops whose programs have ended, or will. */
+  readonly #ending = new Set<Promise<void>>();
 
   constructor(api: ApiClient) {
     this.#api = api;
@@ -96,10 +99,25 @@ export class Containers {
     try {
       const died = untilContainerDies(this.#api, id, until);
       await comeBackWithEngine(this.#api, id, false, signal);
-      await Promise.race([died, this.#stop(id, grace, until)]);
+      const stopping = this.#stop(id, grace, signal);
+      const settled = stopping.catch(() => {});
+      this.#ending.add(settled);
+      settled.then(() => this.#ending.delete(settled));
+      await Promise.race([died, stopping]);
     } finally {
       heard.abort(new Error("the container has ended"));
     }
+  }
+
+  /** Resolves once the engine has finished with all that has ended, and lists it so; after `patience` milliseconds at the latest. */
+  async settled(patience: number): Promise<void> {
+    if (this.#ending.size === 0) return;
+    const limit = new AbortController();
+    await Promise.race([
+      Promise.all(this.#ending),
+      wait(patience, undefined, { signal: limit.signal }).catch(() => {}),
+    ]);
+    limit.abort();
   }
 
   async #stop(id: string, grace: number, signal: AbortSignal | undefined): Promise<void> {

@@ -32,6 +32,9 @@ import { describeEngine, engineTime, readInfo, sharesNetwork } from "./system.ts
 import type { Transport } from "./transport/transport.ts";
 import { negotiateVersion } from "./version.ts";
 
+/** How long an engine may take to clear away what has ended, where nobody waits for more than that. Milliseconds. */
+const settling = 5_000;
+
 /** An engine that speaks the Docker Engine API, over whichever transport. */
 export class DockerEngine implements Engine {
   readonly name: string;
@@ -245,6 +248,7 @@ export class DockerEngine implements Engine {
   }
 
   async close(): Promise<void> {
+    await this.#containers.settled(settling);
     this.#api.close();
     await this.#transport.close();
   }
