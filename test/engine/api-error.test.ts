@@ -27,6 +27,7 @@ const cases: readonly [code: string, status: number, message: string][] = [
     "failed to register layer: Error processing tar file(exit status 1): write /x: no space left on device",
   ],
   ["image-missing", 404, "No such image: registry.example.com/app@sha256:00"],
+  ["image-missing", 500, "unrecognized image ID sha256:d44eb3ac97de"],
   ["manifest-unknown", 500, "manifest for a/b@sha256:00 not found: manifest unknown: manifest unknown"],
   ["manifest-unknown", 500, "manifest unknown"],
   ["registry-unauthorized", 500, "Head https://r/v2/a/manifests/x: unauthorized: authentication required"],

@@ -53,7 +53,8 @@ const readings: readonly Reading[] = [
     next: 'log in with "docker login" and the registry\'s name',
   },
   {
-    pattern: /no such image|image not known/i,
+    // The last words: of one that somebody else is removing at this moment.
+    pattern: /no such image|image not known|unrecognized image ID/i,
     code: "image-missing",
     exitCode: ExitCode.failed,
     what: () => "the host does not have this image",

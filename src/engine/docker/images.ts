@@ -110,13 +110,17 @@ export class Images {
 
   /** Takes one name away, and the content with the last one. Throws `image-in-use`. */
   async remove(reference: string, signal?: AbortSignal): Promise<void> {
-    await this.#api.call({
-      method: "DELETE",
-      path: `/images/${encodeReference(reference)}`,
-      doing: `removing image ${reference}`,
-      accept: [404],
-      signal,
-    });
+    try {
+      await this.#api.call({
+        method: "DELETE",
+        path: `/images/${encodeReference(reference)}`,
+        doing: `removing image ${reference}`,
+        accept: [404],
+        signal,
+      });
+    } catch (error) {
+      if (!(error instanceof EnvctlError) || error.code !== "image-missing") throw error;
+    }
   }
 
   async resolveDigest(
