@@ -104,7 +104,7 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
       trial: app.starts.length > 0 || sites.routes.length > 0 ? sites.trial : [],
       switch: swap ?? (standsBy ? sites.routes.map(keptReady) : sites.routes),
       retire: [...drainSteps(wish.stage, sites, stops), ...stops.map(aside)],
-      standDown: standsBy ? formerStandby(app, sites).map(aside) : [],
+      standDown: standsBy ? formerStandby(app, sites) : [],
       gap: swap !== undefined,
     };
   }
@@ -216,7 +216,8 @@ function formerStandby(app: Replacement, sites: SitePlan): StopStep[] {
   if (!standby) return [];
   const staying = app.replaced.filter((container) => generationOf(container) === generationOf(standby));
   const ids = new Set(staying.map(({ id }) => id));
-  return app.stops.filter((step) => step.container.running && !ids.has(step.container.id));
+  const stops = app.stops.filter((step) => step.container.running && !ids.has(step.container.id));
+  return stops.map((step) => ({ ...aside(step), standsDown: true }));
 }
 
 /** What proxies led to before they are told anything new. */

@@ -62,6 +62,8 @@ export interface StopStep {
   readonly health: Health | undefined;
   /** True where nothing that comes next needs what it holds (its ports, say): that its program has ended is enough then. */
   readonly aside?: true;
+  /** True of what served nobody. */
+  readonly standsDown?: true;
 }
 
 /** Lets a proxy serve `site` where it served `before`; without `site` it serves nothing of the stage any more. */

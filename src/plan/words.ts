@@ -20,7 +20,7 @@ export function describeStep(step: Step): string {
     case "wait-healthy":
       return `wait until ${step.container.name} is healthy`;
     case "stop":
-      return `stop ${step.container.name}`;
+      return step.standsDown ? `stop ${step.container.name}, which stood by` : `stop ${step.container.name}`;
     case "remove":
     case "remove-proxy":
       return `remove ${step.container.name} (${step.why})`;

@@ -71,6 +71,12 @@ describe("a plan in words", () => {
     const lines = change(proxied("blue-green"));
     expect(lines.at(-1)).toBe("  note: what serves now stays running: envctl rollback is a mere switch back");
     expect(lines.join("\n")).not.toMatch(/stop /);
+    const place = proxied("blue-green");
+    const grown = ["one", "two"].reduce(
+      (host, name) => applied(host, planOf(place, name, [host]).hosts[0]!),
+      emptyHost("a"),
+    );
+    expect(describePlan(planOf(place, "three", [grown])).join("\n")).toMatch(/stop \S+, which stood by\n.*create /s);
   });
 
   it("recreate and shared ports: that there is a gap, and why", () => {
