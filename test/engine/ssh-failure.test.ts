@@ -1,6 +1,12 @@
-import { expect, test } from "vitest";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { expect, test, vi } from "vitest";
+import { SshTransport } from "../../src/engine/docker/transport/ssh.ts";
 import type { SshTarget } from "../../src/engine/docker/transport/ssh-arguments.ts";
 import { sshFailure } from "../../src/engine/docker/transport/ssh-failure.ts";
+import { foundNoSsh } from "../../src/engine/docker/transport/ssh-process.ts";
 
 const target: SshTarget = {
   host: "a.example.com",
@@ -71,4 +77,26 @@ test("the next command carries user and port", () => {
   expect(sshFailure(target, "x", 255, "Host key verification failed.").next).toContain(
     "ssh -p 2222 deploy@a.example.com",
   );
+});
+
+test.each([false, true])("a machine without ssh says so; where it could ask on a terminal: %s", async (interactive) => {
+  vi.stubEnv("PATH", mkdtempSync(join(tmpdir(), "envctl-no-ssh-")));
+  try {
+    const opening = SshTransport.open({ ...target, interactive }, "ssh://a.example.com").then(async (transport) => {
+      try {
+        await text(await transport.connect());
+      } finally {
+        await transport.close();
+      }
+    });
+    await expect(opening).rejects.toMatchObject({ code: "ssh-missing", exitCode: 5, where: "ssh://a.example.com" });
+  } finally {
+    vi.unstubAllEnvs();
+  }
+});
+
+test("a program that is missing on the host is none that is missing here", () => {
+  expect(foundNoSsh(127, "bash: line 1: docker: command not found")).toBe(false);
+  expect(foundNoSsh(127, "/bin/sh: 1: exec: ssh: not found")).toBe(true);
+  expect(foundNoSsh(127, "/bin/sh: line 1: exec: ssh: not found")).toBe(true);
 });

@@ -225,6 +225,20 @@ describeLab("an engine", () => {
       await eventually(() => !existsSync(folder));
     });
 
+    test("survives Ctrl-C also where ssh may ask something at the terminal", async () => {
+      const child = runElsewhere("ssh://test1", true);
+      await new Promise<void>((ready) => child.stdout?.once("data", () => ready()));
+      const folder = controlFolder(child.pid);
+      const before = sshProcesses(folder);
+      expect(before.length).toBeGreaterThanOrEqual(3);
+      process.kill(-(child.pid ?? Number.NaN), "SIGINT");
+      await new Promise<void>((heard) => child.stdout?.once("data", () => heard()));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(sshProcesses(folder)).toEqual(before);
+      child.kill("SIGKILL");
+      await eventually(() => !existsSync(folder));
+    });
+
     test("survives Ctrl-C at the terminal until it is closed", async () => {
       const engine = await open("ssh://test1");
       const groups = execFileSync("ps", ["-eo", "ppid=,pid=,pgid=,args="], { encoding: "utf8" })
@@ -402,13 +416,17 @@ describeLab("an engine", () => {
   });
 });
 
-/** Another program with an engine open: a pipe, a stream, a dialled connection, a command that runs. */
-function runElsewhere(address: string): ChildProcess {
+/**
+ * Another program with an engine open: a pipe, a stream, a dialled connection, a command that runs. One that may ask has a
+ * process group, as at a terminal; a Ctrl-C there ends neither.
+ */
+function runElsewhere(address: string, interactive = false): ChildProcess {
   const source = resolve(import.meta.dirname, "../../src/engine/open.ts");
   const script = `
     import { openEngine } from ${JSON.stringify(source)};
     import { parseHostAddress } from ${JSON.stringify(resolve(import.meta.dirname, "../../src/base/host.ts"))};
-    const engine = await openEngine(parseHostAddress(${JSON.stringify(address)}));
+    process.on("SIGINT", () => console.log("interrupted"));
+    const engine = await openEngine(parseHostAddress(${JSON.stringify(address)}), { interactive: ${interactive} });
     await engine.events({}, new AbortController().signal);
     await engine.dial(${JSON.stringify(lab.host("test1").ip)}, 22);
     console.log("open");
@@ -417,5 +435,6 @@ function runElsewhere(address: string): ChildProcess {
   return spawn(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", script], {
     env: { ...process.env, ...lab.env },
     stdio: ["ignore", "pipe", "inherit"],
+    detached: interactive,
   });
 }

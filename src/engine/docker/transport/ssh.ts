@@ -12,7 +12,7 @@ import {
   type SshTarget,
 } from "./ssh-arguments.ts";
 import { sshFailure } from "./ssh-failure.ts";
-import { outputOf, realHostName, startSsh } from "./ssh-process.ts";
+import { foundNoSsh, outputOf, realHostName, startSsh } from "./ssh-process.ts";
 import type { Transport } from "./transport.ts";
 
 /** Milliseconds a process may take to end when asked, before it is killed. */
@@ -22,6 +22,12 @@ const patience = 2000;
 interface Master {
   readonly connection: ProcessConnection;
   readonly socket: string;
+}
+
+interface SpawnOptions {
+  readonly outlivesUse?: boolean;
+  /** True of those that log in to the host, which may have to ask something; all others go through their connection. */
+  readonly logsIn?: boolean;
 }
 
 /**
@@ -87,7 +93,8 @@ export class SshTransport implements Transport {
     signal?.throwIfAborted();
     const sharing: Sharing = this.#master ? await this.#shared(this.#master) : { role: "none" };
     const refused = (end: ProcessEnd) => this.#dialFailure(address, port, end);
-    const connection = this.#spawn(dialArguments(this.#target, sharing, address, port), refused);
+    const logsIn = sharing.role === "none";
+    const connection = this.#spawn(dialArguments(this.#target, sharing, address, port), refused, { logsIn });
     if (sharing.role === "none") return connection;
     await new Promise<void>((resolve, reject) => {
       const settle = (finish: () => void) => {
@@ -139,7 +146,7 @@ export class SshTransport implements Transport {
   #begin(): ProcessConnection {
     const connection = this.#folder
       ? this.#startMaster(this.#folder).connection
-      : this.#spawn(engineArguments(this.#target, { role: "none" }));
+      : this.#spawn(engineArguments(this.#target, { role: "none" }), undefined, { logsIn: true });
     // Nobody may be listening yet when it fails: `connect` tells.
     connection.on("error", () => {});
     return connection;
@@ -147,7 +154,10 @@ export class SshTransport implements Transport {
 
   #startMaster(folder: ControlFolder): Master {
     const socket = folder.socket();
-    const connection = this.#spawn(engineArguments(this.#target, { role: "master", socket }), undefined, true);
+    const connection = this.#spawn(engineArguments(this.#target, { role: "master", socket }), undefined, {
+      outlivesUse: true,
+      logsIn: true,
+    });
     const master = { connection, socket };
     this.#master = master;
     void connection.ended.then(() => {
@@ -183,7 +193,7 @@ export class SshTransport implements Transport {
   }
 
   async #plainForward(port: number): Promise<number | undefined> {
-    const process = this.#spawn(plainForwardArguments(this.#target, port));
+    const process = this.#spawn(plainForwardArguments(this.#target, port), undefined, { logsIn: true });
     process.on("error", () => {});
     return await new Promise((resolve) => {
       process.on("printed", () => {
@@ -197,11 +207,10 @@ export class SshTransport implements Transport {
   #spawn(
     arguments_: readonly string[],
     explain: (end: ProcessEnd) => Error = (end) => this.#failure(end),
-    outlivesUse = false,
+    { outlivesUse = false, logsIn = false }: SpawnOptions = {},
   ): ProcessConnection {
     if (this.#closed) throw this.#failure({ exitCode: null, printed: "the connection was closed", cause: undefined });
-    // In a session of its own ssh outlives Ctrl-C, so that envctl can still put things back; it also cannot ask.
-    const process = startSsh(arguments_, !this.#target.interactive);
+    const process = startSsh(arguments_, logsIn && this.#target.interactive);
     const connection = new ProcessConnection(process, explain, outlivesUse);
     this.#running.add(connection);
     void connection.ended.then(() => this.#running.delete(connection));
@@ -209,7 +218,8 @@ export class SshTransport implements Transport {
   }
 
   #failure(end: ProcessEnd): EnvctlError {
-    if (end.cause && "code" in end.cause && end.cause.code === "ENOENT") {
+    const noSsh = end.cause && "code" in end.cause && end.cause.code === "ENOENT";
+    if (noSsh || foundNoSsh(end.exitCode, end.printed)) {
       return new EnvctlError({
         code: "ssh-missing",
         exitCode: ExitCode.unreachable,
