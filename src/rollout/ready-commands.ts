@@ -10,8 +10,8 @@ interface Waiting {
 }
 
 /**
- * Commands in the containers of one host that take their work from standard input, and say when it is done. An engine needs a tenth of a second to
- * start one, which nobody has to wait for who knows early that it will be needed.
+ * Commands in the containers of one host that take their work from standard input, and say when it is done. An engine needs
+ * a tenth of a second to start one, which nobody has to wait for who knows early that it will be needed.
  */
 export class ReadyCommands {
   readonly #engine: Engine;
