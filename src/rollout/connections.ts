@@ -70,7 +70,7 @@ export class Connections {
     if (registry !== undefined) return { registry: this.#registry(registry), path, embeddedPort: undefined, cache };
     this.#embedded ??= startEmbeddedRegistry({ directory: embeddedRegistryDirectory(this.#variables) });
     const embedded = await this.#embedded;
-    return { registry: this.#registry(embedded.host), path, embeddedPort: embedded.port, cache };
+    return { registry: embedded.registry, path, embeddedPort: embedded.port, cache };
   }
 
   #registry(host: string): Registry {

@@ -16,8 +16,8 @@ export interface Drain {
 /**
  * Looks at the connections of the proxy's container (proc(5), `/proc/net/tcp`) until none to these addresses is
  * established. Standard input is a line: how long at most, in hundredths of a second by the clock that nobody sets
- * (`/proc/uptime`), and the addresses as the kernel writes them. A busy host looks less often, not for longer. Tenths of a
- * second are as much as the shells of all images can sleep. Constant text.
+ * (`/proc/uptime`), and the addresses as the kernel writes them. A busy host looks less often, not for longer. Constant
+ * text.
  */
 const watch = [
   "read -r limit addresses || exit 0",
@@ -29,7 +29,7 @@ const watch = [
   'while grep -q "$@" /proc/net/tcp 2>/dev/null; do',
   "  now",
   '  [ "$now" -lt "$end" ] || exit 3',
-  "  sleep 0.1",
+  "  sleep 0.04",
   "done",
   `echo "${doneLine}"`,
 ].join("\n");

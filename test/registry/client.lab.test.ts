@@ -15,6 +15,11 @@ import { type RegistryKind, type RunningRegistry, registryKinds, startRegistry }
 const absent = digestOf("nobody ever pushed this");
 const nobody = { credentials: async () => undefined, variables: {} };
 
+/** `own` is without a connection, where that is possible. */
+function open({ host, own }: RunningRegistry, wanted: boolean): Registry {
+  return (wanted ? own : undefined) ?? openRegistry(host, nobody);
+}
+
 async function push(registry: Registry, path: string, bytes: Buffer | string): Promise<Content> {
   const blob = content(bytes);
   await registry.uploadBlob(path, descriptor(blob, layerType), async (offset) =>
@@ -67,13 +72,18 @@ async function pushIndex(registry: Registry, path: string) {
   return { index, amd64, arm64, attestation };
 }
 
-for (const kind of registryKinds)
-  describeLab(`the client with ${kind}`, () => {
+const ways = [
+  ...registryKinds.map((kind) => ({ kind, own: false, title: kind })),
+  { kind: "embedded", own: true, title: "embedded in this process" },
+] as const;
+
+for (const { kind, own, title } of ways)
+  describeLab(`the client with ${title}`, () => {
     let running: RunningRegistry;
     let registry: Registry;
     beforeAll(async () => {
       running = await startRegistry(kind);
-      registry = openRegistry(running.host, nobody);
+      registry = open(running, own);
     });
     afterAll(async () => {
       // First what would outlive a failure.
@@ -260,15 +270,17 @@ for (const kind of registryKinds)
 
 describeLab("the client between two registries", () => {
   it.each([
-    ["embedded", "docker-registry"],
-    ["docker-registry", "embedded"],
-  ] as const)("copies from %s to %s and keeps the digest", async (from, to) => {
+    ["embedded", "docker-registry", false],
+    ["docker-registry", "embedded", false],
+    ["embedded", "docker-registry", true],
+    ["docker-registry", "embedded", true],
+  ] as const)("copies from %s to %s and keeps the digest, in this process: %s", async (from, to, own) => {
     const running: RunningRegistry[] = [];
     const opened: Registry[] = [];
     const start = async (kind: RegistryKind) => {
       const server = await startRegistry(kind);
       running.push(server);
-      const registry = openRegistry(server.host, nobody);
+      const registry = open(server, own);
       opened.push(registry);
       return registry;
     };

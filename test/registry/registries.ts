@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { stringify } from "yaml";
 import { startEmbeddedRegistry } from "../../src/registry/embedded/server.ts";
+import type { Registry } from "../../src/registry/registry.ts";
 import { listens } from "../lab/registries.ts";
 
 export interface RunningRegistry {
@@ -14,6 +15,8 @@ export interface RunningRegistry {
   readonly host: string;
   /** What is below is removed when it stops. */
   readonly directory: string;
+  /** For the process that it runs in; undefined where it runs in another. */
+  readonly own: Registry | undefined;
   stop(): Promise<void>;
 }
 
@@ -31,7 +34,7 @@ async function startEmbedded(): Promise<RunningRegistry> {
     await server.close();
     await rm(directory, { recursive: true, force: true });
   };
-  return { host: server.host, directory, stop };
+  return { host: server.host, directory, own: server.registry, stop };
 }
 
 export interface RegistryConfiguration {
@@ -72,7 +75,7 @@ export async function startDockerRegistry(configuration: RegistryConfiguration =
     await ended(child);
     await rm(directory, { recursive: true, force: true });
   };
-  return { host, directory, stop };
+  return { host, directory, own: undefined, stop };
 }
 
 /** Ends a process that a test started, and waits for it. */

@@ -1,7 +1,8 @@
-import { createHash } from "node:crypto";
 import { pipeline } from "node:stream/promises";
 import { type Digest, isDigest } from "../../base/digest.ts";
-import { answer, type Exchange, Refusal } from "./exchange.ts";
+import { keepUploaded, mountBlob, ownedSize, unknownBlob } from "./blobs.ts";
+import { answer, type Exchange } from "./exchange.ts";
+import { Refusal } from "./refusal.ts";
 import type { Store } from "./store.ts";
 
 export async function getBlob(store: Store, exchange: Exchange, repository: string, digest: Digest): Promise<void> {
@@ -13,7 +14,7 @@ export async function getBlob(store: Store, exchange: Exchange, repository: stri
   };
   if (exchange.request.method === "HEAD") {
     // Who asks whether it is there may be about to push a manifest that needs it.
-    if (!(await store.keepBlob(digest))) throw unknown();
+    if (!(await store.keepBlob(digest))) throw unknownBlob();
     return answer(exchange, 200, { ...headers, "Content-Length": size });
   }
   const range = readRange(exchange.request.headers.range, size);
@@ -36,10 +37,8 @@ export async function deleteBlob(store: Store, exchange: Exchange, repository: s
 export async function postUpload(store: Store, exchange: Exchange, repository: string): Promise<void> {
   const { query } = exchange;
   const mount = query.get("mount");
-  if (mount !== null && isDigest(mount) && (await mountable(store, mount, query.get("from")))) {
-    await store.putLink(repository, "blob", mount);
+  if (mount !== null && isDigest(mount) && (await mountBlob(store, repository, mount, query.get("from"))))
     return answer(exchange, 201, located(repository, mount));
-  }
   const id = await store.beginUpload(repository);
   const digest = query.get("digest");
   if (digest !== null) return await putUpload(store, exchange, repository, id);
@@ -62,14 +61,8 @@ export async function putUpload(store: Store, exchange: Exchange, repository: st
   if (!isDigest(digest)) throw new Refusal(400, "DIGEST_INVALID", "a sha256 digest is wanted");
   await store.alone(id, async () => {
     await append(store, exchange, repository, id);
-    const found = await hashOf(store, repository, id);
-    if (found !== digest) {
-      await store.cancelUpload(repository, id);
-      throw new Refusal(400, "DIGEST_INVALID", `the content has the digest ${found}`);
-    }
-    await store.keepUpload(repository, id, digest);
+    await keepUploaded(store, repository, id, digest);
   });
-  await store.putLink(repository, "blob", digest);
   answer(exchange, 201, located(repository, digest));
 }
 
@@ -77,22 +70,6 @@ export async function deleteUpload(store: Store, exchange: Exchange, repository:
   await knownUpload(store, repository, id);
   await store.cancelUpload(repository, id);
   answer(exchange, 204);
-}
-
-async function ownedSize(store: Store, repository: string, digest: Digest): Promise<number> {
-  const size = (await store.hasLink(repository, "blob", digest)) ? await store.blobSize(digest) : undefined;
-  if (size === undefined) throw unknown();
-  return size;
-}
-
-function unknown(): Refusal {
-  return new Refusal(404, "BLOB_UNKNOWN", "there is no such blob in this repository");
-}
-
-/** Without `from`, any repository's blob will do: everybody who can speak to this registry may read all of it. */
-async function mountable(store: Store, digest: Digest, from: string | null): Promise<boolean> {
-  const readable = from === null || from === "" || (isRepository(from) && (await store.hasLink(from, "blob", digest)));
-  return readable && (await store.keepBlob(digest));
 }
 
 async function knownUpload(store: Store, repository: string, id: string): Promise<number> {
@@ -113,12 +90,6 @@ async function append(store: Store, exchange: Exchange, repository: string, id: 
   }
   await pipeline(exchange.request, store.appendUpload(repository, id));
   return await knownUpload(store, repository, id);
-}
-
-async function hashOf(store: Store, repository: string, id: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of store.readUpload(repository, id)) hash.update(chunk as Buffer);
-  return `sha256:${hash.digest("hex")}`;
 }
 
 /** Always from the root, never with a host: through a tunnel the registry has another port than it knows of. */
@@ -143,12 +114,4 @@ function readRange(header: string | undefined, size: number): { start: number; e
   if (start > end)
     throw new Refusal(416, "BLOB_UNKNOWN", "this range is outside of the blob", { "Content-Range": `bytes */${size}` });
   return { start, end };
-}
-
-const component = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
-const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`);
-
-/** The grammar of names (distribution-spec §Pulling manifests): it leaves no way out of the folder. */
-export function isRepository(name: string): boolean {
-  return name.length <= 255 && repositoryPattern.test(name);
 }

@@ -1,18 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-
-/** A refusal in the specification's form (distribution-spec §Error codes). */
-export class Refusal extends Error {
-  readonly status: number;
-  readonly code: string;
-  readonly headers: Readonly<Record<string, string>>;
-
-  constructor(status: number, code: string, message: string, headers: Readonly<Record<string, string>> = {}) {
-    super(message);
-    this.status = status;
-    this.code = code;
-    this.headers = headers;
-  }
-}
+import { Refusal } from "./refusal.ts";
 
 /** One request and its response. */
 export interface Exchange {

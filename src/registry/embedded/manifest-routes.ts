@@ -1,9 +1,9 @@
-import { type Digest, digestOf, isDigest } from "../../base/digest.ts";
-import { isTag } from "../../base/reference.ts";
-import { isObject } from "../json.ts";
+import type { Digest } from "../../base/digest.ts";
 import { MediaType } from "../media-types.ts";
-import { answer, type Exchange, Refusal, readWhole } from "./exchange.ts";
-import { isMissing, type Store } from "./store.ts";
+import { answer, type Exchange, readWhole } from "./exchange.ts";
+import { dropManifest, findManifest, keepManifest, referrersOf, tagsOf } from "./manifests.ts";
+import { Refusal } from "./refusal.ts";
+import type { Store } from "./store.ts";
 
 const largestManifest = 4 * 1024 * 1024;
 
@@ -13,10 +13,7 @@ export async function getManifest(
   repository: string,
   reference: string,
 ): Promise<void> {
-  const digest = await resolve(store, repository, reference);
-  const mediaType = await store.readLink(repository, "manifest", digest);
-  const content = mediaType === undefined ? undefined : await contentOf(store, digest);
-  if (content === undefined || mediaType === undefined) throw unknown();
+  const { digest, mediaType, content } = await findManifest(store, repository, reference);
   const headers = { "Content-Type": mediaType, "Docker-Content-Digest": digest };
   if (exchange.request.method === "HEAD")
     return answer(exchange, 200, { ...headers, "Content-Length": content.length });
@@ -30,30 +27,12 @@ export async function putManifest(
   reference: string,
 ): Promise<void> {
   const content = await readWhole(exchange, largestManifest);
-  const digest = digestOf(content);
-  if (reference.includes(":") && reference !== digest)
-    throw new Refusal(400, "DIGEST_INVALID", `the content has the digest ${digest}`);
-  if (!isDigest(reference) && !isTag(reference)) throw new Refusal(400, "MANIFEST_INVALID", "this is no valid tag");
-  const manifest = parse(content);
-  if (manifest.schemaVersion !== 2) throw new Refusal(400, "MANIFEST_INVALID", "its schemaVersion is not 2");
-  const mediaType =
-    exchange.request.headers["content-type"]?.split(";")[0]?.trim() ??
-    (typeof manifest.mediaType === "string" ? manifest.mediaType : MediaType.ociManifest);
-  if (typeof manifest.mediaType === "string" && manifest.mediaType !== mediaType) {
-    throw new Refusal(400, "MANIFEST_INVALID", "its media type is not the one in the header");
-  }
-  await refuseGaps(store, repository, manifest);
-  await store.putBlob(digest, content);
-  await store.putLink(repository, "manifest", digest, mediaType);
-  if (!isDigest(reference)) await store.putLink(repository, "tag", reference, digest);
-  const subject =
-    isObject(manifest.subject) && typeof manifest.subject.digest === "string"
-      ? { "OCI-Subject": manifest.subject.digest }
-      : {};
+  const type = exchange.request.headers["content-type"]?.split(";")[0]?.trim();
+  const { digest, subject } = await keepManifest(store, repository, reference, { content, type });
   answer(exchange, 201, {
     Location: `/v2/${repository}/manifests/${digest}`,
     "Docker-Content-Digest": digest,
-    ...subject,
+    ...(subject === undefined ? {} : { "OCI-Subject": subject }),
   });
 }
 
@@ -63,24 +42,14 @@ export async function deleteManifest(
   repository: string,
   reference: string,
 ): Promise<void> {
-  if (!isDigest(reference)) {
-    // What is no tag must never become part of a path.
-    if (!isTag(reference) || !(await store.removeLink(repository, "tag", reference))) throw unknown();
-    return answer(exchange, 202);
-  }
-  if (!(await store.removeLink(repository, "manifest", reference))) throw unknown();
-  for (const tag of await store.links(repository, "tag")) {
-    if ((await store.readLink(repository, "tag", tag)) === reference) await store.removeLink(repository, "tag", tag);
-  }
+  await dropManifest(store, repository, reference);
   answer(exchange, 202);
 }
 
 /** distribution-spec §Listing tags: in lexical order, `n` of them after `last`. */
 export async function listTags(store: Store, exchange: Exchange, repository: string): Promise<void> {
-  if (!(await store.repositoryExists(repository)))
-    throw new Refusal(404, "NAME_UNKNOWN", "there is no such repository");
   const last = exchange.query.get("last");
-  const all = (await store.links(repository, "tag")).filter((tag) => last === null || tag > last);
+  const all = (await tagsOf(store, repository)).filter((tag) => last === null || tag > last);
   const asked = exchange.query.get("n");
   const count = asked === null ? all.length : Number(asked);
   if (!Number.isInteger(count) || count < 0)
@@ -99,83 +68,9 @@ export async function listReferrers(
   subject: Digest,
 ): Promise<void> {
   const wanted = exchange.query.get("artifactType");
-  const manifests: object[] = [];
-  for (const hex of await store.links(repository, "manifest")) {
-    const digest: Digest = `sha256:${hex}`;
-    const content = await contentOf(store, digest);
-    if (!content?.includes(subject)) continue;
-    const manifest = parse(content);
-    if (!isObject(manifest.subject) || manifest.subject.digest !== subject) continue;
-    const config = isObject(manifest.config) ? manifest.config.mediaType : undefined;
-    const artifactType = manifest.artifactType ?? config;
-    if (wanted !== null && artifactType !== wanted) continue;
-    manifests.push({
-      mediaType: await store.readLink(repository, "manifest", digest),
-      digest,
-      size: content.length,
-      ...(artifactType === undefined ? {} : { artifactType }),
-      ...(isObject(manifest.annotations) ? { annotations: manifest.annotations } : {}),
-    });
-  }
+  const all = await referrersOf(store, repository, subject);
+  const manifests = all.filter(({ artifactType }) => wanted === null || artifactType === wanted);
   const filtered = wanted === null ? {} : { "OCI-Filters-Applied": "artifactType" };
   const index = JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests });
   answer(exchange, 200, { "Content-Type": MediaType.ociIndex, ...filtered }, index);
-}
-
-async function resolve(store: Store, repository: string, reference: string): Promise<Digest> {
-  const digest = isDigest(reference)
-    ? reference
-    : isTag(reference)
-      ? await store.readLink(repository, "tag", reference)
-      : undefined;
-  if (digest === undefined || !isDigest(digest)) throw unknown();
-  return digest;
-}
-
-async function contentOf(store: Store, digest: Digest): Promise<Buffer | undefined> {
-  try {
-    return await store.blobContent(digest);
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
-function parse(content: Buffer): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(content.toString("utf8"));
-    if (isObject(value)) return value;
-  } catch {
-    // Said below.
-  }
-  throw new Refusal(400, "MANIFEST_INVALID", "a manifest is a JSON object");
-}
-
-/** A manifest that points at what is not there could never be pulled. Its subject may come later. */
-async function refuseGaps(store: Store, repository: string, manifest: Record<string, unknown>): Promise<void> {
-  const blobs = [manifest.config, ...(Array.isArray(manifest.layers) ? manifest.layers : [])];
-  for (const blob of blobs) await refuseGap(store, repository, "blob", blob);
-  if (Array.isArray(manifest.manifests)) {
-    for (const child of manifest.manifests) await refuseGap(store, repository, "manifest", child);
-  }
-}
-
-async function refuseGap(
-  store: Store,
-  repository: string,
-  kind: "blob" | "manifest",
-  descriptor: unknown,
-): Promise<void> {
-  if (!isObject(descriptor)) return;
-  const { digest, urls } = descriptor;
-  if (typeof digest !== "string" || !isDigest(digest))
-    throw new Refusal(400, "MANIFEST_INVALID", "a descriptor in it has no digest");
-  // Layers that may not be passed on stay where their `urls` say.
-  if (Array.isArray(urls) && urls.length > 0) return;
-  const present = (await store.hasLink(repository, kind, digest)) && (await store.keepBlob(digest));
-  if (!present) throw new Refusal(404, "MANIFEST_BLOB_UNKNOWN", `the repository does not have ${digest}`);
-}
-
-function unknown(): Refusal {
-  return new Refusal(404, "MANIFEST_UNKNOWN", "there is no such manifest in this repository");
 }

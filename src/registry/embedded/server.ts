@@ -2,9 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isDigest } from "../../base/digest.ts";
 import { messageOf } from "../../base/errors.ts";
 import { isLoopback } from "../endpoint.ts";
+import type { Registry } from "../registry.ts";
 import * as blobs from "./blob-routes.ts";
-import { answer, type Exchange, Refusal, refuse } from "./exchange.ts";
+import { isRepository } from "./blobs.ts";
+import { answer, type Exchange, refuse } from "./exchange.ts";
+import { LocalRegistry } from "./local-registry.ts";
 import * as manifests from "./manifest-routes.ts";
+import { Refusal } from "./refusal.ts";
 import { Store } from "./store.ts";
 
 /** Where it listens if that is free: then image names on hosts stay the same from one run to the next. */
@@ -14,6 +18,8 @@ export interface EmbeddedRegistry {
   readonly port: number;
   /** `127.0.0.1:47115` */
   readonly host: string;
+  /** For this process, which need not go over a connection. */
+  readonly registry: Registry;
   close(): Promise<void>;
 }
 
@@ -30,9 +36,11 @@ export async function startEmbeddedRegistry(options: {
   server.requestTimeout = 0;
   server.keepAliveTimeout = 75_000;
   const port = await listen(server, options.port ?? preferredPort);
+  const host = `127.0.0.1:${port}`;
   return {
     port,
-    host: `127.0.0.1:${port}`,
+    host,
+    registry: new LocalRegistry(host, store),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -96,7 +104,7 @@ async function route(store: Store, exchange: Exchange, path: string): Promise<vo
   );
   const repository = match?.[1] ?? "";
   if (!match) throw new Refusal(404, "UNSUPPORTED", "there is nothing here");
-  if (!blobs.isRepository(repository)) throw new Refusal(400, "NAME_INVALID", "this is no valid name of a repository");
+  if (!isRepository(repository)) throw new Refusal(400, "NAME_INVALID", "this is no valid name of a repository");
   const kind = match[2] ?? match[4] ?? match[6];
   const name = match[3] ?? match[5] ?? "";
   const handler = handlers[`${exchange.request.method} ${kind}${kind === "blobs/uploads" && name !== "" ? "/id" : ""}`];
