@@ -227,10 +227,10 @@ export interface Engine {
   /** Where the container or the network is gone, they are apart. */
   disconnectNetwork(network: string, container: string, signal?: AbortSignal): Promise<void>;
   /**
-   * Makes it unless it is there, and returns the labels it has afterwards: those of whoever made it first.
+   * Makes it unless it is there: then it keeps the labels of whoever made it first, which `volumes` tells.
    * Engines do this atomically, which makes a volume a lock.
    */
-  ensureVolume(name: string, labels: Labels, signal?: AbortSignal): Promise<Labels>;
+  ensureVolume(name: string, labels: Labels, signal?: AbortSignal): Promise<void>;
   volumes(labels: Labels, signal?: AbortSignal): Promise<readonly ObservedNamed[]>;
   /** Events of all volumes (engines do not tell their labels), from the moment the promise resolves until aborted. */
   volumeEvents(signal: AbortSignal): Promise<AsyncIterable<VolumeEvent>>;

@@ -8,6 +8,8 @@ import { ownLocks } from "./own-locks.ts";
 const patience = 30_000;
 /** A lock is renewed this often in its lifetime: two renewals may fail before anybody could take it for abandoned. */
 const renewals = 3;
+/** Who has just looked need not look again: what is about to be done takes far longer. Milliseconds. */
+const freshness = 100;
 
 interface HeldLockSettings {
   readonly engine: Engine;
@@ -44,11 +46,11 @@ export class HeldLock {
     if (!settings.request.held) this.#renewLater(settings.request.lifetime / renewals);
   }
 
-  /** False once somebody broke it, or took over while this machine slept. */
+  /** False once somebody broke it, or took over while this machine slept: as it was a tenth of a second ago at most. */
   stillHeld(): Promise<boolean> {
     return this.#inTurn(async () => {
       try {
-        await this.#look();
+        if (performance.now() - this.#confirmed > freshness) await this.#look();
       } catch (error) {
         // Not knowing is not losing: nobody else may take it for abandoned before its time is over.
         if (performance.now() - this.#confirmed > this.#settings.request.lifetime) throw error;

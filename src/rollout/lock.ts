@@ -119,17 +119,16 @@ export class StageLock {
     const since = this.#clock.now();
     ownLocks.add(nonce);
     try {
-      const labels = await this.#engine.ensureVolume(
-        name,
-        { ...this.#labels(), ...lockLabels(request, nonce, since, since) },
-        signal,
-      );
-      const first = readHolder({ name, labels, createdAt: undefined });
+      const labels = { ...this.#labels(), ...lockLabels(request, nonce, since, since) };
+      await this.#engine.ensureVolume(name, labels, signal);
+      // Read back rather than trusted: what the engine keeps decides who made it first.
+      const after = await this.#volumes(signal);
+      const first = after.find((holder) => holder.name === name);
       if (first && first.nonce !== nonce) {
         ownLocks.delete(nonce);
         return first;
       }
-      const others = (await this.#volumes(signal)).filter((holder) => holder.nonce !== nonce);
+      const others = after.filter((holder) => holder.nonce !== nonce);
       const rival = await this.#living(others, watch, signal);
       if (rival) {
         await this.#removeOwn(nonce);

@@ -136,8 +136,9 @@ async function create(step: Extract<Step, { kind: "create" }>, worker: HostWorke
   const id = await engine.createContainer({ ...step.container.spec, image }, signal);
   const container = await engine.container(id, signal);
   const identity = { digest: step.image.digest, ids: worker.ids[step.image.digest] ?? [] };
-  const runs = container && runsDigest(container, identity, await engine.image(container.imageId, signal));
-  if (runs) return;
+  // What its id tells need not be asked of the image.
+  if (container && runsDigest(container, identity, undefined)) return;
+  if (container && runsDigest(container, identity, await engine.image(container.imageId, signal))) return;
   await engine.removeContainer(id, signal);
   throw new EnvctlError({
     code: "digest-mismatch",

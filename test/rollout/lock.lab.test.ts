@@ -236,6 +236,8 @@ describeLab("a stage's lock", () => {
     expect(await held.stillHeld()).toBe(true);
     const broken = await lockOf().break();
     expect(broken.map(({ why }) => why)).toEqual(["us"]);
+    // What was seen just now counts for a moment.
+    await wait(120);
     await expect(held.requireHeld()).rejects.toMatchObject({
       code: "lock-lost",
       exitCode: 4,

@@ -15,11 +15,19 @@ interface ListedContainer {
   readonly Labels?: Labels | null;
 }
 
+interface Look {
+  readonly found: Promise<ObservedContainer | undefined>;
+  /** What ends one look must not end another's. */
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Containers of one engine: the changing and observing part of `Engine`. */
 export class Containers {
   readonly #api: ApiClient;
   /** Made here and not started yet, by name: they have the policy that they will run with. */
   readonly #fresh = new Set<string>();
+  /** On their way, for lists. */
+  readonly #looks = new Map<string, Look>();
   /** Stops whose programs have ended, or will. */
   readonly #ending = new Set<Promise<void>>();
 
@@ -40,9 +48,22 @@ export class Containers {
       signal,
     });
     const chosen = list.body.filter(({ Labels }) => where(Labels ?? {}));
-    const found = await Promise.all(chosen.map(({ Id }) => this.find(Id, signal)));
+    const found = await Promise.all(chosen.map(({ Id }) => this.#look(Id, signal)));
     // One that went away between the list and its inspection is simply not there.
     return found.filter((container) => container !== undefined);
+  }
+
+  /** Two lists that are made at the same moment, for one purpose, ask for what is in both once. */
+  #look(id: string, signal: AbortSignal | undefined): Promise<ObservedContainer | undefined> {
+    const known = this.#looks.get(id);
+    if (known && known.signal === signal) return known.found;
+    const found = this.find(id, signal);
+    this.#looks.set(id, { found, signal });
+    const end = () => {
+      if (this.#looks.get(id)?.found === found) this.#looks.delete(id);
+    };
+    found.then(end, end);
+    return found;
   }
 
   async find(idOrName: string, signal?: AbortSignal): Promise<ObservedContainer | undefined> {

@@ -226,7 +226,7 @@ export class DockerEngine implements Engine {
     return disconnectNetwork(this.#api, network, container, signal);
   }
 
-  ensureVolume(name: string, labels: Labels, signal?: AbortSignal): Promise<Labels> {
+  ensureVolume(name: string, labels: Labels, signal?: AbortSignal): Promise<void> {
     return this.#named.ensureVolume(name, labels, signal);
   }
 

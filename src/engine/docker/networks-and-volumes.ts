@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { EnvctlError, ExitCode, messageOf } from "../../base/errors.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { Labels, ObservedNamed } from "../engine.ts";
 import type { ApiClient } from "./api.ts";
 import type { NamedInspect } from "./api-types.ts";
@@ -51,36 +51,18 @@ export class NetworksAndVolumes {
     });
   }
 
-  async ensureVolume(name: string, labels: Labels, signal?: AbortSignal): Promise<Labels> {
-    const attempts = 3;
-    for (let attempt = 1; attempt <= attempts; attempt += 1) {
-      const create = this.#api.call({
-        method: "POST",
-        path: "/volumes/create",
-        body: { Name: name, Labels: labels },
-        doing: `creating volume ${name}`,
-        accept: [409],
-        signal,
-      });
-      await create.catch((error: unknown) => {
-        // Podman answers 500 to those who lose a race: somebody else has made it.
-        if (!/volume already exists/.test(messageOf(error))) throw error;
-      });
-      // Read back rather than trusted: what the engine keeps decides who made it first.
-      const answer = await this.#api.call<NamedInspect>({
-        method: "GET",
-        path: `/volumes/${encodeURIComponent(name)}`,
-        doing: `inspecting volume ${name}`,
-        accept: [404],
-        signal,
-      });
-      if (answer.status !== 404) return answer.body.Labels ?? {};
-    }
-    throw new EnvctlError({
-      code: "volume-contended",
-      exitCode: ExitCode.failed,
-      what: `volume ${name} was removed by somebody else each time it was made`,
-      where: this.#api.where,
+  async ensureVolume(name: string, labels: Labels, signal?: AbortSignal): Promise<void> {
+    const create = this.#api.call({
+      method: "POST",
+      path: "/volumes/create",
+      body: { Name: name, Labels: labels },
+      doing: `creating volume ${name}`,
+      accept: [409],
+      signal,
+    });
+    await create.catch((error: unknown) => {
+      // Podman answers 500 to those who lose a race: somebody else has made it.
+      if (!/volume already exists/.test(messageOf(error))) throw error;
     });
   }
 
