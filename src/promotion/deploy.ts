@@ -75,14 +75,18 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
         const changed = !isEmpty(current) || !recordedAsIs;
         const admission = changed ? await deployment.admit?.(ledger) : undefined;
         const action = { engines, commands, ledger, pins, certificate, proxyImages, lock, admission };
-        let tagged = false;
-        if (changed) {
-          await before();
-          tagged = await act(deployment, current, now, action);
+        const sweeping = sweepLocks(workspace, stage.name, engines);
+        try {
+          let tagged = false;
+          if (changed) {
+            await before();
+            tagged = await act(deployment, current, now, action);
+          }
+          const verification = proves ? await prove(deployment, wish, action) : undefined;
+          return { plan: current, changed, verification, tagged };
+        } finally {
+          await sweeping;
         }
-        const verification = proves ? await prove(deployment, wish, action) : undefined;
-        await sweepLocks(workspace, stage.name, engines);
-        return { plan: current, changed, verification, tagged };
       }),
     );
   try {

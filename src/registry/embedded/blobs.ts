@@ -33,8 +33,8 @@ export async function mountBlob(
 /** Keeps a blob that is held whole. Throws `Refusal` 400 where it is another than was said. */
 export async function keepWhole(store: Store, repository: string, digest: Digest, content: Buffer): Promise<void> {
   requireDigest(digestOf(content), digest);
-  await store.putBlob(digest, content);
-  await store.putLink(repository, "blob", digest);
+  // A name without content, as a power cut may leave it, is that of no blob.
+  await Promise.all([store.putBlob(digest, content), store.putLink(repository, "blob", digest)]);
 }
 
 /** Keeps what an upload brought. Throws `Refusal` 400, and forgets it, where that is another blob than was said. */

@@ -39,8 +39,8 @@ export async function keepManifest(
   if (own !== undefined && own !== mediaType)
     throw new Refusal(400, "MANIFEST_INVALID", "its media type is not the one in the header");
   await refuseGaps(store, repository, manifest);
-  await store.putBlob(digest, content);
-  await store.putLink(repository, "manifest", digest, mediaType);
+  // A tag only once all is there that it leads to: what it pointed at before is lost to it.
+  await Promise.all([store.putBlob(digest, content), store.putLink(repository, "manifest", digest, mediaType)]);
   if (!isDigest(reference)) await store.putLink(repository, "tag", reference, digest);
   const { subject } = manifest;
   return { digest, subject: isObject(subject) && typeof subject.digest === "string" ? subject.digest : undefined };
