@@ -82,7 +82,7 @@ export async function referrersOf(store: Store, repository: string, subject: Dig
       digest,
       size: content.length,
       ...(typeof artifactType === "string" ? { artifactType } : {}),
-      ...(isObject(manifest.annotations) ? { annotations: manifest.annotations as Descriptor["annotations"] } : {}),
+      ...(isObject(manifest.annotations) ? { annotations: manifest.annotations } : {}),
     } as Descriptor);
   }
   return found;
