@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { execa } from "execa";
 import { tellOnStderr } from "../lab/command.ts";
+import { ensureBaseImage } from "../lab/images/base-images.ts";
 import { borrowLab } from "../lab/lab.ts";
 import { formatReport } from "./load.ts";
 import { bringToDev, runSeries, type Series, watchedApp, watchedDrivers, watchedStrategies } from "./rounds.ts";
@@ -28,6 +29,7 @@ await execa(process.execPath, ["build.mjs"], { cwd: fileURLToPath(new URL("../..
 const { lab, giveBack } = await borrowLab(tellOnStderr);
 const all: Series[] = [];
 try {
+  await Promise.all(drivers.map((driver) => ensureBaseImage(driver)));
   const app = watchedApp(lab, strategy);
   try {
     for (const driver of drivers) {
