@@ -7,7 +7,8 @@ import { turnCommand } from "./turn.ts";
 
 /**
  * Starts the commands by which clients will be given to the new release, and those that then wait for the requests of the
- * old one, while the new one starts: until it has started a command, an engine tells nobody of its container.
+ * old one, before the new one is made: until it has started a command, an engine tells nobody of its container. Does nothing
+ * where they wait already.
  */
 export async function prepareSwitch(worker: HostWorker, plan: HostPlan, signal: AbortSignal): Promise<void> {
   for (const { proxy, site, standsBy } of plan.switch.filter((step) => step.kind === "route")) {
@@ -21,7 +22,7 @@ export async function prepareSwitch(worker: HostWorker, plan: HostPlan, signal: 
 }
 
 /** What ran already and stood by is most likely ready in the proxy, too: then that needs no configuration. */
-export function takesTurns(plan: HostPlan): boolean {
+function takesTurns(plan: HostPlan): boolean {
   const standsBy = plan.switch.some((step) => step.kind === "route" && step.standsBy);
   return standsBy && plan.start.every((step) => step.kind !== "create");
 }

@@ -9,7 +9,7 @@ import { bake } from "./canary.ts";
 import { type Execution, runStep, workerOf } from "./execution.ts";
 import type { HostProgress } from "./host-progress.ts";
 import type { HostWorker } from "./host-worker.ts";
-import { prepareSwitch, takesTurns } from "./look-ahead.ts";
+import { prepareSwitch } from "./look-ahead.ts";
 
 type Phase = "standDown" | "start" | "switch" | "retire";
 
@@ -123,8 +123,8 @@ async function together(
     progress.step(host.name, async (at) => {
       await execution.requireHeld();
       const worker = workerOf(execution, host.name);
-      // While it is started nobody hears of the proxy: so not before all have looked at it.
-      if (takesTurns(host.plan)) await prepareSwitch(worker, host.plan, execution.signal);
+      // While they are started nobody hears of the proxy: so not before all have looked at it.
+      if (phases.includes("start")) await prepareSwitch(worker, host.plan, execution.signal);
       for (const phase of phases) {
         if (phase === "switch") await prepareSwitch(worker, host.plan, execution.signal);
         await run(
@@ -157,7 +157,6 @@ async function run(
   const worker = workerOf(execution, host.name);
   for (const group of sideBySide(steps)) {
     execution.signal.throwIfAborted();
-    if (group[0]?.kind === "start") await prepareSwitch(worker, host.plan, execution.signal);
     host.begun.push(...group);
     execution.situation.set(host.name, `was about to: ${group.map(describeStep).join(", ")}`);
     await runGroup(execution, group, worker, progress);
