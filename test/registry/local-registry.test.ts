@@ -85,6 +85,17 @@ it("says so where its disk holds something else than a digest says", async () =>
   await expect(stream.toArray()).rejects.toMatchObject(mismatch);
 });
 
+it("does not have a blob that only its name is left of", async () => {
+  const blob = await push(own, "shop", "{}");
+  await rm(new Store(directory).blobPath(blob.digest));
+  expect(await own.hasBlob("shop", blob.digest)).toBe(false);
+  for (const registry of [own, others])
+    await expect(registry.readBlob("shop", blob.digest)).rejects.toMatchObject({
+      code: "registry-refused",
+      message: expect.stringContaining("BLOB_UNKNOWN"),
+    });
+});
+
 it("keeps nothing that is longer or shorter than was said, and nothing of what breaks off", async () => {
   const blob = content("four");
   for (const size of [3, 5]) {

@@ -6,7 +6,7 @@ import { EnvctlError, messageOf } from "../../base/errors.ts";
 import { refused, wrongContent } from "../errors.ts";
 import { ExactLength } from "../exact-length.ts";
 import type { Descriptor, Registry, StoredManifest } from "../registry.ts";
-import { isRepository, keepUploaded, keepWhole, mountBlob, ownedSize, unknownBlob } from "./blobs.ts";
+import { isRepository, keepUploaded, keepWhole, mountBlob, ownedSize } from "./blobs.ts";
 import { dropManifest, findManifest, keepManifest, referrersOf, tagsOf } from "./manifests.ts";
 import { Refusal } from "./refusal.ts";
 import type { Store } from "./store.ts";
@@ -71,7 +71,7 @@ export class LocalRegistry implements Registry {
 
   async readBlob(path: string, digest: Digest, signal?: AbortSignal): Promise<Uint8Array> {
     const content = await this.#answer(path, signal, async () => {
-      if (!(await this.#store.hasLink(path, "blob", digest))) throw unknownBlob();
+      await ownedSize(this.#store, path, digest);
       return await this.#store.blobContent(digest);
     });
     this.#prove(path, digest, digestOf(content));
