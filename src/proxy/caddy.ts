@@ -37,6 +37,7 @@ const activate = [
   `[ -e ${closingFile} ] || { ask_to_close; sleep 0.2; }`,
   // Caddy would take nothing at all for a configuration that serves nobody.
   `text=$(cat ${nextFile}) && [ -n "$text" ] || return 1`,
+  "remember_clients",
   // Whichever of the two opens the pipe first waits for the other.
   `printf '%s' "$text" >"$pipe" &`,
   "feeder=$!",

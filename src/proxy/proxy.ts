@@ -95,7 +95,8 @@ interface ProxyActivation {
   readonly prepare: string;
   /**
    * The body of a function, run once `nextFile` is written: checks it, makes it live and moves it to `file`. Returns
-   * another code than 0 and says why on stderr if it is no good; then the old one still serves.
+   * another code than 0 and says why on stderr if it is no good; then the old one still serves. Calls `remember_clients`
+   * right before the program is told, where that answers by the old one whoever was connected before and asks later.
    */
   readonly activate: string;
   /** Run last, on one line, whatever became of it; also where no change came. */

@@ -1,5 +1,6 @@
 import { doneLine } from "../engine/capture.ts";
 import { type ProxyDriver, proxyFolder, turnedFolder } from "../proxy/proxy.ts";
+import { rememberClients } from "./early-clients.ts";
 import { nextSitesFile, sitesFile } from "./proxy-state.ts";
 
 /** Exit codes (EX_CANTCREAT and EX_TEMPFAIL of sysexits(3)): not all was written, and nothing was told. */
@@ -15,6 +16,7 @@ const untoldCode = 75;
 export function activationCommand({ nextFile, activation }: ProxyDriver): string[] {
   const script = [
     "umask 077",
+    rememberClients,
     `activate() {\n${activation.activate}\n}`,
     `give_up() { rm -f ${nextSitesFile} ${nextFile}; ${activation.conclude}; exit "$1"; }`,
     `unwritten() { df -k ${proxyFolder} >&2; give_up ${unwrittenCode}; }`,

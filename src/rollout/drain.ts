@@ -1,6 +1,7 @@
 import { EnvctlError } from "../base/errors.ts";
 import { doneLine } from "../engine/capture.ts";
 import type { Engine } from "../engine/engine.ts";
+import { earlyLimit, hasEarlyClients } from "./early-clients.ts";
 import { kernelAddress } from "./kernel-address.ts";
 import type { ReadyCommands } from "./ready-commands.ts";
 
@@ -15,7 +16,7 @@ export interface Drain {
 
 /**
  * Looks at the connections of the proxy's container (proc(5), `/proc/net/tcp`) until none to these addresses is
- * established. Standard input is a line: how long at most, in hundredths of a second by the clock that nobody sets
+ * established, nor one that may still ask for them. Standard input is a line: how long at most, in hundredths of a second by the clock that nobody sets
  * (`/proc/uptime`), and the addresses as the kernel writes them. A busy host looks less often, not for longer. Constant
  * text.
  */
@@ -24,9 +25,11 @@ const watch = [
   "now() { IFS='. ' read -r seconds hundredths rest </proc/uptime; now=$seconds$hundredths; }",
   "now",
   "end=$((now + limit))",
+  `early=$((now + ${earlyLimit}))`,
+  hasEarlyClients,
   "set --",
   'for address in $addresses; do set -- "$@" -e " $address 01 "; done',
-  'while grep -q "$@" /proc/net/tcp 2>/dev/null; do',
+  'while grep -q "$@" /proc/net/tcp 2>/dev/null || { [ "$now" -lt "$early" ] && has_early_clients; }; do',
   "  now",
   '  [ "$now" -lt "$end" ] || exit 3',
   "  sleep 0.04",
