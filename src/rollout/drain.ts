@@ -16,9 +16,9 @@ export interface Drain {
 
 /**
  * Looks at the connections of the proxy's container (proc(5), `/proc/net/tcp`) until none to these addresses is
- * established, nor one that may still ask for them. Standard input is a line: how long at most, in hundredths of a second by the clock that nobody sets
- * (`/proc/uptime`), and the addresses as the kernel writes them. A busy host looks less often, not for longer. Constant
- * text.
+ * established, nor one that may still ask for them. Standard input is a line: how long at most, in hundredths of a second
+ * by the clock that nobody sets (`/proc/uptime`), and the addresses as the kernel writes them. A busy host looks less
+ * often, not for longer. Constant text.
  */
 const watch = [
   "read -r limit addresses || exit 0",

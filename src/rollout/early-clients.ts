@@ -19,7 +19,8 @@ export const rememberClients = `remember_clients() {
 /**
  * Shell function that tells whether any of these connections is still open: `has_early_clients`. What a proxy is told closes
  * idle ones, and those with a request end with it; left are those that are open and have not asked yet, as browsers have them.
- * What they ask the old configuration will answer, by what it knew then. Constant text.
+ * What they ask the old configuration will answer, by what it knew then. A long request of another site of the proxy cannot be
+ * told apart from them. Constant text.
  */
 export const hasEarlyClients = `has_early_clients() {
   [ -s ${clientsFile} ] && grep -qFf ${clientsFile} ${tables} 2>/dev/null

@@ -15,7 +15,7 @@ import { type RegistryKind, type RunningRegistry, registryKinds, startRegistry }
 const absent = digestOf("nobody ever pushed this");
 const nobody = { credentials: async () => undefined, variables: {} };
 
-/** `own` is without a connection, where that is possible. */
+/** `wanted` is without a connection, where that is possible. */
 function open({ host, own }: RunningRegistry, wanted: boolean): Registry {
   return (wanted ? own : undefined) ?? openRegistry(host, nobody);
 }
