@@ -64,6 +64,8 @@ export interface ObservedContainer
   /** As it was named at creation. */
   readonly imageReference: string;
   readonly state: ContainerState;
+  /** True where its engine would start it with itself: so it should be of what runs, and of nothing that was stopped. */
+  readonly comesBack: boolean;
   readonly health: ContainerHealth;
   /** Output of the last health check that failed. */
   readonly healthOutput: string | undefined;

@@ -217,7 +217,7 @@ function formerStandby(app: Replacement, sites: SitePlan): StopStep[] {
   const staying = app.replaced.filter((container) => generationOf(container) === generationOf(standby));
   const ids = new Set(staying.map(({ id }) => id));
   const stops = app.stops.filter((step) => step.container.running && !ids.has(step.container.id));
-  return stops.map((step) => ({ ...aside(step), standsDown: true }));
+  return stops.map((step) => ({ ...step, standsDown: true }));
 }
 
 /** What proxies led to before they are told anything new. */

@@ -13,6 +13,7 @@ import { type Action, act } from "./act.ts";
 import { announce } from "./announce.ts";
 import { deployOccasion } from "./deploy-hooks.ts";
 import type { Deployment, DeploymentResult } from "./deployment.ts";
+import { keepStopped } from "./keep-stopped.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
 import { type Basis, requireSame, takeMoment } from "./moment.ts";
@@ -66,6 +67,7 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
       whileLocked(workspace, stage, first, why, async (lock) => {
         // Somebody else may have changed the stage before the lock was ours: what counts is what is so now.
         const now = await observeAll(deployment, engines);
+        await keepStopped(engines, now, workspace.signal);
         const current = await decide(deployment, engines, now, wish);
         if (deployment.kept) {
           const { entry } = await readStanding(deployment, ledger);

@@ -6,6 +6,7 @@ interface Container {
   readonly Name: string;
   readonly State: { readonly Status: string };
   readonly Config: { readonly Labels: Readonly<Record<string, string>> };
+  readonly HostConfig: { readonly RestartPolicy: { readonly Name: string } };
 }
 interface Sites {
   readonly id: string;
@@ -26,10 +27,11 @@ export async function stateOf(socket: string, parts: ReadonlyMap<string, string>
     const found = containers.find(({ Name }) => Name === `/${container}`);
     return found ? part(found.Config.Labels["envctl.release"]) : `${container}, which is not there`;
   };
-  const lines = containers.map(({ Name, State: { Status }, Config: { Labels } }) => {
+  const lines = containers.map(({ Name, State: { Status }, Config: { Labels }, HostConfig }) => {
     const role = Labels["envctl.role"] ?? "foreign";
     const name = role === "app" ? part(Labels["envctl.release"]) : Name;
-    return `${role} ${name} ${Status === "created" ? "never started" : Status}`;
+    const comesBack = Status === "exited" && HostConfig.RestartPolicy.Name === "always";
+    return `${role} ${name} ${Status === "created" ? "never started" : Status}${comesBack ? " till its engine starts" : ""}`;
   });
   for (const { Name } of networks) {
     if (!["bridge", "host", "none"].includes(Name)) lines.push(`network ${Name}`);

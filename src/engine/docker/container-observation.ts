@@ -40,6 +40,7 @@ export function observedContainer(inspect: ContainerInspect): ObservedContainer 
     // `always` is what we make of `unless-stopped` while it runs: see `restart-policy.ts`.
     restart: /^(?:unless-stopped|always)$/.test(host.RestartPolicy?.Name ?? "") ? "unless-stopped" : "no",
     state: containerState(state.Status),
+    comesBack: host.RestartPolicy?.Name === "always",
     health: containerHealth(health?.Status),
     healthOutput: lastFailure(health),
     exitCode: ended ? state.ExitCode : undefined,

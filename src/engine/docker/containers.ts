@@ -103,11 +103,14 @@ export class Containers {
     if (!this.#fresh.delete(idOrName)) await comeBackWithEngine(this.#api, idOrName, true, signal);
   }
 
-  /** `grace` in milliseconds. A container that is stopped or gone is stopped. */
+  /**
+   * `grace` in milliseconds. A container that is stopped or gone is stopped. Killed before it resolves, it may leave one that
+   * `comesBack`.
+   */
   async stop(id: string, grace: number, signal?: AbortSignal): Promise<void> {
-    // One that has ended before this is done comes back all the same.
-    await comeBackWithEngine(this.#api, id, false, signal);
     await this.#stop(id, grace, signal);
+    // Not before: of one that runs, an engine changes it by a program of its own, which takes ten times as long.
+    await comeBackWithEngine(this.#api, id, false, signal);
   }
 
   /**
@@ -119,6 +122,7 @@ export class Containers {
     const until = signal ? AbortSignal.any([signal, heard.signal]) : heard.signal;
     try {
       const died = untilContainerDies(this.#api, id, until);
+      // Its caller goes on before the engine has answered, and may then be killed: so it comes first here.
       await comeBackWithEngine(this.#api, id, false, signal);
       const stopping = this.#stop(id, grace, signal);
       const settled = stopping.catch(() => {});

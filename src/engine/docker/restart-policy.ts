@@ -8,7 +8,7 @@ const refusals = [400, 404, 405, 409, 500, 501];
  * Containers that are started run whenever their engine does, and those that are stopped stay so. `unless-stopped` alone
  * does not do that: an engine that crashed ends the containers that it finds running when it is back, and takes that,
  * like any signal, for somebody's wish to stop them (moby/moby#41302, #47792). So what is started gets `always`, and what
- * is stopped is `unless-stopped` again, and before it has ended. Where the engine cannot change it, it stays at that.
+ * is stopped is `unless-stopped` again. Where the engine cannot change it, it stays at that.
  */
 export async function comeBackWithEngine(
   api: ApiClient,
