@@ -147,9 +147,9 @@ async function buildAndPush(
   const { image } = environment;
   const builder = await findBuilder({ variables, signal });
   if (builder.warning !== undefined) progress.warn(builder.warning);
-  const port =
-    repository.embeddedPort === undefined ? undefined : await engine.forwardToLoopback(repository.embeddedPort, signal);
-  if (repository.embeddedPort !== undefined && port === undefined) throw builderTooFar(engine.name);
+  const { serveEmbedded } = repository;
+  const port = serveEmbedded && (await engine.forwardToLoopback(await serveEmbedded(), signal));
+  if (serveEmbedded && port === undefined) throw builderTooFar(engine.name);
   const registry = port === undefined ? repository.registry.host : `127.0.0.1:${port}`;
   const severalPlatforms = image.platforms.length > 1;
   const unproven = severalPlatforms && tasks.of("after-build").length > 0;
@@ -189,9 +189,9 @@ async function buildAndPush(
   if (result.kind === "pushed") return { digest: result.digest, proven: !unproven, facts };
   await tasks.run("after-build", result.id, intent.name);
   const digest = await progress.step(
-    `push to ${repository.embeddedPort === undefined ? registry : "the embedded registry"}`,
+    `push to ${serveEmbedded === undefined ? registry : "the embedded registry"}`,
     async (at) => {
-      const found = repository.embeddedPort === undefined ? await credentialsFor(registry, variables) : undefined;
+      const found = serveEmbedded === undefined ? await credentialsFor(registry, variables) : undefined;
       const credentials = found && { username: found.username, password: found.password, registry };
       return await engine.pushImage(reference, credentials, at, signal);
     },

@@ -17,7 +17,7 @@ export async function loadRelease(repository: OpenRepository, digest: Digest, si
     where: `${repository.registry.host}/${repository.path}`,
     state: "nothing was changed",
     next:
-      repository.embeddedPort === undefined
+      repository.serveEmbedded === undefined
         ? "somebody deleted it from the registry: build it again with envctl up"
         : "it was built on another machine; name a registry that both reach in image.repository",
   });

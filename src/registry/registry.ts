@@ -24,7 +24,7 @@ export interface StoredManifest {
  * `registry-refused`, and `digest-mismatch` (exit 6) wherever content is not what its digest says.
  */
 export interface Registry {
-  /** `registry.example.com:5000`, `docker.io`, `127.0.0.1:40123`. */
+  /** `registry.example.com:5000`, `docker.io`, `127.0.0.1:40123`; of the embedded one its folder. */
   readonly host: string;
   /** Checks that a registry answers and accepts our credentials for reading `path`. */
   check(path: string, signal?: AbortSignal): Promise<void>;

@@ -5,7 +5,8 @@ import { homeFolder } from "../base/user.ts";
 import type { Engine } from "../engine/engine.ts";
 import { openEngine } from "../engine/open.ts";
 import { credentialsFor } from "../registry/credentials.ts";
-import { type EmbeddedRegistry, startEmbeddedRegistry } from "../registry/embedded/server.ts";
+import { LocalRegistry } from "../registry/embedded/local-registry.ts";
+import type { EmbeddedRegistry } from "../registry/embedded/server.ts";
 import { ManifestCache } from "../registry/manifest-cache.ts";
 import { openRegistry } from "../registry/open.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -15,8 +16,11 @@ import { keepSitesIn } from "./known-sites.ts";
 export interface OpenRepository {
   readonly registry: Registry;
   readonly path: string;
-  /** Port of the embedded registry on this machine's loopback; undefined for a registry of the user's own. */
-  readonly embeddedPort: number | undefined;
+  /**
+   * Serves the embedded registry to others, on this machine's loopback, and resolves with its port; undefined for a registry
+   * of the user's own.
+   */
+  readonly serveEmbedded: (() => Promise<number>) | undefined;
   /** Manifests that this machine has read before; undefined where none are kept. */
   readonly cache?: ManifestCache | undefined;
 }
@@ -32,7 +36,8 @@ export class Connections {
   readonly #registries = new Map<string, Registry>();
   readonly #cache: ManifestCache;
   readonly #closing = new AbortController();
-  #embedded: Promise<EmbeddedRegistry> | undefined;
+  #embedded: LocalRegistry | undefined;
+  #server: Promise<EmbeddedRegistry> | undefined;
   readonly #variables: Readonly<Record<string, string | undefined>>;
   /** True where ssh may ask a person for a passphrase. */
   readonly #interactive: boolean;
@@ -67,10 +72,21 @@ export class Connections {
 
   async repository({ registry, path }: RepositoryName): Promise<OpenRepository> {
     const cache = this.#cache;
-    if (registry !== undefined) return { registry: this.#registry(registry), path, embeddedPort: undefined, cache };
-    this.#embedded ??= startEmbeddedRegistry({ directory: embeddedRegistryDirectory(this.#variables) });
-    const embedded = await this.#embedded;
-    return { registry: embedded.registry, path, embeddedPort: embedded.port, cache };
+    if (registry !== undefined) return { registry: this.#registry(registry), path, serveEmbedded: undefined, cache };
+    this.#embedded ??= new LocalRegistry(this.#embeddedDirectory);
+    return { registry: this.#embedded, path, serveEmbedded: () => this.#serveEmbedded(), cache };
+  }
+
+  get #embeddedDirectory(): string {
+    return embeddedRegistryDirectory(this.#variables);
+  }
+
+  /** Most commands read and write it, and only an engine that lacks an image must be able to reach it. */
+  async #serveEmbedded(): Promise<number> {
+    this.#server ??= import("../registry/embedded/server.ts").then(({ startEmbeddedRegistry }) =>
+      startEmbeddedRegistry({ directory: this.#embeddedDirectory }),
+    );
+    return (await this.#server).port;
   }
 
   #registry(host: string): Registry {
@@ -90,7 +106,7 @@ export class Connections {
     const engines = await Promise.allSettled(this.#engines.values());
     const closing = engines.map((engine) => (engine.status === "fulfilled" ? engine.value.close() : undefined));
     for (const registry of this.#registries.values()) registry.close();
-    await Promise.allSettled([...closing, this.#embedded?.then((embedded) => embedded.close())]);
+    await Promise.allSettled([...closing, this.#server?.then((server) => server.close())]);
   }
 }
 

@@ -49,7 +49,7 @@ export async function bringRelease(
   const registry = await registryFor(engine, repository, signal);
   if (registry === undefined) return await streamRelease(engine, repository, release, progress, signal);
   const reference = pinned({ registry, path: repository.path }, release.digest);
-  if (repository.embeddedPort === undefined) {
+  if (repository.serveEmbedded === undefined) {
     await engine.pullImage(reference, await hostCredentials(registry), progress, signal);
   } else await pullThroughTunnel(engine, reference, progress, signal);
   const image = await engine.image(reference, signal);
@@ -63,8 +63,8 @@ async function registryFor(
   repository: OpenRepository,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
-  if (repository.embeddedPort === undefined) return repository.registry.host;
-  const port = await engine.forwardToLoopback(repository.embeddedPort, signal);
+  if (repository.serveEmbedded === undefined) return repository.registry.host;
+  const port = await engine.forwardToLoopback(await repository.serveEmbedded(), signal);
   return port === undefined ? undefined : `127.0.0.1:${port}`;
 }
 

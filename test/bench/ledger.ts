@@ -77,7 +77,7 @@ async function benchHistory(kind: (typeof registryKinds)[number]): Promise<void>
   const folder = mkdtempSync(join(tmpdir(), "envctl-bench-"));
   // As every command has it: who wrote a hundred records has them at hand for their page.
   const cache = new ManifestCache(join(folder, "writer"));
-  const ledger = new Ledger({ registry, path: "bench", embeddedPort: undefined, cache }, "bench", "prod");
+  const ledger = new Ledger({ registry, path: "bench", serveEmbedded: undefined, cache }, "bench", "prod");
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   const signer: Signer = { keyId: keyIdOf(publicKey), sign: async (data) => sign(null, data, privateKey) };
   const bare = new Bare(running.host);

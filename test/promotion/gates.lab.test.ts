@@ -88,7 +88,7 @@ describeLab("gates", () => {
       const server = await startEmbeddedRegistry({ directory: project.env.ENVCTL_REGISTRY_DIR ?? "", port: 0 });
       const registry = openRegistry(server.host, { credentials: async () => undefined, variables: {} });
       try {
-        await work(new Attestations({ registry, path: project.name, embeddedPort: undefined }));
+        await work(new Attestations({ registry, path: project.name, serveEmbedded: undefined }));
       } finally {
         registry.close();
         await server.close();
@@ -293,7 +293,7 @@ describeLab("gates", () => {
         variables: project.env,
       });
       const path = kind === "embedded" ? project.name : `team/${project.name}`;
-      const at: OpenRepository = { registry, path, embeddedPort: undefined };
+      const at: OpenRepository = { registry, path, serveEmbedded: undefined };
       /** As `oras attach` does it. */
       const attach = async (name: string, type: string, artifactType: string) => {
         const report = content(readFileSync(new URL(`fixtures/reports/${name}.json`, import.meta.url)));

@@ -29,7 +29,7 @@ function machine(): { readonly ledger: Ledger; readonly cache: ManifestCache } {
   const folder = mkdtempSync(join(tmpdir(), "envctl-pages-"));
   folders.push(folder);
   const cache = new ManifestCache(folder);
-  const repository = { registry: counted, path: "app", embeddedPort: undefined, cache };
+  const repository = { registry: counted, path: "app", serveEmbedded: undefined, cache };
   return { ledger: new Ledger(repository, place.environment, place.stage), cache };
 }
 
@@ -111,7 +111,7 @@ describe("a history that is kept by the page, too", () => {
     const { cache, ledger } = machine();
     await read(ledger, 1000);
     asked = [];
-    const repository = { registry: counted, path: "app", embeddedPort: undefined, cache };
+    const repository = { registry: counted, path: "app", serveEmbedded: undefined, cache };
     const found = await verifyLedger({ repository, attested: repository }, place, [], signal);
     expect([found.records, found.problems]).toEqual([records, []]);
     expect(asked.filter((one) => one.includes(".page."))).toEqual([]);

@@ -99,7 +99,7 @@ describeLab("a signed history", () => {
       await running?.stop();
     });
 
-    const at = (where: string) => ({ registry, path: where, embeddedPort: undefined, cache });
+    const at = (where: string) => ({ registry, path: where, serveEmbedded: undefined, cache });
     const verify = async (keys = [alice.trusted]) =>
       await verifyLedger({ repository: at(path), attested: at(images) }, place, keys, signal);
     const problems = async () => (await verify()).problems.map(({ sequence, what }) => `${sequence}: ${what}`);

@@ -75,7 +75,7 @@ describeLab("what a registry tells of an image for several platforms", () => {
       const prod: Stage = stage({ app: workload({ user: "1000" }), gates: { ...noGates, image } });
       const workspace = {
         environment: environment([prod]),
-        connections: { repository: async () => ({ registry, path, embeddedPort: undefined }) },
+        connections: { repository: async () => ({ registry, path, serveEmbedded: undefined }) },
         signal: new AbortController().signal,
       } as unknown as Workspace;
       const facts = await readImageFacts(workspace, prod, { ...release("r1"), digest: index.descriptor.digest }, prod);

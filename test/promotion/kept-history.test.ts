@@ -69,7 +69,7 @@ function repositoryOf(path: string, cache: ManifestCache | undefined): OpenRepos
       };
     },
   });
-  return { registry: counted, path, embeddedPort: undefined, cache };
+  return { registry: counted, path, serveEmbedded: undefined, cache };
 }
 
 const here = (path: string) =>

@@ -86,7 +86,7 @@ describeLab("how a release was built", () => {
     const directory = project.env.ENVCTL_REGISTRY_DIR ?? "";
     const embedded = await startEmbeddedRegistry({ directory, port: 0 });
     const registry = openRegistry(embedded.host, { credentials: async () => undefined, variables: {} });
-    const attestations = new Attestations({ registry, path: project.name, embeddedPort: undefined });
+    const attestations = new Attestations({ registry, path: project.name, serveEmbedded: undefined });
     const tag = `envctl-provenance.${project.name}.${release?.digest.slice(7, 19)}`;
     const there = await attestations.find(tag);
     const subject = { name: "x", digest: release?.digest ?? "sha256:" } as const;

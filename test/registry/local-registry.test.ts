@@ -18,7 +18,7 @@ let others: Registry;
 beforeEach(async () => {
   directory = await temporaryFolder();
   server = await startEmbeddedRegistry({ directory, port: 0 });
-  own = server.registry;
+  own = new LocalRegistry(directory);
   others = openRegistry(server.host, { credentials: async () => undefined, variables: {} });
 });
 afterEach(async () => {
@@ -120,12 +120,12 @@ it("keeps nothing that is longer or shorter than was said, and nothing of what b
 it("tells of a disk that refuses as any registry's failure is told", async () => {
   const file = join(directory, "no-folder");
   await writeFile(file, "");
-  const registry = new LocalRegistry(server.host, new Store(file));
+  const registry = new LocalRegistry(file);
   await expect(push(registry, "shop", "x")).rejects.toMatchObject({
     name: "EnvctlError",
     code: "registry-refused",
     exitCode: 5,
-    where: `${server.host}/shop`,
+    where: `${file}/shop`,
   });
 });
 

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { stringify } from "yaml";
+import { LocalRegistry } from "../../src/registry/embedded/local-registry.ts";
 import { startEmbeddedRegistry } from "../../src/registry/embedded/server.ts";
 import type { Registry } from "../../src/registry/registry.ts";
 import { listens } from "../lab/registries.ts";
@@ -34,7 +35,7 @@ async function startEmbedded(): Promise<RunningRegistry> {
     await server.close();
     await rm(directory, { recursive: true, force: true });
   };
-  return { host: server.host, directory, own: server.registry, stop };
+  return { host: server.host, directory, own: new LocalRegistry(directory), stop };
 }
 
 export interface RegistryConfiguration {

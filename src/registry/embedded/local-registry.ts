@@ -9,7 +9,7 @@ import type { Descriptor, Registry, StoredManifest } from "../registry.ts";
 import { isRepository, keepUploaded, keepWhole, mountBlob, ownedSize } from "./blobs.ts";
 import { dropManifest, findManifest, keepManifest, referrersOf, tagsOf } from "./manifests.ts";
 import { Refusal } from "./refusal.ts";
-import type { Store } from "./store.ts";
+import { Store } from "./store.ts";
 
 /** Up to this size a blob is written in one go. Bytes. */
 const small = 1024 * 1024;
@@ -19,13 +19,13 @@ const small = 1024 * 1024;
  * refuses others, and proves digests as for any registry.
  */
 export class LocalRegistry implements Registry {
+  /** Its folder. */
   readonly host: string;
   readonly #store: Store;
 
-  /** `host` is where others reach it. */
-  constructor(host: string, store: Store) {
-    this.host = host;
-    this.#store = store;
+  constructor(directory: string) {
+    this.host = directory;
+    this.#store = new Store(directory);
   }
 
   async check(path: string, signal?: AbortSignal): Promise<void> {

@@ -2,11 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isDigest } from "../../base/digest.ts";
 import { messageOf } from "../../base/errors.ts";
 import { isLoopback } from "../endpoint.ts";
-import type { Registry } from "../registry.ts";
 import * as blobs from "./blob-routes.ts";
 import { isRepository } from "./blobs.ts";
 import { answer, type Exchange, refuse } from "./exchange.ts";
-import { LocalRegistry } from "./local-registry.ts";
 import * as manifests from "./manifest-routes.ts";
 import { Refusal } from "./refusal.ts";
 import { Store } from "./store.ts";
@@ -18,8 +16,6 @@ export interface EmbeddedRegistry {
   readonly port: number;
   /** `127.0.0.1:47115` */
   readonly host: string;
-  /** For this process, which need not go over a connection. */
-  readonly registry: Registry;
   close(): Promise<void>;
 }
 
@@ -36,11 +32,9 @@ export async function startEmbeddedRegistry(options: {
   server.requestTimeout = 0;
   server.keepAliveTimeout = 75_000;
   const port = await listen(server, options.port ?? preferredPort);
-  const host = `127.0.0.1:${port}`;
   return {
     port,
-    host,
-    registry: new LocalRegistry(host, store),
+    host: `127.0.0.1:${port}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
