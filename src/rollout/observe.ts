@@ -2,7 +2,7 @@ import { readSyncedMarker } from "../dev/synced-marker.ts";
 import type { Engine, ObservedContainer, ObservedImage } from "../engine/engine.ts";
 import { Label } from "../engine/engine.ts";
 import { isDevContainer } from "../plan/dev-container.ts";
-import type { ObservedHost, RunningHost } from "../plan/observed.ts";
+import { type ObservedHost, type RunningHost, roleOf } from "../plan/observed.ts";
 import type { Release } from "../release/release.ts";
 import { findRelease } from "./image.ts";
 import { observeProxies, observeServingProxies } from "./observe-proxies.ts";
@@ -69,7 +69,9 @@ async function syncedFiles(engine: Engine, containers: readonly ObservedContaine
 }
 
 async function imagesOf(engine: Engine, containers: readonly ObservedContainer[], signal?: AbortSignal) {
-  const ids = new Set(containers.map((container) => container.imageId));
+  // A stage's own proxy has its labels, and no plan asks what is in its image.
+  const own = containers.filter((container) => roleOf(container) !== "proxy");
+  const ids = new Set(own.map((container) => container.imageId));
   const images = await Promise.all([...ids].map((id) => engine.image(id, signal)));
   return new Map(
     images.filter((image): image is ObservedImage => image !== undefined).map((image) => [image.id, image]),

@@ -160,7 +160,8 @@ export class ProxyHost {
   async #confirm(container: ObservedContainer, state: ProxyState, signal: AbortSignal): Promise<void> {
     const { engine } = this.#options;
     await untilRevision(engine, container.id, revisionOf(state), signal, container);
-    await rememberState(engine, container.id, state);
+    // Nobody waits for that: what is not remembered is read from the proxy.
+    void rememberState(engine, container.id, state);
   }
 
   #certificates(site: Site | undefined): ContainerFile[] {
