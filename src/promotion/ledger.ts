@@ -40,9 +40,8 @@ export class Ledger {
     this.#repository = repository;
     this.#tag = `envctl-history.${environment}.${stage}`;
     this.#pages = new HistoryPages(repository, this.#tag);
-    const { cache, serveEmbedded, registry, path } = repository;
-    // The embedded registry may have another port each time.
-    this.#kept = cache?.pack(`${serveEmbedded === undefined ? registry.host : "embedded"}/${path}:${this.#tag}`);
+    const { cache, registry, path } = repository;
+    this.#kept = cache?.pack(`${registry.host}/${path}:${this.#tag}`);
   }
 
   /** The newest record, or undefined where there is none yet. One request. */

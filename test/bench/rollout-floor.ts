@@ -4,86 +4,122 @@ import { caddy } from "../../src/proxy/caddy.ts";
 import type { Site } from "../../src/proxy/proxy.ts";
 import { BareEngine } from "./bare-engine.ts";
 import { answers } from "./gap.ts";
+import { openTunnel } from "./ssh-tunnel.ts";
 
 const name = "bench-floor";
 
-/** What a rollout cannot do without, by bare calls to an engine on this machine, on a proxy and a network of its own. */
+/** The first of a few that containers publish in turn. */
+const firstPort = 18_590;
+
+interface Way {
+  /** Leads to the engine's socket. */
+  readonly open: () => Promise<{ readonly socket: string; close(): Promise<void> }>;
+  /** Where containers are asked, by a port that they publish; undefined where they can be asked themselves. */
+  readonly ip: string | undefined;
+}
+
+/** What a rollout cannot do without, by bare calls to an engine, on a proxy and a network of its own. */
 export class RolloutFloor {
-  readonly #engine: BareEngine;
+  readonly #way: Way;
   #count = 0;
 
-  private constructor(engine: BareEngine) {
-    this.#engine = engine;
+  private constructor(way: Way) {
+    this.#way = way;
   }
 
-  static async start(socket: string): Promise<RolloutFloor> {
-    const floor = new RolloutFloor(new BareEngine(socket));
-    await floor.#remove();
-    const [repository, tag] = caddy.image.split(":");
-    await floor.#engine.call("POST", `/images/create?fromImage=${repository}&tag=${tag}`);
-    await floor.#engine.call("POST", "/networks/create", { Name: name });
-    await floor.#engine.call("POST", `/containers/create?name=${name}-proxy`, {
-      Image: caddy.image,
-      Cmd: caddy.command,
-      Volumes: { "/envctl": {} },
-      HostConfig: { NetworkMode: name },
+  /** On this machine. */
+  static local(socket: string): Promise<RolloutFloor> {
+    return RolloutFloor.#start({ open: async () => ({ socket, close: async () => {} }), ip: undefined });
+  }
+
+  /** On a host that is reached by SSH. Each run logs in, as each command has to. */
+  static overSsh(configFile: string, host: string, ip: string): Promise<RolloutFloor> {
+    return RolloutFloor.#start({ open: () => openTunnel(configFile, host), ip });
+  }
+
+  static async #start(way: Way): Promise<RolloutFloor> {
+    const floor = new RolloutFloor(way);
+    await floor.#connected(async (engine) => {
+      await removeAll(engine);
+      const [repository, tag] = caddy.image.split(":");
+      await engine.call("POST", `/images/create?fromImage=${repository}&tag=${tag}`);
+      await engine.call("POST", "/networks/create", { Name: name });
+      await engine.call("POST", `/containers/create?name=${name}-proxy`, {
+        Image: caddy.image,
+        Cmd: caddy.command,
+        Volumes: { "/envctl": {} },
+        HostConfig: { NetworkMode: name },
+      });
+      await write(engine, caddy.file, caddy.render([], "0"));
+      await engine.call("POST", `/containers/${name}-proxy/start`);
     });
-    await floor.#write(caddy.file, caddy.render([], "0"));
-    await floor.#engine.call("POST", `/containers/${name}-proxy/start`);
     return floor;
   }
 
   /**
    * Container create, start and first 200; then, where asked for, the switch of the proxy, and the stop of one that ran
-   * before. Milliseconds.
+   * before. Milliseconds, with the connection.
    */
   async run(image: string, to: "started" | "switched" | "replaced"): Promise<number> {
-    const engine = this.#engine;
-    const old = to === "replaced" ? await this.#create(image) : undefined;
+    const old = to === "replaced" ? await this.#connected((engine) => this.#create(engine, image)) : undefined;
     const begun = performance.now();
-    const container = await this.#create(image);
-    if (to !== "started") {
-      await this.#write(caddy.nextFile, caddy.render([siteFor(container)], String(this.#count)));
-      const address = `unix//run/caddy-admin.sock`;
-      await engine.exec(`${name}-proxy`, ["caddy", "reload", "--config", caddy.nextFile, "--address", address]);
-    }
-    if (old) await engine.call("POST", `/containers/${old}/stop`);
-    const took = performance.now() - begun;
-    for (const left of [container, old]) if (left) await engine.call("DELETE", `/containers/${left}?force=1`);
-    return took;
+    return await this.#connected(async (engine) => {
+      const container = await this.#create(engine, image);
+      if (to !== "started") {
+        await write(engine, caddy.nextFile, caddy.render([siteFor(container)], String(this.#count)));
+        const address = `unix//run/caddy-admin.sock`;
+        await engine.exec(`${name}-proxy`, ["caddy", "reload", "--config", caddy.nextFile, "--address", address]);
+      }
+      if (old) await engine.call("POST", `/containers/${old}/stop`);
+      const took = performance.now() - begun;
+      for (const left of [container, old]) if (left) await engine.call("DELETE", `/containers/${left}?force=1`);
+      return took;
+    });
   }
 
   /** Resolves with its name once it answers. */
-  async #create(image: string): Promise<string> {
+  async #create(engine: BareEngine, image: string): Promise<string> {
     this.#count += 1;
     const container = `${name}-${this.#count}`;
-    const engine = this.#engine;
+    const { ip } = this.#way;
+    const port = firstPort + (this.#count % 4);
+    const PortBindings = ip === undefined ? {} : { "8080/tcp": [{ HostPort: String(port) }] };
     await engine.call("POST", `/containers/create?name=${container}`, {
       Image: image,
-      HostConfig: { NetworkMode: name },
+      HostConfig: { NetworkMode: name, PortBindings },
     });
     await engine.call("POST", `/containers/${container}/start`);
-    const url = `http://${await engine.address(container, name)}:8080/healthz`;
-    while (!(await answers(url))) await wait(2);
+    const place = ip === undefined ? `${await engine.address(container, name)}:8080` : `${ip}:${port}`;
+    while (!(await answers(`http://${place}/healthz`))) await wait(2);
     return container;
   }
 
   async close(): Promise<void> {
-    await this.#remove();
-    this.#engine.close();
+    await this.#connected(removeAll);
   }
 
-  async #write(path: string, content: string): Promise<void> {
-    const body = Buffer.from(content);
-    const file = { name: path.slice("/envctl/".length), size: body.length, mode: 0o600, type: "file" } as const;
-    const tar = Buffer.from(await packTar([{ header: file, body }]));
-    await this.#engine.call("PUT", `/containers/${name}-proxy/archive?path=/envctl`, tar);
+  async #connected<Result>(work: (engine: BareEngine) => Promise<Result>): Promise<Result> {
+    const { socket, close } = await this.#way.open();
+    const engine = new BareEngine(socket);
+    try {
+      return await work(engine);
+    } finally {
+      engine.close();
+      await close();
+    }
   }
+}
 
-  async #remove(): Promise<void> {
-    await this.#engine.call("DELETE", `/containers/${name}-proxy?force=1&v=1`).catch(() => {});
-    await this.#engine.call("DELETE", `/networks/${name}`).catch(() => {});
-  }
+async function write(engine: BareEngine, path: string, content: string): Promise<void> {
+  const body = Buffer.from(content);
+  const file = { name: path.slice("/envctl/".length), size: body.length, mode: 0o600, type: "file" } as const;
+  const tar = Buffer.from(await packTar([{ header: file, body }]));
+  await engine.call("PUT", `/containers/${name}-proxy/archive?path=/envctl`, tar);
+}
+
+async function removeAll(engine: BareEngine): Promise<void> {
+  await engine.call("DELETE", `/containers/${name}-proxy?force=1&v=1`).catch(() => {});
+  await engine.call("DELETE", `/networks/${name}`).catch(() => {});
 }
 
 function siteFor(container: string): Site {

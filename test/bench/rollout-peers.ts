@@ -81,13 +81,14 @@ export async function startSwarm(lab: Lab, image: string): Promise<Peer> {
 
 /** Images for swarm's nodes are there before an update is measured. */
 export async function pullOnNodes(lab: Lab, image: string): Promise<void> {
-  for (const host of [lab.host("prod1"), lab.host("test1")])
+  for (const host of [lab.host("prod1"), lab.host("test1"), lab.host("prod2")])
     await execa("docker", ["-H", `unix://${host.socket}`, "pull", "-q", image]);
 }
 
 /** Takes the images of the peers away again. */
 export async function removeImages(lab: Lab, images: readonly string[]): Promise<void> {
-  for (const socket of [lab.localSocket, lab.host("prod1").socket, lab.host("test1").socket])
+  const hosts = ["prod1", "test1", "prod2"].map((name) => lab.host(name).socket);
+  for (const socket of [lab.localSocket, ...hosts])
     await execa("docker", ["-H", `unix://${socket}`, "rmi", "-f", ...images], { reject: false });
 }
 

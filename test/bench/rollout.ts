@@ -74,16 +74,16 @@ export async function benchRollout(lab: Lab): Promise<void> {
     figures.set(name, found);
     return found;
   };
-  const floor = { started: [] as number[], switched: [] as number[], replaced: [] as number[] };
+  const floors: MeasuredFloor[] = [];
   const peers: Peer[] = [];
   const images: string[] = [];
-  let bare: RolloutFloor | undefined;
   try {
     const first = await nextImage(lab, app, 0);
     images.push(first);
     for (const { stage: name } of places) await app.envctl("promote", name);
-    const floorOf = await RolloutFloor.start(lab.localSocket);
-    bare = floorOf;
+    const { ip } = lab.host("prod2");
+    floors.push(new MeasuredFloor("", await RolloutFloor.local(lab.localSocket)));
+    floors.push(new MeasuredFloor(" over SSH", await RolloutFloor.overSsh(lab.sshConfig, "prod2", ip)));
     for (const start of [startCompose, startSwarm]) peers.push(await start(lab, first));
     for (let round = 1; round <= runs; round += 1) {
       const image = await nextImage(lab, app, round);
@@ -94,29 +94,62 @@ export async function benchRollout(lab: Lab): Promise<void> {
         await figure(`promote, ${title}`).measure([url], () => app.envctl("promote", name));
         await figure(`rollback, ${title}`).measure([url], () => app.envctl("rollback", name));
       }
-      for (const to of ["replaced", "switched", "started"] as const)
-        floor[to].push(await underRequests(places[0]?.url, () => floorOf.run(image, to)));
+      const [local, overSsh] = floors;
+      await local?.measure(image, places[0]?.url);
+      await overSsh?.measure(image, places[2]?.url);
       for (const peer of peers) await figure(peer.name).measure(peer.urls, () => peer.update(image));
     }
   } finally {
     for (const peer of peers) await peer.remove();
-    await bare?.close();
+    for (const floor of floors) await floor.close();
     await removeImages(lab, images);
     await app.remove();
   }
   heading(`promote and rollback of one host under requests (${runs} runs each, taking turns)`);
-  const whole = { name: "create, start, first 200, switch", value: median(floor.switched) };
-  const start = { name: "create, start, first 200", value: median(floor.started) };
   for (const [name, found] of figures) {
+    const floor = floors[name.endsWith("SSH") ? 1 : 0];
+    if (!floor) continue;
     const isOurs = name.startsWith("promote") || name.startsWith("rollback");
-    report(name, found.median, name.startsWith("rollback") ? start : whole, goalOf(name));
+    report(name, found.median, name.startsWith("rollback") ? floor.start : floor.whole, goalOf(name));
     const verdict = isOurs ? `  (goal 0 failed: ${found.failed === 0 ? "met" : "MISSED"})` : "";
     process.stdout.write(`    ${found.seen}${verdict}\n`);
     if (name.startsWith("rollback")) continue;
     // The floor is at its end when clients have the new release, and leaves the old one running.
-    const replaced = { name: "the same and stop of the old one", value: median(floor.replaced) };
-    report("  until clients have it", median(found.served), whole);
-    report("  whole", found.median, replaced);
+    report("  until clients have it", median(found.served), floor.whole);
+    report("  whole", found.median, floor.replaced);
+  }
+}
+
+/** What cannot be done without, to three points of a rollout. */
+class MeasuredFloor {
+  readonly #way: string;
+  readonly #floor: RolloutFloor;
+  readonly #times = { started: [] as number[], switched: [] as number[], replaced: [] as number[] };
+
+  constructor(way: string, floor: RolloutFloor) {
+    this.#way = way;
+    this.#floor = floor;
+  }
+
+  async measure(image: string, url: string | undefined): Promise<void> {
+    for (const to of ["replaced", "switched", "started"] as const)
+      this.#times[to].push(await underRequests(url, () => this.#floor.run(image, to)));
+  }
+
+  get start() {
+    return { name: `create, start, first 200${this.#way}`, value: median(this.#times.started) };
+  }
+
+  get whole() {
+    return { name: `create, start, first 200, switch${this.#way}`, value: median(this.#times.switched) };
+  }
+
+  get replaced() {
+    return { name: `the same and stop of the old one${this.#way}`, value: median(this.#times.replaced) };
+  }
+
+  async close(): Promise<void> {
+    await this.#floor.close();
   }
 }
 
