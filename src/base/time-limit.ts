@@ -9,3 +9,24 @@ export function timeLimit(milliseconds: number): AbortSignal {
   setTimeout(expire, milliseconds).unref();
   return controller.signal;
 }
+
+/** Does work that must not be given up at once where `signal` is aborted: the one it is handed is so many milliseconds later. */
+export async function withGrace<Result>(
+  signal: AbortSignal | undefined,
+  milliseconds: number,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  signal?.throwIfAborted();
+  const late = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const begin = () => {
+    timer = setTimeout(() => late.abort(signal?.reason), milliseconds);
+  };
+  signal?.addEventListener("abort", begin, { once: true });
+  try {
+    return await work(late.signal);
+  } finally {
+    signal?.removeEventListener("abort", begin);
+    clearTimeout(timer);
+  }
+}

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
-import { timeLimit } from "../../src/base/time-limit.ts";
+import { timeLimit, withGrace } from "../../src/base/time-limit.ts";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
@@ -22,4 +22,20 @@ it("fires as a part of other signals, whatever is collected", async () => {
   const signal = timeLimit(1);
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect([signal.aborted, (signal.reason as DOMException).name]).toEqual([true, "TimeoutError"]);
+});
+
+it("grants what was begun its time after an abort, and no more", async () => {
+  const given = new AbortController();
+  const wait = (milliseconds: number, signal: AbortSignal) =>
+    new Promise<string>((resolve, reject) => {
+      setTimeout(() => resolve("done"), milliseconds);
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+  const quick = withGrace(given.signal, 200, (late) => wait(50, late));
+  const slow = withGrace(given.signal, 20, (late) => wait(1000, late));
+  given.abort(new Error("interrupted"));
+  await expect(slow).rejects.toThrow("interrupted");
+  expect(await quick).toBe("done");
+  await expect(withGrace(given.signal, 200, (late) => wait(50, late))).rejects.toThrow("interrupted");
+  expect(await withGrace(undefined, 200, (late) => wait(1, late))).toBe("done");
 });

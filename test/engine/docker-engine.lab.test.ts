@@ -195,6 +195,20 @@ describeLab("an engine over its Unix socket", () => {
     await engine.removeImage("engine-test-never:1");
   });
 
+  test("tells of a container that it was asked for, though who asked has given up: nobody could take it away else", async () => {
+    for (const after of [0, 1, 2, 4, 8, 16]) {
+      const given = new AbortController();
+      const creating = engine.createContainer(spec(), given.signal).catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, after));
+      given.abort(new Error("interrupted"));
+      const id = await creating;
+      if (id !== undefined) await engine.removeContainer(id);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect([after, await engine.container("engine-test-1")]).toEqual([after, undefined]);
+    }
+    await expect(engine.createContainer(spec(), AbortSignal.abort(new Error("before")))).rejects.toThrow("before");
+  });
+
   test("skips a container that goes away between the list and its inspection", async () => {
     for (let index = 0; index < 8; index += 1) await engine.createContainer(spec({ name: `engine-test-${index}` }));
     const ids = (await engine.containers(labels)).map(({ id }) => id);

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { EnvctlError } from "../../base/errors.ts";
+import { withGrace } from "../../base/time-limit.ts";
 import type { ContainerChoice, ContainerSpec, Labels, ObservedContainer } from "../engine.ts";
 import type { ApiClient } from "./api.ts";
 import type { ContainerInspect } from "./api-types.ts";
@@ -8,6 +9,9 @@ import { observedContainer } from "./container-observation.ts";
 import { untilContainerDies } from "./events.ts";
 import { labelFilter } from "./label-filter.ts";
 import { comeBackWithEngine } from "./restart-policy.ts";
+
+/** How long an engine may take to answer after somebody gave up what it was asked for. Milliseconds. */
+const patience = 10_000;
 
 /** What a list tells of a container. */
 interface ListedContainer {
@@ -77,17 +81,22 @@ export class Containers {
     return answer.status === 404 ? undefined : observedContainer(answer.body);
   }
 
-  /** Returns the new container's id. Throws `name-taken`, `image-missing`. */
+  /**
+   * Returns the new container's id. Throws `name-taken`, `image-missing`. Once asked for, an engine makes it whether anybody
+   * listens or not, and who does not know of it can take nothing away: so its answer is waited for after an abort, too.
+   */
   async create(spec: ContainerSpec, signal?: AbortSignal): Promise<string> {
-    const answer = await this.#api.call<{ readonly Id: string }>({
-      method: "POST",
-      path: "/containers/create",
-      query: { name: spec.name },
-      body: containerBody(spec),
-      doing: `creating container ${spec.name}`,
-      secrets: spec.env,
-      signal,
-    });
+    const answer = await withGrace(signal, patience, (late) =>
+      this.#api.call<{ readonly Id: string }>({
+        method: "POST",
+        path: "/containers/create",
+        query: { name: spec.name },
+        body: containerBody(spec),
+        doing: `creating container ${spec.name}`,
+        secrets: spec.env,
+        signal: late,
+      }),
+    );
     this.#fresh.add(spec.name);
     return answer.body.Id;
   }
