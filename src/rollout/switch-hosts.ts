@@ -13,6 +13,16 @@ import { prepareSwitch } from "./look-ahead.ts";
 
 type Phase = "standDown" | "start" | "switch" | "retire";
 
+const wholeWay: readonly Phase[] = ["start", "switch", "retire"];
+
+/** Of a host that goes through its phases at several times: which it is in, by the first of those. */
+const words: Readonly<Record<Phase, string>> = {
+  standDown: "make room on",
+  start: "make ready on",
+  switch: "switch",
+  retire: "retire the old on",
+};
+
 /** Gives the clients of all hosts to the new release, in the order that the strategy says. Rejects at the first failure. */
 export async function switchAll(execution: Execution, all: readonly HostProgress[], progress: Progress): Promise<void> {
   const hosts = all.filter((host) => !isSettled(host.plan));
@@ -32,7 +42,7 @@ async function inBatches(
   execution: Execution,
   hosts: readonly HostProgress[],
   progress: Progress,
-  phases: readonly Phase[] = ["start", "switch", "retire"],
+  phases: readonly Phase[] = wholeWay,
 ): Promise<void> {
   const { rollout, clock, signal } = execution;
   let first = true;
@@ -120,7 +130,7 @@ async function together(
   progress: Progress,
 ): Promise<void> {
   await each(hosts, (host) =>
-    progress.step(host.name, async (at) => {
+    progress.step(titleOf(host, phases), async (at) => {
       await execution.requireHeld();
       const worker = workerOf(execution, host.name);
       // While they are started nobody hears of the proxy: so not before all have looked at it.
@@ -139,6 +149,11 @@ async function together(
       execution.situation.set(host.name, `runs ${execution.plan.release.name}`);
     }),
   );
+}
+
+function titleOf({ name }: HostProgress, phases: readonly Phase[]): string {
+  const [first] = phases;
+  return phases === wholeWay || first === undefined ? name : `${words[first]} ${name}`;
 }
 
 /** Waits for all, and then rejects with the first failure: nothing may go on in the background. */

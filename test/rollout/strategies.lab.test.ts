@@ -63,7 +63,7 @@ describeLab("a release comes to two hosts, with users on the site", () => {
     const { report } = await shop.watched(async () => {
       const { exitCode, stderr } = await shop.up({ release: "three", rollout });
       expect(exitCode, stderr).toBe(0);
-      const lines = stderr.split("\n").filter((line) => line.startsWith("✓ switch › ssh"));
+      const lines = stderr.split("\n").filter((line) => /^✓ switch › (?:make ready on|switch) ssh/.test(line));
       const lastHealthy = lines.findLastIndex((line) => line.includes("› wait until"));
       const firstServed = lines.findIndex((line) => line.includes("› let "));
       expect([lastHealthy >= 0, firstServed > lastHealthy]).toEqual([true, true]);
