@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { packTar } from "modern-tar";
 import { caddy } from "../../src/proxy/caddy.ts";
 import type { Site } from "../../src/proxy/proxy.ts";
+import type { LabHost } from "../lab/lab.ts";
 import { BareEngine } from "./bare-engine.ts";
 import { answers } from "./gap.ts";
 import { openTunnel } from "./ssh-tunnel.ts";
@@ -33,8 +34,8 @@ export class RolloutFloor {
   }
 
   /** On a host that is reached by SSH. Each run logs in, as each command has to. */
-  static overSsh(configFile: string, host: string, ip: string): Promise<RolloutFloor> {
-    return RolloutFloor.#start({ open: () => openTunnel(configFile, host), ip });
+  static overSsh(configFile: string, host: LabHost): Promise<RolloutFloor> {
+    return RolloutFloor.#start({ open: () => openTunnel(configFile, host), ip: host.ip });
   }
 
   static async #start(way: Way): Promise<RolloutFloor> {

@@ -81,9 +81,8 @@ export async function benchRollout(lab: Lab): Promise<void> {
     const first = await nextImage(lab, app, 0);
     images.push(first);
     for (const { stage: name } of places) await app.envctl("promote", name);
-    const { ip } = lab.host("prod2");
     floors.push(new MeasuredFloor("", await RolloutFloor.local(lab.localSocket)));
-    floors.push(new MeasuredFloor(" over SSH", await RolloutFloor.overSsh(lab.sshConfig, "prod2", ip)));
+    floors.push(new MeasuredFloor(" over SSH", await RolloutFloor.overSsh(lab.sshConfig, lab.host("prod2"))));
     for (const start of [startCompose, startSwarm]) peers.push(await start(lab, first));
     for (let round = 1; round <= runs; round += 1) {
       const image = await nextImage(lab, app, round);

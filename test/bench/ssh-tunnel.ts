@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 
+import type { LabHost } from "../lab/lab.ts";
+
 export interface SshTunnel {
   /** A socket here that leads to the host's engine. */
   readonly socket: string;
@@ -12,11 +14,11 @@ export interface SshTunnel {
 }
 
 /** The least that it takes to speak to an engine over SSH: one login, and its socket forwarded. */
-export async function openTunnel(configFile: string, host: string): Promise<SshTunnel> {
+export async function openTunnel(configFile: string, host: LabHost): Promise<SshTunnel> {
   const folder = mkdtempSync(join(tmpdir(), "envctl-bench-"));
   const socket = join(folder, "docker.sock");
-  const forward = ["-o", "ExitOnForwardFailure=yes", "-L", `${socket}:/var/run/docker.sock`];
-  const ssh = spawn("ssh", ["-F", configFile, "-N", ...forward, host], { stdio: "ignore" });
+  const forward = ["-o", "ExitOnForwardFailure=yes", "-L", `${socket}:${host.socket}`];
+  const ssh = spawn("ssh", ["-F", configFile, "-N", ...forward, host.name], { stdio: "ignore" });
   const ended = once(ssh, "exit");
   while (!existsSync(socket)) {
     if (ssh.exitCode !== null) throw new Error(`ssh ended with ${ssh.exitCode}`);
