@@ -104,7 +104,7 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
       trial: app.starts.length > 0 || sites.routes.length > 0 ? sites.trial : [],
       switch: swap ?? (standsBy ? sites.routes.map(keptReady) : sites.routes),
       retire: [...drainSteps(wish.stage, sites, stops), ...stops.map(aside)],
-      standDown: standsBy ? formerStandby(app, sites) : [],
+      standDown: standsBy ? standDownSteps(wish.stage, app, sites) : [],
       gap: swap !== undefined,
     };
   }
@@ -204,6 +204,15 @@ function waitsFor(app: Replacement, sites: SitePlan, stops: readonly StopStep[])
   const routed = sites.routes.flatMap((step) => step.site?.upstreams.map(({ name }) => name) ?? []);
   const fresh = new Set(routed.filter((name) => !known.has(name)));
   return app.waits.filter((step) => stopsSome || fresh.has(upstreamName(step.container.name)));
+}
+
+/**
+ * With streams that outlive a switch, clients may still be on what stood by, until the switch before is over its drain; a
+ * proxy whose reload ends them has none there, and is not asked.
+ */
+function standDownSteps(stage: Stage, app: Replacement, sites: SitePlan): Step[] {
+  const stops = formerStandby(app, sites);
+  return stage.proxy?.driver === "haproxy" ? [...drainSteps(stage, sites, stops), ...stops] : stops;
 }
 
 /**

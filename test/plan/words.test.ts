@@ -71,12 +71,21 @@ describe("a plan in words", () => {
     const lines = change(proxied("blue-green"));
     expect(lines.at(-1)).toBe("  note: what serves now stays running: envctl rollback is a mere switch back");
     expect(lines.join("\n")).not.toMatch(/stop /);
+    const third = (place: Stage) => {
+      const grown = ["one", "two"].reduce(
+        (host, name) => applied(host, planOf(place, name, [host]).hosts[0]!),
+        emptyHost("a"),
+      );
+      return describePlan(planOf(place, "three", [grown])).join("\n");
+    };
     const place = proxied("blue-green");
-    const grown = ["one", "two"].reduce(
-      (host, name) => applied(host, planOf(place, name, [host]).hosts[0]!),
-      emptyHost("a"),
+    expect(third(place)).toMatch(/stop \S+, which stood by\n.*create /s);
+    expect(third(place)).not.toMatch(/end its requests/);
+    // Streams of two switches ago have their time, too.
+    const streaming = { ...place, proxy: stageProxy({ ...place.proxy, driver: "haproxy" }) };
+    expect(third(streaming)).toMatch(
+      /let (\S+) end its requests \(at most 30s\)\n *stop \1, which stood by\n.*create /s,
     );
-    expect(describePlan(planOf(place, "three", [grown])).join("\n")).toMatch(/stop \S+, which stood by\n.*create /s);
   });
 
   it("recreate and shared ports: that there is a gap, and why", () => {

@@ -38,7 +38,7 @@ try {
         await bringToDev(app, release);
         return release;
       };
-      const series = await runSeries(lab, app, driver, { rounds, next, tell: tellOnStderr });
+      const series = await runSeries(lab, app, driver, { rounds, next, strategy, tell: tellOnStderr });
       all.push(series);
       if (!values.json) console.log(describe(series));
     }

@@ -1,5 +1,5 @@
 import { type KindReport, loadKinds } from "./load/model.ts";
-import type { Series, WatchedDriver } from "./rounds.ts";
+import type { Series } from "./rounds.ts";
 
 /** One claim about a series, and whether it held. */
 export interface Verdict {
@@ -8,20 +8,25 @@ export interface Verdict {
 }
 
 /**
- * Connections that a switch ends: Caddy 2.6 takes leave of WebSockets at each reload, as its documentation says. Their
- * clients are told, and connect again; that is counted by itself, and is no failed request.
+ * When streams are cut off, if ever: their clients connect again; that is counted by itself, and is no failed request. Caddy
+ * 2.6 takes leave of WebSockets at each reload, as its documentation says. HAProxy cuts off what is left once the drain is
+ * over; where the old release stops by then it has taken leave itself, but under `blue-green` it runs on, and knows of nothing.
  */
-const endsAtSwitch: Readonly<Record<WatchedDriver, boolean>> = { caddy: true, haproxy: false };
+function cutOff({ driver, strategy }: Series): string | undefined {
+  if (driver === "caddy") return "at a switch";
+  return strategy === "blue-green" ? "at the end of a drain" : undefined;
+}
 
 /** What nobody may have noticed, client by client. */
 export function judge(series: Series): Verdict[] {
   const { driver, load, promotions, rollbacks } = series;
+  const when = cutOff(series);
   const verdicts = loadKinds
     .filter((kind) => load.kinds[kind].requests + load.kinds[kind].failed > 0)
     .map((kind) => {
       const report = load.kinds[kind];
-      const { failed, allowed } = failedOf(driver, report);
-      const noted = allowed > 0 ? ` (and ${allowed} cut off at a switch)` : "";
+      const { failed, allowed } = failedOf(report, when !== undefined);
+      const noted = allowed > 0 ? ` (and ${allowed} cut off ${when})` : "";
       return {
         claim: `${driver}, ${kind}: ${failed} of ${report.requests} failed, ${report.truncated} truncated${noted}`,
         holds: failed === 0 && report.truncated === 0 && report.requests > 0,
@@ -30,7 +35,7 @@ export function judge(series: Series): Verdict[] {
   return [{ claim: `${driver}: ${promotions} promotions, ${rollbacks} rollbacks`, holds: promotions > 0 }, ...verdicts];
 }
 
-function failedOf(driver: WatchedDriver, { failed, cut, lost }: KindReport) {
-  const allowed = endsAtSwitch[driver] ? cut + lost : 0;
+function failedOf({ failed, cut, lost }: KindReport, mayBeCutOff: boolean) {
+  const allowed = mayBeCutOff ? cut + lost : 0;
   return { failed: failed - allowed, allowed };
 }

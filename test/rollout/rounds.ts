@@ -10,7 +10,7 @@ export type WatchedDriver = (typeof watchedDrivers)[number];
 
 /** How the releases take turns. */
 export const watchedStrategies = ["rolling", "blue-green"] as const;
-type WatchedStrategy = (typeof watchedStrategies)[number];
+export type WatchedStrategy = (typeof watchedStrategies)[number];
 
 const ports: Readonly<Record<WatchedDriver, number>> = { caddy: 18_491, haproxy: 18_492 };
 
@@ -20,6 +20,7 @@ const drain = "4s";
 /** What clients saw of the promotions and rollbacks of one stage. */
 export interface Series {
   readonly driver: WatchedDriver;
+  readonly strategy: WatchedStrategy;
   /** Each switches both hosts. */
   readonly promotions: number;
   readonly rollbacks: number;
@@ -54,6 +55,8 @@ export async function runSeries(
   options: {
     readonly rounds: number;
     readonly next: (round: number) => Promise<string>;
+    /** As the stage has it. */
+    readonly strategy?: WatchedStrategy;
     readonly mix?: LoadMix;
     readonly tell?: (text: string) => void;
   },
@@ -78,6 +81,7 @@ export async function runSeries(
   }
   return {
     driver,
+    strategy: options.strategy ?? "rolling",
     promotions: took.promote.length,
     rollbacks: took.rollback.length,
     hosts: urls.length,
