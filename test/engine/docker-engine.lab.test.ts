@@ -209,6 +209,21 @@ describeLab("an engine over its Unix socket", () => {
     await expect(engine.createContainer(spec(), AbortSignal.abort(new Error("before")))).rejects.toThrow("before");
   });
 
+  test.each(["stopContainer", "endContainer"] as const)(
+    "%s: whoever gives up a stop and starts it again has it running",
+    async (stop) => {
+      const id = await started({ command: ["sh", "-c", "trap 'sleep 1; exit' TERM; while :; do sleep 0.1; done"] });
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const given = new AbortController();
+      setTimeout(() => given.abort(new Error("interrupted")), 300);
+      await engine[stop](id, 5_000, given.signal).catch(() => {});
+      await engine.startContainer(id);
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      expect((await inspected(id)).state).toBe("running");
+      await engine.removeContainer(id);
+    },
+  );
+
   test("skips a container that goes away between the list and its inspection", async () => {
     for (let index = 0; index < 8; index += 1) await engine.createContainer(spec({ name: `engine-test-${index}` }));
     const ids = (await engine.containers(labels)).map(({ id }) => id);

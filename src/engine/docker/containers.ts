@@ -117,9 +117,11 @@ export class Containers {
    * `comesBack`.
    */
   async stop(id: string, grace: number, signal?: AbortSignal): Promise<void> {
-    await this.#stop(id, grace, signal);
-    // Not before: of one that runs, an engine changes it by a program of its own, which takes ten times as long.
-    await comeBackWithEngine(this.#api, id, false, signal);
+    await withGrace(signal, grace + patience, async (late) => {
+      await this.#stop(id, grace, late);
+      // Not before: of one that runs, an engine changes it by a program of its own, which takes ten times as long.
+      await comeBackWithEngine(this.#api, id, false, late);
+    });
   }
 
   /**
@@ -133,7 +135,7 @@ export class Containers {
       const died = untilContainerDies(this.#api, id, until);
       // Its caller goes on before the engine has answered, and may then be killed: so it comes first here.
       await comeBackWithEngine(this.#api, id, false, signal);
-      const stopping = this.#stop(id, grace, signal);
+      const stopping = withGrace(signal, grace + patience, (late) => this.#stop(id, grace, late));
       const settled = stopping.catch(() => {});
       this.#ending.add(settled);
       settled.then(() => this.#ending.delete(settled));
@@ -154,7 +156,8 @@ export class Containers {
     limit.abort();
   }
 
-  async #stop(id: string, grace: number, signal: AbortSignal | undefined): Promise<void> {
+  /** An engine that was asked goes on with it, and would end also what is started again meanwhile: so nobody gives it up at once. */
+  async #stop(id: string, grace: number, signal: AbortSignal): Promise<void> {
     const seconds = Math.ceil(grace / 1000);
     await this.#api.call({
       method: "POST",
