@@ -19,7 +19,7 @@ import { untilRevision } from "./proxy-revision.ts";
 import { configurationOf, readState, revisionOf, sitesFile } from "./proxy-state.ts";
 import type { ReadyCommands } from "./ready-commands.ts";
 import { removeProxy } from "./remove-proxy.ts";
-import { turn, unwritten } from "./turn.ts";
+import { changeGrace, turn, unwritten } from "./turn.ts";
 
 export interface ProxyHostOptions {
   readonly engine: Engine;
@@ -39,6 +39,8 @@ export interface ProxyHostOptions {
 /** The proxies of one host, and the changes that a rollout makes to them. */
 export class ProxyHost {
   readonly #options: ProxyHostOptions;
+  /** Written while the proxy's lock is let go. */
+  #remembered: Promise<void> | undefined;
 
   constructor(options: ProxyHostOptions) {
     this.#options = options;
@@ -148,7 +150,8 @@ export class ProxyHost {
     await engine.writeFiles(container.id, this.#certificates(changed), signal);
     const configuration = driver.render(sites, configurationOf(sites));
     const input = activationInput(JSON.stringify(sites), configuration, stale);
-    const { exitCode, stderr } = await commands.run(container.name, activationCommand(driver), input, signal);
+    const command = activationCommand(driver);
+    const { exitCode, stderr } = await commands.run(container.name, command, input, signal, { grace: changeGrace });
     if (exitCode !== 0) {
       const evidence = stderr.trim().split("\n");
       if (isUnwritten(exitCode)) throw unwritten(engine, container, evidence);
@@ -160,8 +163,7 @@ export class ProxyHost {
   async #confirm(container: ObservedContainer, state: ProxyState, signal: AbortSignal): Promise<void> {
     const { engine } = this.#options;
     await untilRevision(engine, container.id, revisionOf(state), signal, container);
-    // Nobody waits for that: what is not remembered is read from the proxy.
-    void rememberState(engine, container.id, state);
+    this.#remembered = rememberState(engine, container.id, state);
   }
 
   #certificates(site: Site | undefined): ContainerFile[] {
@@ -211,7 +213,11 @@ export class ProxyHost {
 
   async #locked<Result>(proxy: string, signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
     const { engine, clock, why } = this.#options;
-    return await whileProxyLocked(engine, proxy, clock, why, signal, work);
+    try {
+      return await whileProxyLocked(engine, proxy, clock, why, signal, work);
+    } finally {
+      await this.#remembered;
+    }
   }
 }
 

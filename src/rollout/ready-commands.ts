@@ -1,4 +1,5 @@
 import { PassThrough } from "node:stream";
+import { withGrace } from "../base/time-limit.ts";
 import { type Captured, captureUntilDone } from "../engine/capture.ts";
 import type { Engine } from "../engine/engine.ts";
 
@@ -6,7 +7,14 @@ import type { Engine } from "../engine/engine.ts";
 interface Waiting {
   readonly input: PassThrough;
   readonly done: Promise<Captured>;
+  /** Gives it up at this signal, and no more at that with which it was started. */
+  readonly giveUpAt: (signal: AbortSignal) => void;
   ended: boolean;
+}
+
+interface RunOptions {
+  /** Milliseconds that it may take to end after an abort: what it changes must have changed, or not, before that is undone. */
+  readonly grace?: number;
 }
 
 /**
@@ -26,8 +34,15 @@ export class ReadyCommands {
     const key = keyOf(container, command);
     if (this.#living(key)) return;
     const input = new PassThrough();
-    const done = captureUntilDone(this.#engine, container, command, signal, input);
-    const waiting: Waiting = { input, done, ended: false };
+    const abandoned = new AbortController();
+    const giveUp = () => abandoned.abort(signal.reason);
+    signal.addEventListener("abort", giveUp, { once: true });
+    const giveUpAt = (later: AbortSignal) => {
+      signal.removeEventListener("abort", giveUp);
+      later.addEventListener("abort", () => abandoned.abort(later.reason), { once: true });
+    };
+    const done = captureUntilDone(this.#engine, container, command, abandoned.signal, input);
+    const waiting: Waiting = { input, done, giveUpAt, ended: false };
     const end = () => {
       waiting.ended = true;
     };
@@ -36,13 +51,22 @@ export class ReadyCommands {
   }
 
   /** Runs a command on its input: the one that waits for it, or a new one. */
-  async run(container: string, command: readonly string[], input: string, signal: AbortSignal): Promise<Captured> {
-    const key = keyOf(container, command);
-    const waiting = this.#living(key);
-    this.#waiting.delete(key);
-    if (!waiting) return await captureUntilDone(this.#engine, container, command, signal, input);
-    waiting.input.end(input);
-    return await waiting.done;
+  async run(
+    container: string,
+    command: readonly string[],
+    input: string,
+    signal: AbortSignal,
+    { grace = 0 }: RunOptions = {},
+  ): Promise<Captured> {
+    return await withGrace(signal, grace, async (late) => {
+      const key = keyOf(container, command);
+      const waiting = this.#living(key);
+      this.#waiting.delete(key);
+      if (!waiting) return await captureUntilDone(this.#engine, container, command, late, input);
+      waiting.giveUpAt(late);
+      waiting.input.end(input);
+      return await waiting.done;
+    });
   }
 
   /** Ends those that were not needed. */

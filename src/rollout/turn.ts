@@ -17,6 +17,9 @@ const script = [
   `echo "${doneLine}"`,
 ].join("\n");
 
+/** How long a proxy may take to end a change of what it serves that was given up. Milliseconds. */
+export const changeGrace = 10_000;
+
 /** Lets a site of a proxy serve its standby, or no more, once it is told by its input which. */
 export const turnCommand = ["sh", "-c", script];
 
@@ -29,7 +32,7 @@ export async function turn(
   signal: AbortSignal,
 ): Promise<void> {
   const input = `${on ? "on" : "off"} ${id}\n`;
-  const { exitCode, stderr } = await commands.run(container.name, turnCommand, input, signal);
+  const { exitCode, stderr } = await commands.run(container.name, turnCommand, input, signal, { grace: changeGrace });
   if (exitCode !== 0) throw unwritten(engine, container, stderr.trim().split("\n"));
 }
 

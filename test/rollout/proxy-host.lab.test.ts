@@ -90,6 +90,21 @@ describeLab("a proxy on a host", () => {
     return { sites, revision: await liveRevision(engine, container, signal) };
   };
 
+  it("is led back by whoever gave up a change, whenever that was: the change does not come after", async () => {
+    const engine = await connect();
+    const host = hostOf(engine);
+    const [before, after] = [site("before"), site("after")];
+    for (const moment of [40, 80, 120, 160, 200, 300]) {
+      await host.route(name, "shop-prod", before, signal);
+      const given = new AbortController();
+      setTimeout(() => given.abort(new Error("interrupted")), moment);
+      await host.route(name, "shop-prod", after, given.signal).catch(() => {});
+      await host.route(name, "shop-prod", before, signal);
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      expect([moment, await state(engine)]).toEqual([moment, { sites: [before], revision: configurationOf([before]) }]);
+    }
+  });
+
   it("is not read again for as long as it serves what it was told, and is once somebody else told it", async () => {
     const folder = mkdtempSync(join(tmpdir(), "envctl-sites-"));
     const ours = new Watched(await connect());

@@ -61,6 +61,33 @@ describe("a command that waits for its input", () => {
     expect(echo.started).toBe(2);
   });
 
+  it("is given up at once before it has its input, and then only after its grace", async () => {
+    const given = new AbortController();
+    const engine = {
+      exec: (_id: string, { stdin, stdout, signal: until }: ExecOptions) =>
+        new Promise<number>((resolve, reject) => {
+          until?.addEventListener("abort", () => reject(until.reason), { once: true });
+          const work = async () => {
+            const input = stdin ? await text(stdin) : "";
+            await new Promise((done) => setTimeout(done, 50));
+            stdout.write(input);
+            resolve(0);
+          };
+          void work();
+        }),
+    } as unknown as Engine;
+    const commands = new ReadyCommands(engine);
+    for (const container of ["idle", "quick", "patient"]) commands.start(container, command, given.signal);
+    const quick = commands.run("quick", command, "a", given.signal);
+    const patient = commands.run("patient", command, "b", given.signal, { grace: 1000 });
+    const fresh = commands.run("fresh", command, "c", given.signal, { grace: 1000 });
+    given.abort(new Error("interrupted"));
+    await expect(quick).rejects.toThrow("interrupted");
+    expect([await patient, await fresh]).toMatchObject([{ stdout: "b" }, { stdout: "c" }]);
+    await expect(commands.run("idle", command, "d", given.signal, { grace: 1000 })).rejects.toThrow("interrupted");
+    await commands.close();
+  });
+
   it("tells of its failure where that comes with its input", async () => {
     const echo = new Echo();
     const commands = new ReadyCommands(echo.engine);
