@@ -2,7 +2,7 @@ import { type Agent, type ClientRequest, type IncomingMessage, request as overHt
 import { request as overHttps } from "node:https";
 import { connect as overTcp, type Socket } from "node:net";
 import { connect as overTls } from "node:tls";
-import type { LoadTarget } from "./model.ts";
+import type { LoadError, LoadTarget } from "./model.ts";
 
 export interface Call {
   readonly target: LoadTarget;
@@ -31,13 +31,21 @@ export class ExchangeError extends Error {
   readonly code: string;
   /** True where a connection that had served before was closed, and no byte of an answer came. */
   readonly reusedAndClosed: boolean;
+  readonly timing: Timing | undefined;
 
-  constructor(code: string, reusedAndClosed = false) {
+  constructor(
+    code: string,
+    { reusedAndClosed = false, timing }: Partial<Pick<ExchangeError, "reusedAndClosed" | "timing">> = {},
+  ) {
     super(code);
     this.code = code;
     this.reusedAndClosed = reusedAndClosed;
+    this.timing = timing;
   }
 }
+
+/** When it came to its end, and when it was connected, as in `LoadError`. */
+type Timing = Pick<LoadError, "after" | "connected">;
 
 /** Connects, and sends nothing. Rejects with an `ExchangeError`. */
 export function open({ target, url, timeout }: Pick<Call, "target" | "url" | "timeout">): Promise<Socket> {
@@ -76,7 +84,17 @@ export function begin(call: Call): ClientRequest {
 
 /** Sends a request and reads its whole answer. Rejects with an `ExchangeError`. */
 export async function exchange(call: Call): Promise<Answer> {
+  const begun = performance.now();
+  const sinceBegun = () => Math.round(performance.now() - begun);
+  let connected: number | undefined;
   const request = begin(call);
+  request.on("socket", (socket) => {
+    if (socket.connecting)
+      socket.once("connect", () => {
+        connected = sinceBegun();
+      });
+  });
+  const timing = (): Timing => ({ after: sinceBegun(), connected });
   let code: string | undefined;
   const timer = setTimeout(() => {
     code = "TIMEOUT";
@@ -93,14 +111,15 @@ export async function exchange(call: Call): Promise<Answer> {
         incoming.on("close", () => {
           const isWhole = incoming.complete && code === undefined;
           if (isWhole) resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks) });
-          else reject(new ExchangeError(code ?? "TRUNCATED"));
+          else reject(new ExchangeError(code ?? "TRUNCATED", { timing: timing() }));
         });
       });
       request.on("error", (error: NodeJS.ErrnoException) => {
         if (response) return; // Its own end tells more.
         const found = code ?? error.code ?? error.message;
         const wasOpen = request.reusedSocket || call.socket !== undefined;
-        reject(new ExchangeError(found, wasOpen && (found === "ECONNRESET" || found === "EPIPE")));
+        const reusedAndClosed = wasOpen && (found === "ECONNRESET" || found === "EPIPE");
+        reject(new ExchangeError(found, { reusedAndClosed, timing: timing() }));
       });
       send(request, call.body).catch(() => request.destroy());
     });

@@ -1,4 +1,4 @@
-import { type KindReport, type LoadReport, loadKinds } from "./model.ts";
+import { type KindReport, type LoadError, type LoadReport, loadKinds } from "./model.ts";
 
 const columns: readonly (readonly [string, (report: KindReport) => string])[] = [
   ["requests", ({ requests }) => String(requests)],
@@ -32,6 +32,12 @@ export function formatReport(report: LoadReport): string[] {
       ({ url, release, first, last, answers }) =>
         `${release} at ${url}: ${answers} answers from ${first}ms to ${last}ms`,
     ),
-    ...errors.slice(0, 20).map(({ kind, url, code, at }) => `${at}ms ${kind} ${url}: ${code}`),
+    ...errors.slice(0, 20).map((error) => `${error.at}ms ${error.kind} ${error.url}: ${error.code}${timingOf(error)}`),
   ];
+}
+
+/** Empty for what is no request with a connection of its own. */
+function timingOf({ after, connected }: LoadError): string {
+  if (after === undefined) return "";
+  return `, ${after}ms after it was asked${connected === undefined ? "" : `, connected after ${connected}ms`}`;
 }

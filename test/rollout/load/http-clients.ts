@@ -125,7 +125,7 @@ export async function repeat(client: Client, pace: number, work: () => Promise<(
       if (!isRight()) recorder.failed(kind, url, "TRUNCATED");
     } catch (error) {
       if (!(error instanceof ExchangeError)) throw error;
-      recorder.failed(kind, url, error.code);
+      recorder.failed(kind, url, error.code, 1, error.timing);
       // A server that refuses at once must not be asked thousands of times.
       await client.pause(Math.max(pace, 50));
     }

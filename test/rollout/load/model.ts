@@ -33,6 +33,10 @@ export interface LoadError {
   readonly code: string;
   /** Milliseconds since the load began. */
   readonly at: number;
+  /** Milliseconds since the request began; undefined for connections that serve many. */
+  readonly after?: number | undefined;
+  /** Milliseconds from the request's begin until its connection was open; undefined where it never was, or served before. */
+  readonly connected?: number | undefined;
 }
 
 export interface KindReport {

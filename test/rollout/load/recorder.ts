@@ -85,13 +85,13 @@ export class Recorder {
     tally.last.set(url, now);
   }
 
-  failed(kind: LoadKind, url: string, code: string, by = 1): void {
+  failed(kind: LoadKind, url: string, code: string, by = 1, timing: Pick<LoadError, "after" | "connected"> = {}): void {
     const tally = this.#of(kind);
     tally.counts.failed += by;
     if (code === "TRUNCATED") tally.counts.truncated += by;
     if (code === "CUT") tally.counts.cut += by;
     if (code === "LOST") tally.counts.lost += by;
-    if (tally.errors.length < mostErrors) tally.errors.push({ kind, url, code, at: Math.round(this.now) });
+    if (tally.errors.length < mostErrors) tally.errors.push({ kind, url, code, at: Math.round(this.now), ...timing });
   }
 
   release(url: string, release: string): void {
