@@ -23,7 +23,7 @@ module.exports = {
       name: "core-knows-only-types-of-adapters",
       severity: "error",
       from: { path: inFolder(...core) },
-      to: { path: inFolder(...adapters), pathNot: "^src/(engine/engine|proxy/proxy).ts$" },
+      to: { path: inFolder(...adapters), pathNot: "^src/(engine/engine|proxy/(proxy|turn)).ts$" },
     },
     {
       name: "adapters-know-base",

@@ -102,7 +102,7 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
       proxiesFirst: swap ? [] : sites.prepare,
       start: [...app.creates, ...app.starts, ...waitsFor(app, sites, stops)],
       trial: app.starts.length > 0 || sites.routes.length > 0 ? sites.trial : [],
-      switch: swap ?? (standsBy ? sites.routes.map(keptReady) : sites.routes),
+      switch: swap ?? sites.routes,
       retire: [...drainSteps(wish.stage, sites, stops), ...stops.map(aside)],
       standDown: standsBy ? standDownSteps(wish.stage, app, sites) : [],
       gap: swap !== undefined,
@@ -193,10 +193,6 @@ function swapProxies(host: ObservedHost, sites: SitePlan, ports: readonly PortMa
   ];
 }
 
-function keptReady(step: RouteStep): RouteStep {
-  return step.site && step.before ? { ...step, standsBy: true } : step;
-}
-
 /** What runs already must be healthy, too, before clients are sent there, or what served them stops. */
 function waitsFor(app: Replacement, sites: SitePlan, stops: readonly StopStep[]): readonly Step[] {
   const stopsSome = stops.some((step) => step.container.running);
@@ -207,8 +203,8 @@ function waitsFor(app: Replacement, sites: SitePlan, stops: readonly StopStep[])
 }
 
 /**
- * With streams that outlive a switch, clients may still be on what stood by, until the switch before is over its drain; a
- * proxy whose reload ends them has none there, and is not asked.
+ * With HAProxy clients may still be on what stood by, until the switch before is over its drain. With Caddy their streams stay
+ * for as long as it runs, and nobody waits for those: it takes leave of them when it is told to end.
  */
 function standDownSteps(stage: Stage, app: Replacement, sites: SitePlan): Step[] {
   const stops = formerStandby(app, sites);

@@ -73,8 +73,6 @@ export interface RouteStep {
   readonly id: string;
   readonly site: Site | undefined;
   readonly before: Site | undefined;
-  /** True where what it served before goes on running: the proxy keeps it ready. */
-  readonly standsBy?: true;
 }
 
 /** By name: a container that a step before creates has no id yet. */

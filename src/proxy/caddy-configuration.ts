@@ -1,9 +1,10 @@
 import { accessLogging } from "./caddy-access.ts";
-import { ifTurned, pathMatch, plainAnswer, redirectHandlers, siteHandlers } from "./caddy-site.ts";
+import { ifTurned, pathMatch, plainAnswer, redirectHandlers, siteHandlers, turnedFilePath } from "./caddy-site.ts";
 import { asDuration, literally } from "./caddy-text.ts";
 import { connectionPolicies, tlsApplication } from "./caddy-tls.ts";
 import { revisionPort, type Site } from "./proxy.ts";
 import { isSecure, portsOf, routesOf, sitesOfPort } from "./routes.ts";
+import { canTurn } from "./turn.ts";
 
 /** In the container's own file system: no other container and no network reaches it. */
 export const adminSocket = "/run/caddy-admin.sock";
@@ -58,12 +59,10 @@ function servers(sites: readonly Site[], revision: string): Record<string, objec
 function revisionRoutes(sites: readonly Site[], revision: string): object[] {
   const turned = "{http.vars.turned}";
   return [
-    ...sites
-      .filter(({ standby }) => standby)
-      .map((site) => ({
-        match: [ifTurned(site)],
-        handle: [{ handler: "vars", turned: `${turned}+${literally(site.id)}` }],
-      })),
+    ...sites.filter(canTurn).map((site) => ({
+      match: [ifTurned(site)],
+      handle: [{ handler: "vars", turned: `${turned}+${literally(site.id)}${turnedFilePath}` }],
+    })),
     {
       match: [{ path_regexp: { pattern: "^/revision$" }, method: ["GET", "HEAD"] }],
       handle: [{ handler: "static_response", status_code: 200, body: `${literally(revision)}${turned}` }],

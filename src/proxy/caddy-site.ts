@@ -1,14 +1,15 @@
 import { logsAccessOf, logsNoAccess } from "./caddy-access.ts";
 import { ringOf } from "./caddy-ring.ts";
 import { asDuration, asPattern, greaterThan, literally } from "./caddy-text.ts";
-import { type Site, turnedFile } from "./proxy.ts";
+import type { Site } from "./proxy.ts";
 import { prefixOf } from "./routes.ts";
+import { canTurn, turnedUpstreams, turnFolder } from "./turn.ts";
 
 /** What is done with a request that is a site's own: a route without the match by host. */
 export function siteHandlers(site: Site): object[] {
   const log = site.accessLog ? logsAccessOf(site) : logsNoAccess;
   if (site.maintenance) return [log, page(503, site.maintenancePage, { "Retry-After": ["30"] })];
-  const routes = [...tooLarge(site), ...turned(site), { handle: proxying(site) }];
+  const routes = [...tooLarge(site), ...turned(site), { handle: proxying(site, dialsOf(site)) }];
   return [log, { handler: "subroute", routes, errors: { routes: errorRoutes(site) } }];
 }
 
@@ -39,17 +40,35 @@ function tooLarge({ maxBody }: Site): object[] {
   return [{ match, handle: [plainAnswer(413, "413 Request Entity Too Large")], terminal: true }];
 }
 
-/** The standby, while it is its turn. Caddy looks for the file at each request, as the kernel has it in memory. */
+/** The release that the site was turned to. Caddy looks for the file at each request, as the kernel has it in memory. */
 function turned(site: Site): object[] {
-  if (!site.standby) return [];
-  return [{ match: [ifTurned(site)], handle: proxying({ ...site, ...site.standby }), terminal: true }];
+  if (!canTurn(site)) return [];
+  const base = {
+    handler: "map",
+    source: turnedFilePath,
+    destinations: [turnedBase],
+    mappings: [{ input_regexp: "~(.*)$", outputs: ["$1"] }],
+  };
+  const dials = turnedUpstreams(site, turnedBase).map(({ name, port }) => `${name}:${port}`);
+  return [{ match: [ifTurned(site)], handle: [base, ...proxying(site, dials)], terminal: true }];
 }
 
+/** Of a request to a site that was turned: the file's path, from a slash that stands for its folder. */
+export const turnedFilePath = "{http.matchers.file.relative}";
+
+const turnedBase = "{envctl.base}";
+
+/** Looked for anew where it was replaced by another right after it was found. */
 export function ifTurned(site: Site): object {
-  return { file: { root: "/", try_files: [literally(turnedFile(site))] } };
+  return { file: { root: literally(turnFolder(site)), try_files: ["*", "*", "*"] } };
 }
 
-function proxying(site: Site): object[] {
+/** Names, not addresses: they are looked up whenever a connection is made. */
+function dialsOf(site: Site): string[] {
+  return ringOf(site).map(({ name, port }) => literally(`${name}:${port}`));
+}
+
+function proxying(site: Site, dials: readonly string[]): object[] {
   const prefix = prefixOf(site);
   const strip = site.stripPath && prefix !== "";
   // What a client says of the way it came is no evidence; Caddy adds For, Proto and Host of its own.
@@ -69,23 +88,21 @@ function proxying(site: Site): object[] {
     headers,
     ...told,
     ...(strip ? [{ handler: "rewrite", strip_path_prefix: literally(prefix) }] : []),
-    reverseProxy(site),
+    reverseProxy(site, dials),
   ];
 }
 
-function reverseProxy(site: Site): object {
-  const ring = ringOf(site);
+function reverseProxy(site: Site, dials: readonly string[]): object {
   return {
     handler: "reverse_proxy",
-    // Names, not addresses: they are looked up whenever a connection is made.
-    upstreams: ring.map(({ name, port }) => ({ dial: literally(`${name}:${port}`) })),
+    upstreams: dials.map((dial) => ({ dial })),
     ...(site.trustedProxies ? { trusted_proxies: site.trustedProxies } : {}),
     load_balancing: {
       selection_policy: { policy: "round_robin" },
       // Only what could not be sent, and a GET, is tried again. No passive health checks: they would take an upstream
       // for dead after one slow request, and a site with one upstream off the network.
       try_duration: "2s",
-      try_interval: new Set(ring).size > 1 ? "20ms" : "100ms",
+      try_interval: new Set(dials).size > 1 ? "20ms" : "100ms",
     },
     transport: {
       protocol: "http",

@@ -20,12 +20,6 @@ export type SiteTls =
   /** The user's own certificate and key: `certificateFile` and `keyFile` of the site. */
   | { readonly kind: "own"; readonly fingerprint: string };
 
-/** Another release of a site that goes on running: all else is as in the site itself. */
-interface Standby {
-  readonly release: string;
-  readonly upstreams: readonly Upstream[];
-}
-
 /** One stage as a proxy serves it. Plain data, kept as JSON beside the proxy's configuration; no secret is in it. */
 export interface Site {
   /** `shop-prod`: unique in one proxy, and a file name. */
@@ -64,8 +58,8 @@ export interface Site {
   readonly accessLog: boolean;
   /** Networks (CIDR) and addresses of other proxies in front, whose X-Forwarded headers are passed on; nobody's without. */
   readonly trustedProxies?: readonly string[];
-  /** What its clients had before and can be given again at once: see `turnedFile`. In no plan. */
-  readonly standby?: Standby;
+  /** How many configurations the site has had, in a proxy that heeds `turnFolder`. In no plan. */
+  readonly turns?: number;
 }
 
 /** Folder in the proxy's container, on a volume, that holds all that envctl writes. */
@@ -80,11 +74,7 @@ export function keyFile(site: Pick<Site, "id">): string {
   return `${proxyFolder}/certificates/${site.id}.key`;
 }
 
-/** As long as there is a file of this name, a site that has a standby serves that: no new configuration is needed for it. */
-export function turnedFile(site: Pick<Site, "id">): string {
-  return `${turnedFolder}/${site.id}`;
-}
-
+/** Of what its sites are turned to. */
 export const turnedFolder = `${proxyFolder}/turned`;
 
 export type ProxyDriverName = "caddy" | "haproxy";
@@ -122,13 +112,14 @@ export interface ProxyDriver {
   readonly sysctls?: Readonly<Record<string, string>>;
   /** How a new configuration is made live, in the container. */
   readonly activation: ProxyActivation;
-  /** True where it heeds `turnedFile`; else sites are not given a standby. */
+  /** True where it heeds `turnFolder`; else another release is another configuration. */
   readonly turns: boolean;
   /** Why this driver cannot serve such a site, for people; undefined if it can. */
   refuses(site: Site): string | undefined;
   /**
    * The whole configuration. `GET /revision` at `revisionPort` (never published) answers `revision` as plain text once
-   * it is live, followed by `+` and the id of each site that serves its standby; no other path of that port answers with 200.
+   * it is live, followed by `+` and `id/file` for each site that was turned (`turnFile`); no other path of that port answers with
+   * 200.
    */
   render(sites: readonly Site[], revision: string): string;
   /** One line of the proxy's output, where it is an access log line of a site; else undefined. */

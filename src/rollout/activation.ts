@@ -1,5 +1,6 @@
 import { doneLine } from "../engine/capture.ts";
-import { type ProxyDriver, proxyFolder, turnedFolder } from "../proxy/proxy.ts";
+import { type ProxyDriver, proxyFolder, type Site, turnedFolder } from "../proxy/proxy.ts";
+import { turnFolder } from "../proxy/turn.ts";
 import { rememberClients } from "./early-clients.ts";
 import { nextSitesFile, sitesFile } from "./proxy-state.ts";
 
@@ -22,7 +23,11 @@ export function activationCommand({ nextFile, activation }: ProxyDriver): string
     `unwritten() { df -k ${proxyFolder} >&2; give_up ${unwrittenCode}; }`,
     activation.prepare,
     `IFS= read -r length && IFS= read -r stale && IFS= read -r sites || { ${activation.conclude}; exit ${untoldCode}; }`,
-    `for site in $stale; do rm -f "${turnedFolder}/$site" || unwritten; done`,
+    "for kept in $stale; do",
+    `for folder in "${turnedFolder}/\${kept%.*}".*; do`,
+    `[ "$folder" = "${turnedFolder}/$kept" ] || rm -rf "$folder" || unwritten`,
+    "done",
+    "done",
     `printf '%s' "$sites" >${nextSitesFile} || unwritten`,
     `head -c "$length" >${nextFile} && [ "$(wc -c <${nextFile})" -eq "$length" ] || unwritten`,
     "activate || give_up $?",
@@ -35,9 +40,14 @@ export function activationCommand({ nextFile, activation }: ProxyDriver): string
   return ["sh", "-c", script.join("\n")];
 }
 
-/** `stale` are ids of sites (file names): what is left of their `turnedFile` goes before. */
-export function activationInput(sites: string, configuration: string, stale: readonly string[]): string {
-  return `${Buffer.byteLength(configuration)}\n${stale.join(" ")}\n${sites}\n${configuration}`;
+/** As in `ProxyLoad`: ids of sites are part of names of files. */
+export function activationInput(
+  sites: string,
+  configuration: string,
+  stale: readonly Pick<Site, "id" | "turns">[],
+): string {
+  const kept = stale.map((site) => turnFolder(site).slice(turnedFolder.length + 1));
+  return `${Buffer.byteLength(configuration)}\n${kept.join(" ")}\n${sites}\n${configuration}`;
 }
 
 /** Whether the command ended with this code since it did not get, or could not write, all of its input. */

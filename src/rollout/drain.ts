@@ -1,7 +1,7 @@
 import { EnvctlError } from "../base/errors.ts";
 import { doneLine } from "../engine/capture.ts";
 import type { Engine } from "../engine/engine.ts";
-import { earlyLimit, hasEarlyClients } from "./early-clients.ts";
+import { hasEarlyClients, tellNow } from "./early-clients.ts";
 import { kernelAddress } from "./kernel-address.ts";
 import type { ReadyCommands } from "./ready-commands.ts";
 
@@ -22,14 +22,13 @@ export interface Drain {
  */
 const watch = [
   "read -r limit addresses || exit 0",
-  "now() { IFS='. ' read -r seconds hundredths rest </proc/uptime; now=$seconds$hundredths; }",
+  tellNow,
   "now",
   "end=$((now + limit))",
-  `early=$((now + ${earlyLimit}))`,
   hasEarlyClients,
   "set --",
   'for address in $addresses; do set -- "$@" -e " $address 01 "; done',
-  'while grep -q "$@" /proc/net/tcp 2>/dev/null || { [ "$now" -lt "$early" ] && has_early_clients; }; do',
+  'while grep -q "$@" /proc/net/tcp 2>/dev/null || has_early_clients; do',
   "  now",
   '  [ "$now" -lt "$end" ] || exit 3',
   "  sleep 0.04",

@@ -5,7 +5,8 @@ import { parseJson } from "../base/json.ts";
 import { timeLimit } from "../base/time-limit.ts";
 import type { Engine, ObservedContainer } from "../engine/engine.ts";
 import { isRunning } from "../plan/observed.ts";
-import type { ProxyState } from "../plan/standby.ts";
+import type { ProxyState } from "../plan/turns.ts";
+import type { Turn } from "../proxy/turn.ts";
 import { liveRevision } from "./proxy-revision.ts";
 import { areSites, readState, revisionOf } from "./proxy-state.ts";
 
@@ -71,7 +72,7 @@ async function recall(file: string, revision: string): Promise<ProxyState | unde
   const kept = text === undefined ? undefined : parseJson(text);
   const { sites, turned } = (kept ?? {}) as { readonly sites?: unknown; readonly turned?: unknown };
   if (!areSites(sites) || !Array.isArray(turned)) return undefined;
-  const state = { sites, turned: new Set(turned) };
+  const state = { sites, turned: new Map(turned as [string, Turn][]) };
   return revisionOf(state) === revision ? state : undefined;
 }
 

@@ -1,4 +1,5 @@
 import type { HostPlan } from "../plan/plan.ts";
+import { turnBetween } from "../plan/turns.ts";
 import { isProxyDriver, proxyDriver } from "../proxy/drivers.ts";
 import { activationCommand } from "./activation.ts";
 import { drainCommand } from "./drain.ts";
@@ -11,18 +12,12 @@ import { turnCommand } from "./turn.ts";
  * where they wait already.
  */
 export async function prepareSwitch(worker: HostWorker, plan: HostPlan, signal: AbortSignal): Promise<void> {
-  for (const { proxy, site, standsBy } of plan.switch.filter((step) => step.kind === "route")) {
+  for (const { proxy, site, before } of plan.switch.filter((step) => step.kind === "route")) {
     if (!site || !isProxyDriver(proxy.driver)) continue;
     const driver = await proxyDriver(proxy.driver);
-    const turns = standsBy && takesTurns(plan) && driver.turns;
+    const turns = driver.turns && before !== undefined && turnBetween(before, site) !== undefined;
     worker.commands.start(proxy.name, turns ? turnCommand : activationCommand(driver), signal);
   }
   for (const { proxies } of plan.retire.filter((step) => step.kind === "drain"))
     for (const proxy of proxies) worker.commands.start(proxy, drainCommand, signal);
-}
-
-/** What ran already and stood by is most likely ready in the proxy, too: then that needs no configuration. */
-function takesTurns(plan: HostPlan): boolean {
-  const standsBy = plan.switch.some((step) => step.kind === "route" && step.standsBy);
-  return standsBy && plan.start.every((step) => step.kind !== "create");
 }

@@ -1,6 +1,6 @@
 import { type Engine, Label, type Labels, type ObservedContainer } from "../engine/engine.ts";
 import type { ObservedProxy } from "../plan/observed.ts";
-import { servedSites } from "../plan/standby.ts";
+import { servedSites } from "../plan/turns.ts";
 import { currentState } from "./known-sites.ts";
 import { proxyLabels } from "./proxy-state.ts";
 

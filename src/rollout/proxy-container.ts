@@ -4,7 +4,7 @@ import { type ContainerSpec, type Engine, Label, type Labels, type ObservedConta
 import { networkName, proxyNetwork, proxyVolume } from "../plan/naming.ts";
 import { isRunning } from "../plan/observed.ts";
 import type { DesiredProxy } from "../plan/proxies.ts";
-import { servedSites } from "../plan/standby.ts";
+import { servedSites } from "../plan/turns.ts";
 import { proxyDriver } from "../proxy/drivers.ts";
 import { type ProxyDriver, proxyFolder, type Site } from "../proxy/proxy.ts";
 import { untilRevision } from "./proxy-revision.ts";
@@ -100,7 +100,7 @@ async function configure(
   const sites = driver.turns ? state.sites : servedSites(state);
   const files = [{ path: driver.file, content: driver.render(sites, configurationOf(sites)), mode: 0o600 }];
   // The list first: of two that differ, a proxy that was killed in between is given the configuration anew.
-  if (!driver.turns && state.sites.some(({ standby }) => standby))
+  if (!driver.turns && state.sites.some(({ turns }) => turns !== undefined))
     files.unshift({ path: sitesFile, content: JSON.stringify(sites), mode: 0o600 });
   await engine.writeFiles(id, files, signal);
   return sites;

@@ -7,7 +7,7 @@ import { proxyNetwork } from "../plan/naming.ts";
 import { isRunning } from "../plan/observed.ts";
 import type { DesiredProxy } from "../plan/proxies.ts";
 import { clashOf } from "../plan/site-conflicts.ts";
-import { isServed, loadOf, type ProxyLoad, type ProxyState, turnTo } from "../plan/standby.ts";
+import { isServed, loadOf, type ProxyLoad, type ProxyState, turnTo } from "../plan/turns.ts";
 import { isProxyDriver, proxyDriver } from "../proxy/drivers.ts";
 import { certificateFile, keyFile, type ProxyDriver, type ProxyDriverName, type Site } from "../proxy/proxy.ts";
 import { activationCommand, activationInput, isUnwritten } from "./activation.ts";
@@ -60,17 +60,10 @@ export class ProxyHost {
   }
 
   /**
-   * Lets the proxy serve this site as given, or no more; what it serves of others stays. Resolves once it is live.
-   * With `standsBy`, what it served before is kept ready. Throws `proxy-refused` where the proxy will not have it: then it
-   * serves as before, and needs nothing to go back to it.
+   * Lets the proxy serve this site as given, or no more; what it serves of others stays. Resolves once it is live. Throws
+   * `proxy-refused` where the proxy will not have it: then it serves as before, and needs nothing to go back to it.
    */
-  async route(
-    proxy: string,
-    id: string,
-    site: Site | undefined,
-    signal: AbortSignal,
-    { standsBy = false }: { readonly standsBy?: boolean | undefined } = {},
-  ): Promise<void> {
+  async route(proxy: string, id: string, site: Site | undefined, signal: AbortSignal): Promise<void> {
     const { engine } = this.#options;
     await this.#locked(proxy, signal, async () => {
       const container = await this.#running(proxy, signal);
@@ -78,13 +71,12 @@ export class ProxyHost {
       // Where what is live is not what is written down, it is told all of it.
       const { state, isLive } = await currentState(engine, container, signal);
       if (isLive && isServed(state, id, site)) return;
-      const keeps = standsBy && driver.turns;
-      const turned = isLive && keeps ? turnTo(state, id, site) : undefined;
+      const turned = isLive && driver.turns ? turnTo(state, id, site) : undefined;
       if (turned) {
-        await turn(this.#options, container, id, turned.on, signal);
+        await turn(this.#options, container, turned, signal);
         return await this.#confirm(container, turned.state, signal);
       }
-      await this.#serve(container, driver, loadOf(state, id, site, keeps), site, signal);
+      await this.#serve(container, driver, loadOf(state, id, site, driver.turns), site, signal);
       const before = state.sites.find((other) => other.id === id);
       if (before?.tls.kind === "own" && site?.tls.kind !== "own") await this.#dropCertificates(container, id, signal);
     });

@@ -2,8 +2,9 @@ import { digestOf } from "../base/digest.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import { type Engine, Label, type ObservedContainer } from "../engine/engine.ts";
 import { canonicalJson } from "../plan/desired.ts";
-import { type ProxyState, servedSites } from "../plan/standby.ts";
-import { proxyFolder, type Site, turnedFile, turnedFolder } from "../proxy/proxy.ts";
+import { type ProxyState, servedSites } from "../plan/turns.ts";
+import { proxyFolder, type Site, turnedFolder } from "../proxy/proxy.ts";
+import { canTurn, type Turn, turnFile, turnFolder, turnFrom } from "../proxy/turn.ts";
 
 /** What a proxy serves, as envctl told it last: on the proxy's own volume, so that it is there after a reboot. */
 export const sitesFile = `${proxyFolder}/sites.json`;
@@ -21,8 +22,11 @@ export function configurationOf(sites: readonly Site[]): string {
 
 /** By which a proxy says that this is what it serves (`ProxyDriver.render`). */
 export function revisionOf({ sites, turned }: ProxyState): string {
-  const ids = sites.filter(({ id, standby }) => standby && turned.has(id)).map(({ id }) => id);
-  return [configurationOf(sites), ...ids].join("+");
+  const turns = sites.filter(canTurn).flatMap(({ id }) => {
+    const turn = turned.get(id);
+    return turn ? [`${id}/${turnFile(turn)}`] : [];
+  });
+  return [configurationOf(sites), ...turns].join("+");
 }
 
 /** A proxy as it is found, whatever state its files are in. */
@@ -54,10 +58,18 @@ export async function findProxies(engine: Engine, signal?: AbortSignal): Promise
 
 /** What a proxy was told last. Throws `proxy-state-invalid` where the file is not what envctl writes. */
 export async function readState(engine: Engine, container: string, signal?: AbortSignal): Promise<ProxyState> {
-  const sites = await readSites(engine, container, signal);
-  if (!sites.some(({ standby }) => standby)) return { sites, turned: new Set() };
-  const files = await engine.readFiles(container, turnedFolder, signal);
-  return { sites, turned: new Set(sites.filter((site) => files?.has(turnedFile(site))).map(({ id }) => id)) };
+  const [sites, files] = await Promise.all([
+    readSites(engine, container, signal),
+    engine.readFiles(container, turnedFolder, signal),
+  ]);
+  const names = [...(files?.keys() ?? [])].sort();
+  const turned = sites.filter(canTurn).flatMap((site): [string, Turn][] => {
+    const folder = `${turnFolder(site)}/`;
+    // Of two that a run left which was killed, the proxy takes the first.
+    const turn = turnFrom(names.find((name) => name.startsWith(folder))?.slice(folder.length) ?? "");
+    return turn ? [[site.id, turn]] : [];
+  });
+  return { sites, turned: new Map(turned) };
 }
 
 async function readSites(engine: Engine, container: string, signal: AbortSignal | undefined): Promise<Site[]> {

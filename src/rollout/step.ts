@@ -56,7 +56,7 @@ export async function perform(step: Step, worker: HostWorker, progress: Progress
       await engine.disconnectNetwork(step.network, step.proxy, signal);
       return;
     case "route":
-      if (step.site) await worker.proxies.route(step.proxy.name, step.id, step.site, signal, step);
+      if (step.site) await worker.proxies.route(step.proxy.name, step.id, step.site, signal);
       else await worker.proxies.forget(step.proxy.name, step.id, signal);
       return;
     case "drain":
@@ -117,7 +117,7 @@ async function revive(step: StopStep, worker: HostWorker, progress: Progress, si
 /** Leads the proxy back to what it served before, and lets the requests end that have gone to the new. */
 async function routeBack(step: RouteStep, worker: HostWorker, signal: AbortSignal): Promise<void> {
   const { name } = step.proxy;
-  if (step.before) await worker.proxies.route(name, step.id, step.before, signal, step);
+  if (step.before) await worker.proxies.route(name, step.id, step.before, signal);
   else await worker.proxies.forget(name, step.id, signal);
   const { site } = step;
   if (!site) return;

@@ -1,4 +1,6 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeLab } from "../lab/describe-lab.ts";
@@ -58,7 +60,7 @@ describeLab("clients that connect long before they ask", () => {
     await Promise.all(drivers.map(({ driver }) => ensureBaseImage(driver)));
     const stages = drivers.map(({ driver, port }) => [
       driver,
-      `{ after: dev, hosts: ["unix://${lab.localSocket}"], ports: ["${port}:8080"], proxy: { driver: ${driver} } }`,
+      `{ after: dev, hosts: ["unix://${lab.localSocket}"], ports: ["${port}:8080"], proxy: { driver: ${driver}, response_timeout: 30s } }`,
     ]);
     app = new WatchedApp(lab, { name: `early${process.pid}`, stages: { dev: "{}", ...Object.fromEntries(stages) } });
     await bring("first");
@@ -75,7 +77,18 @@ describeLab("clients that connect long before they ask", () => {
   };
 
   it.each(drivers)("are all answered while $driver is given another release", async ({ driver, port }) => {
-    for (const verb of ["promote", "rollback"]) {
+    // With another timeout there is more to tell Caddy than the release.
+    for (const [verb, timeout] of [
+      ["promote", "31s"],
+      ["rollback", "32s"],
+      ["promote", "32s"],
+      ["rollback", "32s"],
+    ] as const) {
+      const file = join(app.folder, "envctl.yaml");
+      writeFileSync(
+        file,
+        readFileSync(file, "utf8").replaceAll(/response_timeout: \d+s/g, `response_timeout: ${timeout}`),
+      );
       const answers = await answersDuring(port, () => app.envctl(verb, driver));
       expect(answers.length).toBeGreaterThan(20);
       expect(answers.filter((answer) => answer !== "200")).toEqual([]);

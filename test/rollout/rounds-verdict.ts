@@ -8,13 +8,12 @@ export interface Verdict {
 }
 
 /**
- * When streams are cut off, if ever: their clients connect again; that is counted by itself, and is no failed request. Caddy
- * 2.6 takes leave of WebSockets at each reload, as its documentation says. HAProxy cuts off what is left once the drain is
- * over; where the old release stops by then it has taken leave itself, but under `blue-green` it runs on, and knows of nothing.
+ * When streams are cut off, if ever: their clients connect again; that is counted by itself, and is no failed request. HAProxy
+ * cuts off what is left once the drain is over; where the old release stops by then it has taken leave itself, but under
+ * `blue-green` it runs on, and knows of nothing.
  */
 function cutOff({ driver, strategy }: Series): string | undefined {
-  if (driver === "caddy") return "at a switch";
-  return strategy === "blue-green" ? "at the end of a drain" : undefined;
+  return driver === "haproxy" && strategy === "blue-green" ? "at the end of a drain" : undefined;
 }
 
 /** What nobody may have noticed, client by client. */

@@ -8,34 +8,36 @@ import { openEngine } from "../../src/engine/open.ts";
 import { proxyNetwork } from "../../src/plan/naming.ts";
 import { caddy } from "../../src/proxy/caddy.ts";
 import type { Site } from "../../src/proxy/proxy.ts";
-import { turnedFile } from "../../src/proxy/proxy.ts";
+import { turnFolder } from "../../src/proxy/turn.ts";
 import { ProxyHost } from "../../src/rollout/proxy-host.ts";
 import { liveRevision } from "../../src/rollout/proxy-revision.ts";
 import { configurationOf, findProxies, readState, revisionOf } from "../../src/rollout/proxy-state.ts";
 import { ReadyCommands } from "../../src/rollout/ready-commands.ts";
 import { describeLab } from "../lab/describe-lab.ts";
 import { ensureBaseImage } from "../lab/images/base-images.ts";
-import { useLab } from "../lab/lab.ts";
+import { type Lab, useLab } from "../lab/lab.ts";
+import { docker } from "../promotion/project.ts";
 import { siteOf } from "../proxy/site.ts";
 
 const { signal } = new AbortController();
-const name = `standby${process.pid}-prod-proxy`;
+const name = `turns${process.pid}-prod-proxy`;
 const port = 8000;
 const id = "shop-prod";
 const releases = ["one", "two", "three"];
 const upstreamOf = (release: string) => `${release}-${process.pid}`;
 
-describeLab("a release that stands by, in the proxy", () => {
+describeLab("a site of a proxy that turns to another release", () => {
+  let lab: Lab;
   let engine: Engine;
   let agent: Agent;
 
   beforeAll(async () => {
-    const lab = await useLab();
+    lab = await useLab();
     await ensureBaseImage("caddy");
     engine = await openEngine({ kind: "unix", name: "local", path: lab.localSocket });
     agent = new Agent({ keepAlive: true, maxSockets: 1 });
     await engine.pullImage(caddy.image, undefined, silent);
-    const owner = { environment: `standby${process.pid}`, stage: "prod" };
+    const owner = { environment: `turns${process.pid}`, stage: "prod" };
     await host().ensure({ name, driver: "caddy", ports: [], owner }, false, silent, signal);
     for (const release of releases) {
       // Each answers with its name, by what is in the proxy's own image.
@@ -81,7 +83,7 @@ describeLab("a release that stands by, in the proxy", () => {
     });
   const site = (release: string, more: Partial<Site> = {}) =>
     siteOf({ id, release, ports: [port], upstreams: [{ name: upstreamOf(release), port: 3000 }], ...more });
-  const route = (wanted: Site) => host().route(name, wanted.id, wanted, signal, { standsBy: true });
+  const route = (wanted: Site) => host().route(name, wanted.id, wanted, signal);
   const container = async () => {
     const found = await engine.container(name);
     if (!found) throw new Error("it is gone");
@@ -106,69 +108,111 @@ describeLab("a release that stands by, in the proxy", () => {
     });
   };
 
-  it("is served again, and no more, with no new configuration and no connection closed", async () => {
+  const turned = (release: string) => new Map([[id, { release, base: upstreamOf(release) }]]);
+  const toldOf = async () => (await told()).sites.find((known) => known.id === id);
+  const files = async () => {
+    const { stdout } = await capture(engine, name, ["sh", "-c", "cd /envctl/turned && ls -d */*"]);
+    return stdout.trim().split("\n");
+  };
+
+  it("does so with no new configuration and no connection closed, whichever release it is", async () => {
     await route(site("one"));
-    await route(site("two"));
     const first = await ask();
-    expect(first.body).toBe("two");
+    expect(first.body).toBe("one");
     const { sites } = await told();
-    for (const release of ["one", "two", "one"]) {
+    for (const release of ["two", "three", "one", "two"]) {
       await route(site(release));
       expect(await ask()).toEqual({ body: release, by: first.by });
-      expect(await told()).toEqual({ sites, turned: new Set(release === "one" ? [id] : []) });
-      expect(await live()).toBe(release === "one" ? `${configurationOf(sites)}+${id}` : configurationOf(sites));
+      expect(await told()).toEqual({ sites, turned: turned(release) });
+      expect(await live()).toBe(`${configurationOf(sites)}+${id}/${release}~${upstreamOf(release)}`);
     }
+    expect(await files()).toEqual([`${id}.1/two~${upstreamOf("two")}`]);
     // For whoever asks what is served, there is only that.
     const found = (await findProxies(engine)).find((proxy) => proxy.container.name === name);
-    expect(found).toMatchObject({ sites: [JSON.parse(JSON.stringify(site("one")))], revision: await live() });
-    expect(found?.sites[0]).not.toHaveProperty("standby");
+    expect(found).toMatchObject({ sites: [JSON.parse(JSON.stringify(site("two")))], revision: await live() });
+    expect(found?.sites[0]).not.toHaveProperty("turns");
   });
 
-  it("is still served after a restart, after another site has come, and after the configuration was written anew", async () => {
+  it("serves it after a restart, after another site has come, and after the configuration was written anew", async () => {
     const { id: before } = await container();
     await engine.restartContainer(before, 1000);
-    await expect.poll(async () => (await ask()).body).toBe("one");
+    await expect.poll(async () => (await ask()).body).toBe("two");
     await route(siteOf({ id: "blog-prod", domains: ["blog.test"] }));
-    expect((await ask()).body).toBe("one");
+    expect((await ask()).body).toBe("two");
     await host().reload(name, id, signal);
-    expect((await ask()).body).toBe("one");
-    const owner = { environment: `standby${process.pid}`, stage: "prod" };
+    expect((await ask()).body).toBe("two");
+    const owner = { environment: `turns${process.pid}`, stage: "prod" };
     await host().ensure({ name, driver: "caddy", ports: [], owner }, true, silent, signal);
     expect((await container()).id).not.toBe(before);
-    expect((await ask()).body).toBe("one");
+    expect((await ask()).body).toBe("two");
     expect(await live()).toBe(revisionOf(await told()));
   });
 
-  it("gives way to the one that a new release replaces", async () => {
-    await route(site("three"));
+  it("is given a configuration of its own with what else is changed, and what it was turned to has no meaning for that", async () => {
+    await route(site("three", { responseTimeout: 5000 }));
+    expect(await toldOf()).toMatchObject({ release: "three", turns: 2 });
     expect((await ask()).body).toBe("three");
-    const by = (await ask()).by;
+    expect((await told()).turned).toEqual(new Map());
+    await route(site("one", { responseTimeout: 5000 }));
+    expect((await ask()).body).toBe("one");
     await route(site("one"));
-    expect(await ask()).toEqual({ body: "one", by });
-    await route(site("two"));
-    await route(site("three"));
-    expect((await ask()).body).toBe("three");
-  });
-
-  it("is forgotten with what else the site is changed in, and its file has no meaning for what comes then", async () => {
-    const { turned } = await told();
-    if (!turned.has(id)) await route(site("two"));
-    expect((await told()).turned).toEqual(new Set([id]));
-    await route(site("two", { responseTimeout: 5000 }));
-    expect((await told()).sites.find((known) => known.id === id)).not.toHaveProperty("standby");
-    const left = await capture(engine, name, ["ls", turnedFile({ id })]);
-    expect(left.exitCode).toBe(0);
-    expect((await ask()).body).toBe("two");
-    await route(site("one", { responseTimeout: 5000 }));
     expect((await ask()).body).toBe("one");
-    expect(await told()).toMatchObject({ turned: new Set() });
+    expect(await toldOf()).toMatchObject({ release: "one", turns: 3 });
+    // Of folders that meant something, the last but one is left to those that still are served by it.
+    expect(await files()).toEqual([`${id}.2/one~${upstreamOf("one")}`]);
   });
 
-  it("is taken over from a run that was killed once it had turned", async () => {
-    await capture(engine, name, ["sh", "-c", `: >${turnedFile({ id })}`]);
-    expect((await ask()).body).toBe("two");
-    await route(site("one", { responseTimeout: 5000 }));
+  it("leads to as many replicas, one after the other", async () => {
+    const pair = (first: string, second: string) =>
+      site("pair", { upstreams: [first, second].map((upstream) => ({ name: upstream, port: 3000 })) });
+    await route(pair(upstreamOf("one"), upstreamOf("two")));
+    for (const [index, release] of ["two", "three"].entries()) {
+      await engine.disconnectNetwork(proxyNetwork, upstreamOf(release), signal);
+      await docker(
+        lab.localSocket,
+        "network",
+        "connect",
+        "--alias",
+        `${process.pid}-${index + 1}`,
+        proxyNetwork,
+        upstreamOf(release),
+      );
+    }
+    const before = await toldOf();
+    await route(pair(`${process.pid}-1`, `${process.pid}-2`));
+    expect(await toldOf()).toEqual(before);
+    const answers = [await ask(), await ask(), await ask(), await ask()].map(({ body }) => body);
+    expect(answers.toSorted()).toEqual(["three", "three", "two", "two"]);
+  });
+
+  it("is taken over from a run that was killed in the midst of it", async () => {
+    await route(site("one"));
+    const known = await toldOf();
+    const folder = turnFolder(known ?? { id });
+    // The first by name is served.
+    await capture(engine, name, [
+      "sh",
+      "-c",
+      `mkdir -p ${folder} && : >${folder}/two~${upstreamOf("two")} && : >${folder}/one~${upstreamOf("one")}`,
+    ]);
     expect((await ask()).body).toBe("one");
     expect(await live()).toBe(revisionOf(await told()));
+    await route(site("two"));
+    expect((await ask()).body).toBe("two");
+    expect((await told()).turned).toEqual(turned("two"));
+  });
+
+  it("never leads to nothing, however often it turns", async () => {
+    const script = `cd ${turnFolder((await toldOf()) ?? { id })} && for i in $(seq 300); do for r in one two; do : >$r~$r-${process.pid}; for o in *; do [ "$o" = "$r~$r-${process.pid}" ] || rm -f "$o"; done; done; done`;
+    let done = false;
+    const turning = capture(engine, name, ["sh", "-c", script]).finally(() => {
+      done = true;
+    });
+    const seen = new Map<string, number>();
+    while (!done)
+      for (const { body } of await Promise.all(Array.from({ length: 8 }, ask)))
+        seen.set(body, (seen.get(body) ?? 0) + 1);
+    expect((await turning).exitCode).toBe(0);
+    expect([...seen.keys()].sort()).toEqual(["one", "two"]);
   });
 });
