@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { packTar } from "modern-tar";
 import { caddy } from "../../src/proxy/caddy.ts";
 import type { Site } from "../../src/proxy/proxy.ts";
+import { turnFile, turnFolder } from "../../src/proxy/turn.ts";
 import type { LabHost } from "../lab/lab.ts";
 import { BareEngine } from "./bare-engine.ts";
 import { answers } from "./gap.ts";
@@ -51,22 +52,26 @@ export class RolloutFloor {
         Volumes: { "/envctl": {} },
         HostConfig: { NetworkMode: name },
       });
-      await write(engine, caddy.file, caddy.render([], "0"));
+      await write(engine, caddy.file, caddy.render([siteFor("nobody")], "0"));
       await engine.call("POST", `/containers/${name}-proxy/start`);
     });
     return floor;
   }
 
   /**
-   * Container create, start and first 200; then, where asked for, the switch of the proxy, and the stop of one that ran
-   * before. Milliseconds, with the connection.
+   * Container create, start and first 200; then, where asked for, the switch of the proxy, by a new configuration or by a file
+   * (`turned`), and the stop of one that ran before. Milliseconds, with the connection.
    */
-  async run(image: string, to: "started" | "switched" | "replaced"): Promise<number> {
+  async run(image: string, to: "started" | "switched" | "turned" | "replaced"): Promise<number> {
     const old = to === "replaced" ? await this.#connected((engine) => this.#create(engine, image)) : undefined;
     const begun = performance.now();
     return await this.#connected(async (engine) => {
       const container = await this.#create(engine, image);
-      if (to !== "started") {
+      if (to === "turned") {
+        const folder = turnFolder(siteFor(container));
+        const script = 'mkdir -p "$0"; rm -f "$0"/*; : >"$0/$1"';
+        await engine.exec(`${name}-proxy`, ["sh", "-c", script, folder, turnFile({ release: "1", base: container })]);
+      } else if (to !== "started") {
         await write(engine, caddy.nextFile, caddy.render([siteFor(container)], String(this.#count)));
         const address = `unix//run/caddy-admin.sock`;
         await engine.exec(`${name}-proxy`, ["caddy", "reload", "--config", caddy.nextFile, "--address", address]);
@@ -128,6 +133,6 @@ function siteFor(container: string): Site {
     ...{ id: "floor", environment: "bench", stage: "floor", release: "1", domains: [], path: "/", stripPath: false },
     ...{ ports: [8000], tls: { kind: "off" }, httpsPort: 443, upstreams: [{ name: container, port: 8080 }] },
     ...{ canary: undefined, maintenance: false, maintenancePage: undefined, errorPage: undefined, maxBody: undefined },
-    ...{ responseTimeout: 60_000, drain: 30_000, accessLog: true },
+    ...{ responseTimeout: 60_000, drain: 30_000, accessLog: true, turns: 1 },
   };
 }

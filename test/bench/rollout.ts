@@ -116,14 +116,20 @@ export async function benchRollout(lab: Lab): Promise<void> {
     // The floor is at its end when clients have the new release, and leaves the old one running.
     report("  until clients have it", median(found.served), floor.whole);
     report("  whole", found.median, floor.replaced);
+    report("  whole", found.median, floor.turned);
   }
 }
 
-/** What cannot be done without, to three points of a rollout. */
+/** What cannot be done without, to several points of a rollout. */
 class MeasuredFloor {
   readonly #way: string;
   readonly #floor: RolloutFloor;
-  readonly #times = { started: [] as number[], switched: [] as number[], replaced: [] as number[] };
+  readonly #times = {
+    started: [] as number[],
+    switched: [] as number[],
+    turned: [] as number[],
+    replaced: [] as number[],
+  };
 
   constructor(way: string, floor: RolloutFloor) {
     this.#way = way;
@@ -131,7 +137,7 @@ class MeasuredFloor {
   }
 
   async measure(image: string, url: string | undefined): Promise<void> {
-    for (const to of ["replaced", "switched", "started"] as const)
+    for (const to of ["replaced", "switched", "turned", "started"] as const)
       this.#times[to].push(await underRequests(url, () => this.#floor.run(image, to)));
   }
 
@@ -141,6 +147,10 @@ class MeasuredFloor {
 
   get whole() {
     return { name: `create, start, first 200, switch${this.#way}`, value: median(this.#times.switched) };
+  }
+
+  get turned() {
+    return { name: `the same with a switch by a file${this.#way}`, value: median(this.#times.turned) };
   }
 
   get replaced() {
