@@ -1,4 +1,8 @@
 import { unpackTar } from "modern-tar";
+import { servedSites } from "../../src/plan/turns.ts";
+import { type Site, turnedFolder } from "../../src/proxy/proxy.ts";
+import { type Turn, turnFolder, turnFrom } from "../../src/proxy/turn.ts";
+import { sitesFile } from "../../src/rollout/proxy-state.ts";
 import { askEngine, readEngine } from "./engine.ts";
 
 interface Container {
@@ -7,11 +11,6 @@ interface Container {
   readonly State: { readonly Status: string };
   readonly Config: { readonly Labels: Readonly<Record<string, string>> };
   readonly HostConfig: { readonly RestartPolicy: { readonly Name: string } };
-}
-interface Sites {
-  readonly id: string;
-  readonly release: string;
-  readonly upstreams: readonly { readonly name: string }[];
 }
 
 /**
@@ -40,14 +39,23 @@ export async function stateOf(socket: string, parts: ReadonlyMap<string, string>
     lines.push(`volume ${/^[0-9a-f]{64}$/.test(Name) ? "anonymous" : Name}`);
   for (const proxy of containers.filter(({ Config }) => Config.Labels["envctl.role"] === "proxy")) {
     const archive = await askEngine(socket, "GET", `/containers/${proxy.Id}/archive?path=/envctl`);
-    for (const { header, data } of await unpackTar(archive)) {
-      if (header.type !== "file") continue;
-      lines.push(`file ${header.name}`);
-      if (!header.name.endsWith("sites.json")) continue;
-      for (const site of JSON.parse(Buffer.from(data ?? []).toString("utf8")) as Sites[]) {
-        const upstreams = site.upstreams.map(({ name }) => releaseOf(name)).join(", ");
-        lines.push(`site ${site.id} of ${part(site.release)} served by ${upstreams}`);
-      }
+    const files = new Map<string, Buffer>();
+    for (const { header, data } of await unpackTar(archive))
+      if (header.type === "file") files.set(`/${header.name}`, Buffer.from(data ?? []));
+    const turned = new Map<string, Turn>();
+    const sites = JSON.parse(files.get(sitesFile)?.toString("utf8") ?? "[]") as Site[];
+    for (const site of sites) {
+      const folder = `${turnFolder(site)}/`;
+      const names = [...files.keys()].filter((name) => name.startsWith(folder)).sort();
+      const turn = turnFrom(names[0]?.slice(folder.length) ?? "");
+      if (turn) turned.set(site.id, turn);
+      if (names.length > 1) lines.push(`file beside ${names[0]}`);
+    }
+    // What a site is turned to is told by what it serves; how many configurations it had may differ.
+    for (const name of files.keys()) if (!name.startsWith(`${turnedFolder}/`)) lines.push(`file ${name}`);
+    for (const site of servedSites({ sites, turned })) {
+      const upstreams = site.upstreams.map(({ name }) => releaseOf(name)).join(", ");
+      lines.push(`site ${site.id} of ${part(site.release)} served by ${upstreams}`);
     }
   }
   return lines.sort();
