@@ -13,7 +13,7 @@ import { type Action, act } from "./act.ts";
 import { announce } from "./announce.ts";
 import { deployOccasion } from "./deploy-hooks.ts";
 import type { Deployment, DeploymentResult } from "./deployment.ts";
-import { keepStopped } from "./keep-stopped.ts";
+import { keepStopped, restless } from "./keep-stopped.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
 import { type Basis, requireSame, takeMoment } from "./moment.ts";
@@ -47,13 +47,15 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   const recordedAsIs = recorded && last.dev === stage.app.dev;
   // What the stage does not run by its history is something to do for certain: its hosts are looked at once, under the lock.
   const looksFirst = recordedAsIs || deployment.dryRun || deployment.kept !== undefined;
-  const plan = looksFirst ? await decide(deployment, engines, await observeAll(deployment, engines), wish) : undefined;
+  const seen = looksFirst ? await observeAll(deployment, engines) : undefined;
+  const plan = seen && (await decide(deployment, engines, seen, wish));
   const moment = plan && (await compare(deployment, plan, { ...wish, head }));
   if (plan && deployment.dryRun) return { plan, changed: !isEmpty(plan), moment };
   // Not before it is certain that the plan is still that of the world.
   if (keepsPlan) await pinServices(workspace, stage, true);
   const proves = asksForProof(stage);
-  if (plan && isEmpty(plan) && recordedAsIs && (!proves || isProven(stage, standing))) {
+  const settled = plan && isEmpty(plan) && seen.every((host) => restless(host).length === 0);
+  if (settled && recordedAsIs && (!proves || isProven(stage, standing))) {
     await sweepLocks(workspace, stage.name, engines);
     return { plan, changed: false };
   }
