@@ -6,7 +6,8 @@ export interface Challenge {
 /** Reads `WWW-Authenticate` (RFC 9110 §11.6.1), as far as registries use it; other schemes are passed over. */
 export function parseChallenges(header: string): Challenge[] {
   const challenges: { scheme: string; parameters: Record<string, string> }[] = [];
-  const part = /\s*,?\s*(?:([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))|([A-Za-z0-9-]+)(?=\s|$|,))/y;
+  // Empty elements of a list are passed over (RFC 9110 §5.6.1).
+  const part = /[\s,]*(?:([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))|([A-Za-z0-9-]+)(?=\s|$|,))/y;
   let match = part.exec(header);
   while (match) {
     const [, name, quoted, bare, scheme] = match;

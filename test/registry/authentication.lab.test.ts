@@ -374,13 +374,15 @@ describeLab("challenges", () => {
     // As long as Node lets a header be.
     for (const hostile of [
       " ".repeat(16_000),
+      ", ".repeat(8000),
+      `Bearer a=${" ".repeat(16_000)}`,
       `Bearer ${'realm="'.repeat(2000)}`,
       `Basic ${"a".repeat(16_000)}`,
       "\\".repeat(16_000),
     ]) {
       const started = performance.now();
       parseChallenges(hostile);
-      expect(performance.now() - started).toBeLessThan(1000);
+      expect(performance.now() - started).toBeLessThan(200);
     }
   });
 });
