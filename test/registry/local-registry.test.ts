@@ -57,6 +57,21 @@ it.each(["../secrets", "shop/../..", "Shop", "", "shop//x", "/shop"])(
   },
 );
 
+it("tells where a tag points whose content was damaged, and leads it away from there; that content it does not give out", async () => {
+  const image = imageManifest(await push(own, "shop", "{}"), []);
+  const { digest } = image.descriptor;
+  await own.putManifest("shop", "test", image);
+  const hex = digest.slice("sha256:".length);
+  await writeFile(join(directory, "blobs/sha256", hex.slice(0, 2), hex), "");
+  expect((await own.head("shop", "test"))?.digest).toBe(digest);
+  for (const reference of ["test", digest])
+    await expect(own.manifest("shop", reference)).rejects.toMatchObject({ code: "digest-mismatch" });
+  await expect(own.head("shop", digest)).rejects.toMatchObject({ code: "digest-mismatch" });
+  const next = imageManifest(await push(own, "shop", "{ }"), []);
+  await own.putManifest("shop", "test", next);
+  expect(await own.head("shop", "test")).toEqual(next.descriptor);
+});
+
 it("takes what is no tag for none", async () => {
   const image = imageManifest(await push(own, "shop", "{}"), []);
   await expect(own.putManifest("shop", "../v1", image)).rejects.toMatchObject({ code: "registry-refused" });

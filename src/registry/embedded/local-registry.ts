@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { type Digest, digestOf } from "../../base/digest.ts";
+import { type Digest, digestOf, isDigest } from "../../base/digest.ts";
 import { EnvctlError, messageOf } from "../../base/errors.ts";
 import { refused, wrongContent } from "../errors.ts";
 import { ExactLength } from "../exact-length.ts";
 import type { Descriptor, Registry, StoredManifest } from "../registry.ts";
 import { isRepository, keepUploaded, keepWhole, mountBlob, ownedSize } from "./blobs.ts";
-import { dropManifest, findManifest, keepManifest, referrersOf, tagsOf } from "./manifests.ts";
+import { dropManifest, findManifest, type KeptManifest, keepManifest, referrersOf, tagsOf } from "./manifests.ts";
 import { Refusal } from "./refusal.ts";
 import { Store } from "./store.ts";
 
@@ -33,15 +33,18 @@ export class LocalRegistry implements Registry {
   }
 
   async head(path: string, reference: string, signal?: AbortSignal): Promise<Descriptor | undefined> {
-    return (await this.manifest(path, reference, signal))?.descriptor;
+    const found = await this.#find(path, reference, signal);
+    if (!found) return undefined;
+    // A tag is asked where it points: it can be led away from content that was damaged.
+    if (isDigest(reference)) this.#prove(path, found.digest, digestOf(found.content));
+    return descriptorOf(found);
   }
 
   async manifest(path: string, reference: string, signal?: AbortSignal): Promise<StoredManifest | undefined> {
-    const found = await this.#answer(path, signal, () => orNothing(findManifest(this.#store, path, reference)));
+    const found = await this.#find(path, reference, signal);
     if (!found) return undefined;
-    const { digest, mediaType, content } = found;
-    this.#prove(path, digest, digestOf(content));
-    return { descriptor: { mediaType, digest, size: content.length }, bytes: content };
+    this.#prove(path, found.digest, digestOf(found.content));
+    return { descriptor: descriptorOf(found), bytes: found.content };
   }
 
   async putManifest(path: string, reference: string, manifest: StoredManifest, signal?: AbortSignal): Promise<void> {
@@ -137,6 +140,10 @@ export class LocalRegistry implements Registry {
     return refused({ host: this.host, path, status, said: `${code} ${messageOf(error)}` });
   }
 
+  #find(path: string, reference: string, signal: AbortSignal | undefined): Promise<KeptManifest | undefined> {
+    return this.#answer(path, signal, () => orNothing(findManifest(this.#store, path, reference)));
+  }
+
   #prove(path: string, wanted: Digest, found: Digest): void {
     if (found !== wanted) throw wrongContent(`${this.host}/${path}`, wanted, found);
   }
@@ -163,4 +170,8 @@ async function orNothing<Result>(work: Promise<Result>): Promise<Result | undefi
     if (error instanceof Refusal && error.status === 404) return undefined;
     throw error;
   }
+}
+
+function descriptorOf({ digest, mediaType, content }: KeptManifest): Descriptor {
+  return { mediaType, digest, size: content.length };
 }
