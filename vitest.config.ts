@@ -35,8 +35,10 @@ const excluded = process.env.ENVCTL_TESTS === "all" ? [] : thorough;
 export default defineConfig({
   test: {
     environment: "node",
-    // More than a machine of two cores has: tests of hosts wait more than they work. As in test/lab/global-setup.ts.
+    // More than a machine of two cores has: tests of hosts wait more than they work. As in test/lab/workers.ts.
     maxWorkers: inCi ? 2 : 3,
+    // What comes in a moment takes a while longer where three labs are at work.
+    expect: { poll: { timeout: 10_000 } },
     projects: [
       {
         extends: true,
