@@ -269,7 +269,7 @@ describeLab("an engine", () => {
       }
       await engine.close();
       const own = execFileSync("ps", ["-eo", "ppid=,args="], { encoding: "utf8" }).split("\n");
-      expect(own.filter((line) => line.trim().startsWith(`${process.pid} ssh`))).toEqual([]);
+      expect(own.filter((line) => line.trim().startsWith(`${process.pid} ssh `))).toEqual([]);
     });
 
     test("fails with its own error also where connections cannot be shared", async () => {

@@ -305,11 +305,15 @@ describeLab("connections that break", () => {
       sources.push(source);
       return source;
     });
-    expect(offsets).toHaveLength(2);
-    if (kind === "embedded") expect(offsets[1]).toBeGreaterThan(0);
+    if (kind === "embedded") {
+      // Where it is still busy with what had come when it is asked, it goes on from a place that is soon too early, and says so.
+      expect([2, 3]).toContain(offsets.length);
+      expect(offsets[1]).toBeGreaterThan(0);
+      expect(offsets).toEqual(offsets.toSorted((one, other) => one - other));
+    } else expect(offsets).toHaveLength(2);
     // The source that was given up must not stay open: it may be a connection to another registry.
     expect(sources.every((source) => source.destroyed)).toBe(true);
-    expect(server.asked.filter((line) => line.startsWith("PATCH"))).toHaveLength(2);
+    expect(server.asked.filter((line) => line.startsWith("PATCH"))).toHaveLength(offsets.length);
     const direct = open(behind.host);
     expect((await read(await direct.blob("app", big.digest))).equals(big.bytes)).toBe(true);
   });
