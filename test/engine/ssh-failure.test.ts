@@ -1,6 +1,3 @@
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test, vi } from "vitest";
 import { SshTransport } from "../../src/engine/docker/transport/ssh.ts";
@@ -80,7 +77,7 @@ test("the next command carries user and port", () => {
 });
 
 test.each([false, true])("a machine without ssh says so; where it could ask on a terminal: %s", async (interactive) => {
-  vi.stubEnv("PATH", mkdtempSync(join(tmpdir(), "envctl-no-ssh-")));
+  vi.stubEnv("PATH", "/nowhere");
   try {
     const opening = SshTransport.open({ ...target, interactive }, "ssh://a.example.com").then(async (transport) => {
       try {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silent } from "../../src/base/progress.ts";
 import type { Engine, ExecOptions } from "../../src/engine/engine.ts";
@@ -107,6 +107,7 @@ describeLab("a proxy on a host", () => {
 
   it("is not read again for as long as it serves what it was told, and is once somebody else told it", async () => {
     const folder = mkdtempSync(join(tmpdir(), "envctl-sites-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const ours = new Watched(await connect());
     keepSitesIn(ours.engine, folder);
     await hostOf(ours.engine).route(name, "shop-prod", site("one"), signal);
