@@ -54,7 +54,7 @@ export default defineConfig({
       {
         // Each worker has a lab of its own, and one file after the other uses it: they cut hosts off and kill them. In CI
         // there is one worker: steady times are worth more there than short ones. A test that a stalled machine made fail
-        // is tried once more there, and its line says so.
+        // is tried once more there, and the end of the run names it with its first failure.
         extends: true,
         test: {
           name: "lab",

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -96,6 +96,14 @@ async function runOnLab(path, args) {
   }
 }
 
+/** A second try is for a stalled machine, and could hide a fault: whoever reads the end of a run is to see what was tried twice, and why. */
+function nameSecondTries(testResults) {
+  for (const { name, assertionResults } of testResults)
+    for (const { status, fullName, failureMessages } of assertionResults)
+      if (status === "passed" && failureMessages.length > 0)
+        console.log(`passed at a second try: ${relative(root, name)}: ${fullName}\n  ${failureMessages[0]}`);
+}
+
 /** Reads vitest's report. A file that cannot even be loaded has no tests to fail, and counts as one failure. */
 function summarize(report, code) {
   if (!existsSync(report)) return code || 1;
@@ -108,6 +116,7 @@ function summarize(report, code) {
   ).length;
   const failed = numFailedTests + broken;
   const skipped = numPendingTests + numTodoTests;
+  nameSecondTries(testResults);
   summary = `${numPassedTests} passed, ${failed} failed, ${skipped} skipped`;
   if (skipped > 0 && process.env.CI === "true") {
     console.error("CI=true: a skipped test is a failure");
