@@ -1,6 +1,5 @@
 import { defineConfig } from "vitest/config";
-
-const inCi = process.env.CI === "true";
+import { workers } from "./test/lab/workers.ts";
 
 /**
  * `npm test` is to take minutes and not an hour on a machine of two cores. What these files show goes further into what others show
@@ -12,22 +11,40 @@ const thorough = [
   "dev/container-tree",
   "dev/inference",
   "dev/loop-places",
+  "dev/onbuild",
+  "dev/read-only",
+  "dev/settings",
   "dev/sync-recovery",
   "dev/sync-storm",
+  "dev/workers",
   "engine/attach-under-load",
+  "engine/files-and-networks",
   "engine/podman",
   "init/templates",
   "lab/images/base-images",
+  "lab/lab",
+  "lab/traces",
   "promotion/concurrent",
+  "promotion/dev-guard",
+  "promotion/nameless",
   "promotion/proxies",
+  "promotion/proxy-ports",
   "promotion/proxy-tls",
   "promotion/ready-pipelines",
   "promotion/trouble",
   "promotion/vanished",
+  "promotion/verify",
+  "promotion/watch",
+  "promotion/workers",
+  "proxy/caddy-reload",
   "proxy/haproxy-drain",
   "proxy/haproxy-reload",
   "proxy/haproxy-tls",
   "registry/misbehaviour",
+  "rollout/direct-ports",
+  "rollout/early-clients",
+  "rollout/standby-failed",
+  "rollout/standby-killed",
   "rollout/strategies",
 ].map((name) => `test/${name}.lab.test.ts`);
 const excluded = process.env.ENVCTL_TESTS === "all" ? [] : thorough;
@@ -35,9 +52,8 @@ const excluded = process.env.ENVCTL_TESTS === "all" ? [] : thorough;
 export default defineConfig({
   test: {
     environment: "node",
-    // More than a machine of two cores has: tests of hosts wait more than they work. As in test/lab/workers.ts.
-    maxWorkers: inCi ? 2 : 3,
-    // What comes in a moment takes a while longer where three labs are at work.
+    maxWorkers: workers,
+    // What comes in a moment takes a while longer where several labs are at work.
     expect: { poll: { timeout: 10_000 } },
     projects: [
       {
@@ -52,9 +68,8 @@ export default defineConfig({
         },
       },
       {
-        // Each worker has a lab of its own, and one file after the other uses it: they cut hosts off and kill them. In CI
-        // there is one worker: steady times are worth more there than short ones. A test that a stalled machine made fail
-        // is tried once more there, and the end of the run names it with its first failure.
+        // Each worker has a lab of its own, and one file after the other uses it: they cut hosts off and kill them. A test
+        // that a stalled machine made fail is tried once more in CI, and the end of the run names it with its first failure.
         extends: true,
         test: {
           name: "lab",
@@ -62,8 +77,7 @@ export default defineConfig({
           exclude: ["**/node_modules/**", ...excluded],
           globalSetup: ["test/lab/global-setup.ts"],
           setupFiles: ["test/lab/worker-setup.ts"],
-          fileParallelism: !inCi,
-          retry: inCi ? 1 : 0,
+          retry: process.env.CI === "true" ? 1 : 0,
           testTimeout: 120_000,
           hookTimeout: 180_000,
           sequence: { groupOrder: 1 },

@@ -4,8 +4,11 @@ import { setTimeout as wait } from "node:timers/promises";
 import { exclusively } from "./exclusive.ts";
 import { isAlive, recordOf } from "./processes.ts";
 
-/** How many labs a test run has at a time, as many as vitest.config.ts lets lab tests run side by side. */
-export const workers = process.env.CI === "true" ? 1 : 3;
+/**
+ * How many test files run side by side, each lab test on a lab of its own. Three keep two cores busy throughout, as tests of
+ * hosts wait, too; in CI steady times are worth more than the last minute.
+ */
+export const workers = process.env.CI === "true" ? 2 : 3;
 
 /**
  * The lowest number from 1 to `count` that no living process has claimed in this folder: this process has it until it ends.
