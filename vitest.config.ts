@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { workers } from "./test/lab/workers.ts";
 
 /**
@@ -49,10 +50,22 @@ const thorough = [
 ].map((name) => `test/${name}.lab.test.ts`);
 const excluded = process.env.ENVCTL_TESTS === "all" ? [] : thorough;
 
+/** These take minutes and begin first, so that no worker has one of them left when the others have nothing left to do. */
+const long = ["faults/faults", "rollout/rounds"].map((name) => `test/${name}.lab.test.ts`);
+
+class LongFilesFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) => long.some((file) => moduleId.endsWith(`/${file}`));
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
+
 export default defineConfig({
   test: {
     environment: "node",
     maxWorkers: workers,
+    sequence: { sequencer: LongFilesFirst },
     // What comes in a moment takes a while longer where several labs are at work.
     expect: { poll: { timeout: 10_000 } },
     projects: [
