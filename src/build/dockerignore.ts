@@ -5,10 +5,11 @@ interface Rule extends PathPattern {
   readonly negated: boolean;
 }
 
-/** Which rules matched a directory, in either reading: they hold for everything below it. */
+/** What holds for everything below a directory: the rules that matched it, in two readings, and what the oldest one skips. */
 export interface RuleMatches {
   readonly current: readonly boolean[];
   readonly older: readonly boolean[];
+  readonly skipped: boolean;
 }
 
 export interface Verdict {
@@ -23,19 +24,21 @@ export interface Verdict {
  *
  * Engines disagree where patterns contradict each other, and on `**.log`. Up to 22 the last pattern that matches a path or
  * a directory above it decides (moby, `MatchesOrParentMatches`); since then a pattern that would not have changed the
- * directory's verdict is forgotten for what is in it (`MatchesUsingParentResults`). A file counts as excluded only if both
- * readings exclude it: one too many in the fingerprint costs a build at worst, one too few would hide a change.
- * (Older engines also don't look below excluded directories for exceptions with wildcards: they deliver fewer files.)
+ * directory's verdict is forgotten for what is in it (`MatchesUsingParentResults`). The builder of 20.10 looks at one
+ * directory alone, the one as deep as the pattern has parts (`Matches`): two stars and `/src` are nothing to what is in the
+ * root's `src`, which is left out only as long as no exception begins with `src`. A file counts as excluded only if all of
+ * these readings exclude it: one too many in the fingerprint costs a build at worst, one too few would hide a change.
  */
 export class DockerIgnore {
   readonly #rules: readonly Rule[];
+  readonly #exceptions: readonly string[];
   /** Without wildcards in the exceptions, most excluded directories need not be walked. */
-  readonly #plainExceptions: readonly string[] | undefined;
+  readonly #hasWildExceptions: boolean;
 
   private constructor(rules: readonly Rule[]) {
     this.#rules = rules;
-    const exceptions = rules.filter((rule) => rule.negated).map((rule) => rule.text.replace(/\/\*\*?$/, ""));
-    this.#plainExceptions = exceptions.some((pattern) => /[*?[\]^\\]/.test(pattern)) ? undefined : exceptions;
+    this.#exceptions = rules.filter((rule) => rule.negated).map((rule) => rule.text.replace(/\/\*\*?$/, ""));
+    this.#hasWildExceptions = this.#exceptions.some((pattern) => /[*?[\]^\\]/.test(pattern));
   }
 
   static readonly none = new DockerIgnore([]);
@@ -73,7 +76,24 @@ export class DockerIgnore {
       if (match) excludedBefore = !rule.negated;
       return match;
     });
-    return { excluded: excludedNow && excludedBefore, matches: { current, older } };
+    // Without exceptions all readings are one.
+    const excludedFirst = this.#exceptions.length === 0 || parent?.skipped || this.#excludedByOne(path);
+    return {
+      excluded: excludedNow && excludedBefore && excludedFirst,
+      matches: { current, older, skipped: excludedFirst && !this.#hasExceptionFrom(path) },
+    };
+  }
+
+  /** The oldest reading: by the path, or by that one directory above it which is as deep as the pattern. */
+  #excludedByOne(path: string): boolean {
+    const directories = path.split("/").slice(0, -1);
+    let excluded = false;
+    for (const { negated, text, older } of this.#rules) {
+      const depth = text.split("/").length;
+      const isBelow = () => depth <= directories.length && older.test(directories.slice(0, depth).join("/"));
+      if (older.test(path) || isBelow()) excluded = !negated;
+    }
+    return excluded;
   }
 
   /** Judges one path alone, its directories first. */
@@ -88,8 +108,11 @@ export class DockerIgnore {
 
   /** Whether an exception could bring back something below this excluded directory. */
   mayIncludeBelow(directory: string): boolean {
-    if (this.#plainExceptions === undefined) return true;
-    return this.#plainExceptions.some((pattern) => `${pattern}/`.startsWith(`${directory}/`));
+    return this.#hasWildExceptions || this.#hasExceptionFrom(directory);
+  }
+
+  #hasExceptionFrom(directory: string): boolean {
+    return this.#exceptions.some((pattern) => `${pattern}/`.startsWith(`${directory}/`));
   }
 }
 
