@@ -1,4 +1,5 @@
 import { accessLogging } from "./caddy-access.ts";
+import { closing } from "./caddy-closing.ts";
 import { ifTurned, pathMatch, plainAnswer, redirectHandlers, siteHandlers, turnedFilePath } from "./caddy-site.ts";
 import { asDuration, literally } from "./caddy-text.ts";
 import { connectionPolicies, tlsApplication } from "./caddy-tls.ts";
@@ -8,9 +9,6 @@ import { canTurn } from "./turn.ts";
 
 /** In the container's own file system: no other container and no network reaches it. */
 export const adminSocket = "/run/caddy-admin.sock";
-
-/** There while a new configuration is about to be loaded. */
-export const closingFile = "/run/caddy-closing";
 
 /** Where Caddy keeps the certificates it obtained, as in the official image. */
 export const dataFolder = "/data";
@@ -82,18 +80,6 @@ function server(port: number, routes: readonly object[]): object {
     routes: [closing, ...routes, { handle: [plainAnswer(404, "Nothing is served here.")] }],
   };
 }
-
-/**
- * While the file is there, answers ask the client to close its connection. A reload closes idle connections, and a
- * client that sends a request at that very moment would lose it.
- */
-const closing: object = {
-  match: [
-    { file: { root: "/", try_files: [closingFile] }, protocol: "http/1.1" },
-    { file: { root: "/", try_files: [closingFile] }, protocol: "http/1.0" },
-  ],
-  handle: [{ handler: "headers", response: { set: { Connection: ["close"] } } }],
-};
 
 function siteRoutes(sites: readonly Site[], handlers: (site: Site) => object[]): object[] {
   return routesOf(sites).map(({ hosts, site }) => {

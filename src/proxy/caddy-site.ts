@@ -1,4 +1,5 @@
 import { logsAccessOf, logsNoAccess } from "./caddy-access.ts";
+import { closingOnAnswer } from "./caddy-closing.ts";
 import { ringOf } from "./caddy-ring.ts";
 import { asDuration, asPattern, greaterThan, literally } from "./caddy-text.ts";
 import type { Site } from "./proxy.ts";
@@ -114,6 +115,7 @@ function reverseProxy(site: Site, dials: readonly string[]): object {
       // long, and every drain waits for it; a new one to a container of the same host costs a tenth of a millisecond.
       keep_alive: { enabled: true, probe_interval: "30s", max_idle_conns_per_host: 128, idle_timeout: "50ms" },
     },
+    handle_response: [closingOnAnswer],
     // No flush_interval: event streams are flushed anyway, and -1 would break off requests at a reload.
   };
 }

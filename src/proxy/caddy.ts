@@ -1,5 +1,6 @@
 import { readCaddyAccess } from "./caddy-access.ts";
-import { adminSocket, caddyConfiguration, closingFile, dataFolder } from "./caddy-configuration.ts";
+import { closingFile } from "./caddy-closing.ts";
+import { adminSocket, caddyConfiguration, dataFolder } from "./caddy-configuration.ts";
 import { caddyRefuses } from "./caddy-refusal.ts";
 import { type ProxyDriver, proxyFolder } from "./proxy.ts";
 

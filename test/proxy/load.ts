@@ -1,4 +1,5 @@
 import { Agent } from "node:http";
+import { constants, setPriority } from "node:os";
 import { ask } from "./request.ts";
 
 export interface Load {
@@ -6,8 +7,13 @@ export interface Load {
   stop(): Promise<{ readonly answered: number; readonly failures: readonly string[] }>;
 }
 
-/** Clients that ask one request after the other, kept alive and new, quick and slow, and try nothing twice. */
+/**
+ * Clients that ask one request after the other, kept alive and new, quick and slow, and try nothing twice. Many of them have
+ * one connection each and answers that take longer than a proxy's notice that it is about to close what is idle.
+ */
 export function startLoad(address: string, port = 80): Load {
+  // Clients have machines of their own: one that is held up for longer than the notice cannot take it.
+  setPriority(constants.priority.PRIORITY_HIGHEST);
   const kept = new Agent({ keepAlive: true });
   const failures: string[] = [];
   let answered = 0;
@@ -24,7 +30,8 @@ export function startLoad(address: string, port = 80): Load {
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   };
-  const clients: Promise<void>[] = [];
+  const single = Array.from({ length: 40 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+  const clients = single.map((agent, index) => client("single", agent, `/?wait=${300 + 5 * index}`, 0));
   for (let index = 0; index < 8; index += 1) {
     clients.push(client("kept", kept, "/", 5 + index), client("new", false, "/", 5 + index));
     clients.push(client("slow", index % 2 ? kept : false, "/?wait=1000", 0));
@@ -33,7 +40,8 @@ export function startLoad(address: string, port = 80): Load {
     stop: async () => {
       stopped = true;
       await Promise.all(clients);
-      kept.destroy();
+      for (const agent of [kept, ...single]) agent.destroy();
+      setPriority(constants.priority.PRIORITY_NORMAL);
       return { answered, failures };
     },
   };

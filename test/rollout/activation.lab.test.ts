@@ -6,7 +6,7 @@ import { capture } from "../../src/engine/capture.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open.ts";
 import { caddy } from "../../src/proxy/caddy.ts";
-import { closingFile } from "../../src/proxy/caddy-configuration.ts";
+import { closingFile } from "../../src/proxy/caddy-closing.ts";
 import { activationCommand, activationInput } from "../../src/rollout/activation.ts";
 import { ProxyHost } from "../../src/rollout/proxy-host.ts";
 import { liveRevision } from "../../src/rollout/proxy-revision.ts";
