@@ -57,6 +57,7 @@ export async function benchRollout(lab: Lab): Promise<void> {
     { stage: "socket", url: "http://127.0.0.1:18501", title: "unix socket" },
     { stage: "standby", url: "http://127.0.0.1:18503", title: "unix socket, blue-green" },
     { stage: "ssh", url: `http://${lab.host("prod2").ip}:18502`, title: "SSH" },
+    { stage: "sshstandby", url: `http://${lab.host("prod2").ip}:18504`, title: "SSH, blue-green" },
   ];
   const app = new WatchedApp(lab, {
     name: "benchrollout",
@@ -66,6 +67,7 @@ export async function benchRollout(lab: Lab): Promise<void> {
       socket: stage(`unix://${lab.localSocket}`, 18_501),
       standby: stage(`unix://${lab.localSocket}`, 18_503, "blue-green"),
       ssh: stage("ssh://prod2", 18_502),
+      sshstandby: stage("ssh://prod2", 18_504, "blue-green"),
     },
   });
   const figures = new Map<string, Figure>();
@@ -95,7 +97,7 @@ export async function benchRollout(lab: Lab): Promise<void> {
       }
       const [local, overSsh] = floors;
       await local?.measure(image, places[0]?.url);
-      await overSsh?.measure(image, places[2]?.url);
+      await overSsh?.measure(image, places.find(({ stage: name }) => name === "ssh")?.url);
       for (const peer of peers) await figure(peer.name).measure(peer.urls, () => peer.update(image));
     }
   } finally {
@@ -106,7 +108,7 @@ export async function benchRollout(lab: Lab): Promise<void> {
   }
   heading(`promote and rollback of one host under requests (${runs} runs each, taking turns)`);
   for (const [name, found] of figures) {
-    const floor = floors[name.endsWith("SSH") ? 1 : 0];
+    const floor = floors[name.includes("SSH") ? 1 : 0];
     if (!floor) continue;
     const isOurs = name.startsWith("promote") || name.startsWith("rollback");
     report(name, found.median, name.startsWith("rollback") ? floor.start : floor.whole, goalOf(name));

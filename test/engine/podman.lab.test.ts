@@ -39,6 +39,8 @@ async function startPodman(): Promise<ChildProcess> {
         ...process.env,
         CONTAINERS_CONF: join(folder, "containers.conf"),
         CONTAINERS_REGISTRIES_CONF: join(folder, "registries.conf"),
+        // It leaves files there.
+        TMPDIR: folder,
       },
     },
   );
