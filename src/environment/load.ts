@@ -78,7 +78,7 @@ async function readSource(
   warnEverywhere(document, [], parsed, problems);
   await reportShape(document, problems);
   const wrong = new Set(problems.list().flatMap((problem) => (problem.severity === "error" ? [problem.path] : [])));
-  const sound = withoutWrong(document, wrong);
+  const sound = await withoutWrong(document, wrong, problems.source);
   const environment = resolveEnvironment({ problems, texts: parsed.texts, directory }, problems.source.file, sound);
   checkPorts(environment, problems);
   checkDomains(environment, problems);

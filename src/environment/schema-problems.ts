@@ -16,13 +16,15 @@ export async function reportShape(document: unknown, problems: Problems): Promis
 function withoutNoise(errors: readonly SchemaError[]): SchemaError[] {
   const choices = errors.filter((error) => error.keyword === "oneOf" || error.keyword === "anyOf");
   return errors.filter((error) => {
-    const choice = choices.find(
+    const around = choices.filter(
       (candidate) =>
         candidate !== error &&
         isInside(error.instancePath, candidate.instancePath) &&
         error.schemaPath !== candidate.schemaPath &&
         belongsTo(error, candidate),
     );
+    // Of alternatives in alternatives, the innermost are what it is a finding of.
+    const [choice] = around.toSorted((left, right) => right.instancePath.length - left.instancePath.length);
     if (choice) return isNearest(error, choice);
     if (choices.includes(error))
       return !errors.some((other) => other !== error && belongsTo(other, error) && isNearest(other, error));
@@ -83,12 +85,14 @@ function report(error: SchemaError, document: unknown, problems: Problems): void
       return;
     case "enum": {
       const allowed = (params.allowedValues as unknown[]).map(String);
+      const list = `allowed: ${allowed.join(", ")}`;
+      // A map that was read has no prototype, and so no text of its own.
+      if (typeof error.data === "object") {
+        problems.error(path, `one of a few words is wanted here, but this is ${typeName(error.data)}`, list);
+        return;
+      }
       const meant = didYouMean(String(error.data), allowed);
-      problems.error(
-        path,
-        `${quote(error.data)} is not allowed${meant ? `; did you mean \`${meant}\`?` : ""}`,
-        `allowed: ${allowed.join(", ")}`,
-      );
+      problems.error(path, `${quote(error.data)} is not allowed${meant ? `; did you mean \`${meant}\`?` : ""}`, list);
       return;
     }
     case "type":

@@ -1,13 +1,31 @@
 import type { EnvironmentDocument } from "./document.ts";
-import { type Path, pathText } from "./problems.ts";
+import { type Path, Problems, pathText } from "./problems.ts";
+import { reportShape } from "./schema-problems.ts";
+import type { Source } from "./source.ts";
 
 /**
  * The document without the parts whose shape is wrong, so that the rest can still be checked and every mistake is found at
- * once. A list with a wrong item goes whole: its other items would move.
+ * once. A list with a wrong item goes whole: its other items would move. So does a map without a wrong value that it needs.
  */
-export function withoutWrong(document: unknown, wrong: ReadonlySet<string>): EnvironmentDocument {
-  const rest = prune(document, [], wrong);
-  const { name, image, stages, ...others } = isMap(rest) ? rest : {};
+export async function withoutWrong(
+  document: unknown,
+  wrong: ReadonlySet<string>,
+  source: Source,
+): Promise<EnvironmentDocument> {
+  const known = new Set(wrong);
+  for (;;) {
+    const rest = usable(prune(document, [], known));
+    if (known.size === 0) return rest;
+    const trial = new Problems(source);
+    await reportShape(rest, trial);
+    const more = trial.list().filter(({ path }) => !known.has(path));
+    if (more.length === 0) return rest;
+    for (const { path } of more) known.add(path);
+  }
+}
+
+function usable(document: unknown): EnvironmentDocument {
+  const { name, image, stages, ...others } = isMap(document) ? document : {};
   const repository = isMap(image) && typeof image.repository === "string" ? image.repository : "invalid";
   return {
     ...others,
@@ -27,21 +45,7 @@ function prune(value: unknown, path: Path, wrong: ReadonlySet<string>): unknown 
   }
   if (!isMap(value)) return value;
   const entries = Object.entries(value).map(([key, inner]) => [key, prune(inner, [...path, key], wrong)] as const);
-  const kept = entries.filter(([, inner]) => inner !== gone);
-  return lacksRequired(
-    path,
-    kept.map(([key]) => key),
-  )
-    ? gone
-    : Object.fromEntries(kept);
-}
-
-/** Services and tasks are of no use without these. */
-function lacksRequired(path: Path, keys: readonly string[]): boolean {
-  if (path.length !== 2) return false;
-  if (path[0] === "services") return !keys.includes("image");
-  if (path[0] === "workers") return !keys.includes("command");
-  return path[0] === "tasks" && !keys.includes("command");
+  return Object.fromEntries(entries.filter(([, inner]) => inner !== gone));
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {

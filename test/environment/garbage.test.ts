@@ -2,15 +2,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EnvctlError } from "../../src/base/errors.ts";
+import { fitsSchema } from "../../src/environment/fits-schema.ts";
 import { interpolate } from "../../src/environment/interpolate.ts";
+import type { ReadResult } from "../../src/environment/load.ts";
 import { splitWords } from "../../src/environment/split-words.ts";
+import { documents, spoil } from "./documents.ts";
 import { minimal, readText } from "./read.ts";
 
 /** Reads, and allows only two endings: an environment, or an error for people. Time counts too. */
-async function survives(text: string | Uint8Array): Promise<void> {
+async function endingOf(text: string | Uint8Array): Promise<ReadResult | undefined> {
   const begun = performance.now();
+  let result: ReadResult | undefined;
   try {
-    const result = await readText(text, { A: "a" });
+    result = await readText(text, { A: "a" });
     if (!result.environment) expect(result.error).toBeInstanceOf(EnvctlError);
     for (const { position } of result.problems) expect(Math.min(position.line, position.column)).toBeGreaterThan(0);
   } catch (error) {
@@ -18,6 +22,11 @@ async function survives(text: string | Uint8Array): Promise<void> {
     expect((error as EnvctlError).exitCode).toBe(2);
   }
   expect(performance.now() - begun).toBeLessThan(20_000);
+  return result;
+}
+
+async function survives(text: string | Uint8Array): Promise<void> {
+  await endingOf(text);
 }
 
 const valid = `${minimal}app: { port: 80, env: { A: "\${A:-b}" }, health: { path: / } }\nservices: { db: { image: "postgres:16" } }\ntasks: { t: { command: [x] } }\nstages:\n  dev: { hosts: [local], ports: ["1:1"] }\n  test: { after: dev, hosts: ["ssh://a"] }\n`;
@@ -80,6 +89,33 @@ describe("garbage", () => {
     await fc.assert(
       fc.asyncProperty(tree, (value) => survives(JSON.stringify(value) ?? "")),
       { numRuns: 300 },
+    );
+  });
+
+  it("is refused with words, where one value of a whole file is of another kind", async () => {
+    const others = fc.constantFrom(
+      null,
+      true,
+      0,
+      -1,
+      1e99,
+      "",
+      "x",
+      [],
+      ["x"],
+      [{}],
+      [{ a: 1 }],
+      [[]],
+      {},
+      { a: { b: [] } },
+    );
+    await fc.assert(
+      fc.asyncProperty(documents, fc.infiniteStream(fc.nat(7)), others, async (document, steps, other) => {
+        const spoiled = spoil(document, steps, other, "other");
+        const result = await endingOf(JSON.stringify(spoiled));
+        if (result?.environment) expect(fitsSchema(spoiled)).toBe(true);
+      }),
+      { numRuns: 500 },
     );
   });
 

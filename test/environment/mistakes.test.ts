@@ -23,6 +23,31 @@ describe("a mistake is shown at its place", () => {
       /^3:41 "rolback" is not allowed; did you mean `rollback`\? \| allowed: rollback, stop/,
     ],
     [
+      "a map where a choice is",
+      `${minimal}stages: { dev: { rollout: { strategy: { canary: 10% } } } }\n`,
+      /^3:39 one of a few words is wanted here, but this is a map \| allowed: rolling, blue-green, /,
+    ],
+    [
+      "a list of maps where a choice is",
+      `${minimal}dev: { sync: [{ path: src, action: sync }] }\n${dev}`,
+      /^3:14 one of a few words is wanted here, but this is a list \| allowed: infer, none/,
+    ],
+    [
+      "a wrong choice that other keys go by",
+      `${minimal}dev: { rules: [{ path: src, target: /app, action: snyc, run: make }] }\n${dev}`,
+      /^3:51 "snyc" is not allowed; did you mean `sync`\? \| allowed: sync, /,
+    ],
+    [
+      "a freeze that begins at no time",
+      `${minimal}stages: { dev: {}, test: { gates: { freezes: [{ from: 2026, to: "2026-02-01", zone: UTC }] } } }\n`,
+      /^3:55 a text is wanted here, but this is the number 2026/,
+    ],
+    [
+      "an address of a host that is no text",
+      `${minimal}stages: { dev: { hosts: [{ address: 10 }] } }\n`,
+      /^3:37 a text is wanted here, but this is the number 10 [^\n]*$/,
+    ],
+    [
       "a duration without a unit",
       `${minimal}app: { stop: { grace: "30" } }\n${dev}`,
       /^3:23 "30" is no duration.* \| did you mean `30s`\?/,
