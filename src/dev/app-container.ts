@@ -46,6 +46,8 @@ export class AppContainer {
   fresh: boolean;
   files: ContainerState["files"] = "closed";
   busy = false;
+  /** Our own restarts that have begun, and that have ended: what its engine tells of it meanwhile is no news. */
+  readonly restarts = { begun: 0, ended: 0 };
   /** -1 before the first sync. */
   version = -1;
   /** Files that differ from the image. */
@@ -115,6 +117,20 @@ export class AppContainer {
     const tree = this.#tree;
     this.closed();
     await tree?.close();
+  }
+
+  /** Starts its process anew, by `work`, and looks at it afterwards. */
+  async restart<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+    this.health = "starting";
+    this.restarts.begun += 1;
+    try {
+      const result = await work();
+      const observed = await this.engine.container(this.id, signal);
+      if (observed) this.observed = observed;
+      return result;
+    } finally {
+      this.restarts.ended += 1;
+    }
   }
 
   /** Throws `sync-lost`. */

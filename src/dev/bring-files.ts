@@ -54,11 +54,8 @@ export async function restart(container: AppContainer, { stage, signal }: BringO
   const { engine } = container;
   const { stop, port } = workloadIn(stage, container);
   await container.close();
-  container.health = "starting";
-  const result = await restartApp(engine, container.observed, { grace: stop.grace, port }, signal);
-  const observed = await engine.container(container.id, signal);
-  if (observed) container.observed = observed;
-  return result;
+  const grace = { grace: stop.grace, port };
+  return await container.restart(() => restartApp(engine, container.observed, grace, signal), signal);
 }
 
 /** Why the app is not healthy; undefined where it is. Ends early, with that, when the signal says that nobody waits any more. */

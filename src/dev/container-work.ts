@@ -119,11 +119,10 @@ export class ContainerWork {
         throw error;
       }
       if (files.length === 0) return;
-      await container.engine.restartContainer(container.id, 0, signal);
-      container.health = "starting";
-      const at = performance.now();
-      const observed = await container.engine.container(container.id, signal);
-      if (observed) container.observed = observed;
+      const at = await container.restart(async () => {
+        await container.engine.restartContainer(container.id, 0, signal);
+        return performance.now();
+      }, signal);
       listener({ type: "restarted", host: container.engine.name, milliseconds: at - begun, killed: true });
       const report = { written: files, removed: [], bytes: 0, different: container.different };
       this.#finish(container, { report, files, restart: true, sentAt: at, restartedAt: at }, begun, wanted);

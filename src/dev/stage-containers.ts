@@ -109,6 +109,7 @@ export class StageContainers {
 
   async #look(engine: Engine): Promise<void> {
     const { place, signal, deploying } = this.#options;
+    const restartsBefore = new Map([...this.apps].map(([id, { restarts }]) => [id, restarts.ended]));
     let now: readonly ObservedContainer[];
     try {
       now = await lookAt(engine, place, this.#seen.get(engine), signal);
@@ -138,8 +139,9 @@ export class StageContainers {
       }
       // Of one that is paused, the process that writes there waits with it.
       if (change.change === "ended" && container.state !== "paused") app?.closed();
+      const restarted = app !== undefined && app.restarts.begun > (restartsBefore.get(container.id) ?? 0);
       // Deployments and our own restarts tell of themselves.
-      const expected = before === undefined || change.isNew || deploying() || app?.busy === true;
+      const expected = before === undefined || change.isNew || deploying() || restarted;
       if (change.change === "started" && ownStarts.has(container.id)) continue;
       if (!expected) this.#options.listener(await containerEvent(change));
     }

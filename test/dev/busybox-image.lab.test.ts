@@ -1,9 +1,9 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { describeLab } from "../lab/describe-lab.ts";
 import { ensureBaseImage } from "../lab/images/base-images.ts";
-import { useLab } from "../lab/lab.ts";
+import { type Lab, useLab } from "../lab/lab.ts";
 import { docker, get, Project, runningContainers } from "../promotion/project.ts";
 import { DevSession } from "./dev-session.ts";
 
@@ -22,19 +22,25 @@ echo "$WORDS" >www/index.html
 exec httpd -f -p 8080 -h www
 `;
 
+async function projectOn(lab: Lab, port: number, more = ""): Promise<Project> {
+  await ensureBaseImage("busybox");
+  const project = new Project(lab);
+  rmSync(join(project.folder, "index.html"));
+  project.write("serve.sh", program);
+  project.write("words.sh", "WORDS=first\n");
+  project.write("Dockerfile", dockerfile);
+  project.environment(
+    `app: { port: 8080, health: { path: /index.html, interval: 200ms }, stop: { grace: 2s } }
+stages: { dev: { ports: ["127.0.0.1:${port}:8080"] } }
+${more}`,
+  );
+  return project;
+}
+
 describeLab("envctl dev of an image with no tools but busybox, as Alpine's have", () => {
   it("restarts its program, makes folders as its user's, and deletes what was deleted while the container was stopped", async () => {
     const lab = await useLab();
-    await ensureBaseImage("busybox");
-    const project = new Project(lab);
-    rmSync(join(project.folder, "index.html"));
-    project.write("serve.sh", program);
-    project.write("words.sh", "WORDS=first\n");
-    project.write("Dockerfile", dockerfile);
-    project.environment(
-      `app: { port: 8080, health: { path: /index.html, interval: 200ms }, stop: { grace: 2s } }
-stages: { dev: { ports: ["127.0.0.1:18445:8080"] } }`,
-    );
+    const project = await projectOn(lab, 18_445);
     const session = new DevSession(project);
     await session.next("serving");
     const page = async () => (await get("http://127.0.0.1:18445/index.html")).body;
@@ -75,6 +81,42 @@ stages: { dev: { ports: ["127.0.0.1:18445:8080"] } }`,
     expect((await inApp("ls")).split("\n")).not.toContain("new");
     expect(await app()).toBe(before);
     expect(session.lines.filter(({ event }) => event === "rebuilding")).toHaveLength(1);
+    await session.interrupt();
+  });
+
+  it("says that its container was paused, or ended, in the midst of a sync, too", async () => {
+    const lab = await useLab();
+    const rules = "dev: { rules: [{ path: large, target: /app/large, action: sync }] }";
+    const project = await projectOn(lab, 18_446, rules);
+    mkdirSync(join(project.folder, "large"));
+    const session = new DevSession(project);
+    await session.next("serving");
+    await session.next("synced");
+    const id = (await runningContainers(lab.localSocket, project.name, "dev"))[0]?.Id ?? "";
+    const size = 150 * 1024 * 1024;
+    const startLargeSync = async (fill: string) => {
+      // Whole at once: what is still being written is synced in many steps.
+      project.write("../large", fill.repeat(size));
+      renameSync(join(project.folder, "../large"), join(project.folder, "large/file"));
+      await session.next("status", ({ activity }) => activity === "syncing");
+    };
+    const synced = async () => {
+      await session.next("synced", ({ files }) => (files as string[]).includes("large/file"));
+      return await docker(lab.localSocket, "exec", id, "stat", "-c", "%s", "/app/large/file");
+    };
+
+    await startLargeSync("1");
+    await docker(lab.localSocket, "pause", id);
+    expect(await session.next("container")).toMatchObject({ change: "ended", text: "was paused" });
+    await docker(lab.localSocket, "unpause", id);
+    expect(await session.next("container")).toMatchObject({ change: "started" });
+    expect(await synced()).toBe(`${size}`);
+
+    await startLargeSync("2");
+    await docker(lab.localSocket, "kill", id);
+    expect(await session.next("container")).toMatchObject({ change: "ended", text: "ended with code 137" });
+    await docker(lab.localSocket, "start", id);
+    expect(await synced()).toBe(`${size}`);
     await session.interrupt();
   });
 });
