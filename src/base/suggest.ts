@@ -1,16 +1,27 @@
-/** The candidate nearest to what was typed, or undefined where none is near enough to be meant. */
+/** The shortest beginning of a word that is taken for the whole of it. */
+const shortest = 3;
+
+/**
+ * The candidate nearest to what was typed; or the first that it begins with, or that begins with it (`prod` for `production`).
+ * Undefined where none is near enough to be meant.
+ */
 export function didYouMean(typed: string, candidates: Iterable<string>): string | undefined {
   const limit = Math.max(1, Math.floor(typed.length / 3));
+  const word = typed.toLowerCase();
   let best: string | undefined;
   let bestDistance = limit + 1;
+  let begun: string | undefined;
   for (const candidate of candidates) {
-    const distance = editDistance(typed.toLowerCase(), candidate.toLowerCase());
+    const other = candidate.toLowerCase();
+    const distance = editDistance(word, other);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }
+    if (Math.min(word.length, other.length) < shortest) continue;
+    if (word.startsWith(other) || other.startsWith(word)) begun ??= candidate;
   }
-  return best;
+  return best ?? begun;
 }
 
 /** Optimal string alignment distance: a swap of two neighbours counts one. */

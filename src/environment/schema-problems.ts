@@ -1,5 +1,6 @@
 import { didYouMean } from "../base/suggest.ts";
 import { fitsSchema } from "./fits-schema.ts";
+import { placeOfKey } from "./key-places.ts";
 import { type Path, type Problems, pathText } from "./problems.ts";
 import type { SchemaError } from "./validator.generated.js";
 
@@ -72,7 +73,7 @@ function report(error: SchemaError, document: unknown, problems: Problems): void
     case "unevaluatedProperties": {
       const key = String(params.additionalProperty ?? params.unevaluatedProperty);
       const allowed = Object.keys((error.parentSchema?.properties as object | undefined) ?? {});
-      const meant = didYouMean(key, allowed);
+      const meant = didYouMean(key, allowed) ?? placeOfKey(key, path);
       const list = allowed.length > 0 ? `allowed here: ${allowed.join(", ")}` : undefined;
       problems.keyError([...path, key], `unknown key \`${key}\`${meant ? `; did you mean \`${meant}\`?` : ""}`, list);
       return;

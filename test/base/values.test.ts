@@ -125,6 +125,14 @@ describe("small things", () => {
     expect(didYouMean("zzzz", ["replicas", "hosts"])).toBeUndefined();
   });
 
+  it("suggests the word that another is the beginning of, after one that is near", () => {
+    expect(didYouMean("environment", ["after", "env", "env_file"])).toBe("env");
+    expect(didYouMean("Production", ["dev", "test", "prod"])).toBe("prod");
+    expect(didYouMean("roll", ["promote", "rollback"])).toBe("rollback");
+    expect(didYouMean("healthy", ["heal", "health"])).toBe("health");
+    expect(didYouMean("restart", ["re", "run"])).toBeUndefined();
+  });
+
   it("knows a digest", () => {
     expect(isDigest(digestOf(""))).toBe(true);
     expect(isDigest("sha256:ABC")).toBe(false);

@@ -10,6 +10,21 @@ describe("a mistake is shown at its place", () => {
       `${minimal}stages:\n  dev:\n    replcas: 2\n`,
       /^5:5 unknown key `replcas`; did you mean `replicas`\? \| allowed here: after, hosts/,
     ],
+    [
+      "a key that belongs in a map beside it",
+      `${minimal}stages: { dev: { strategy: blue-green } }\n`,
+      /^3:18 unknown key `strategy`; did you mean `rollout.strategy`\? \| allowed here: after/,
+    ],
+    [
+      "a key that belongs in another section",
+      `${minimal}domain: example.org\nstages: { dev: { dockerfile: Dockerfile.dev } }\n`,
+      /^3:1 unknown key `domain`; did you mean `stages.<name>.domain`\?[^\n]*\n4:18 unknown key `dockerfile`; did you mean `image.dockerfile`\?/,
+    ],
+    [
+      "a key that is in a list of another section alone",
+      `${minimal}stages: { dev: { webhook: "https://example.org" } }\n`,
+      /^3:18 unknown key `webhook` \| allowed here/,
+    ],
     ["a missing key", "image: { repository: shop }\nstages: { dev: {} }\n", /^1:1 `name` is missing/],
     ["a missing key in a section", `name: shop\nimage: {}\n${dev}`, /^2:1 `repository` is missing in `image`/],
     [
