@@ -11,6 +11,9 @@ export function serverName(host: string, index: number): string {
   return `${index}:${asName(host)}`;
 }
 
+/** Name of the server by which an old worker hands requests over; one of the app's begins with a digit. */
+export const successorName = "successor";
+
 /**
  * Of all that a line could tell there is nothing that a client could have written: the section, the server, the
  * status, and the milliseconds of the whole exchange and until the server's answer (-1 if there was none). Under load
@@ -18,7 +21,7 @@ export function serverName(host: string, index: number): string {
  */
 export const accessFormat = "envctl %b %s %ST %Ta %Tr";
 
-const line = /^envctl (?:serves|sends):(\S+) (?:\d+:(\S+)|<NOSRV>) (\d{3}) (\d+) (-?\d+)$/;
+const line = /^envctl (?:serves|sends):(\S+) (?:\d+:(\S+)|successor|<NOSRV>) (\d{3}) (\d+) (-?\d+)$/;
 
 /** Reads one line of HAProxy's output. */
 export function readHaproxyAccess(text: string): Access | undefined {
@@ -26,6 +29,8 @@ export function readHaproxyAccess(text: string): Access | undefined {
   const site = fromName(id);
   const code = Number(status);
   if (site === undefined || code < 100 || code > 599) return undefined;
-  const upstream = answered.startsWith("-") ? undefined : fromName(host);
-  return { site, upstream, status: code, duration: Number(duration) };
+  const asked = fromName(host);
+  const upstream = answered.startsWith("-") ? undefined : asked;
+  const tried = upstream === undefined && asked !== undefined ? { tried: asked } : {};
+  return { site, upstream, ...tried, status: code, duration: Number(duration) };
 }

@@ -1,5 +1,5 @@
 import { digestOf } from "../base/digest.ts";
-import { sectionOf, serverName } from "./haproxy-access.ts";
+import { sectionOf, serverName, successorName } from "./haproxy-access.ts";
 import { asRequested, asTime, quoted, quotedFormat } from "./haproxy-text.ts";
 import { weighed } from "./haproxy-weights.ts";
 import type { Site, Upstream } from "./proxy.ts";
@@ -133,7 +133,7 @@ function servers(site: Site): string[] {
   const chosen = weighed(site);
   return [
     ...chosen.map(({ upstream, weight }, index) => `${server(upstream, index)} weight ${weight} ${watched}`),
-    `server ${serverName("successor", chosen.length)} ${successor(site)} send-proxy-v2 backup`,
+    `server ${successorName} ${successor(site)} send-proxy-v2 backup`,
   ];
 }
 

@@ -196,9 +196,27 @@ describe("an access log line of HAProxy", () => {
     });
   });
 
-  it("names no upstream where none answered", () => {
-    for (const line of ["serves:shop-prod 0:web-1 503 2004 -1", "sends:shop-prod <NOSRV> 308 0 -1"]) {
-      expect(haproxy.readAccess(`envctl ${line}`)).toMatchObject({ site: "shop-prod", upstream: undefined });
+  it("names no upstream where none answered, but the one that was asked", () => {
+    const unanswered = { site: "shop-prod", upstream: undefined };
+    expect(haproxy.readAccess("envctl serves:shop-prod 0:web-1 504 2004 -1")).toEqual({
+      ...unanswered,
+      tried: "web-1",
+      status: 504,
+      duration: 2004,
+    });
+    expect(haproxy.readAccess("envctl sends:shop-prod <NOSRV> 308 0 -1")).toEqual({
+      ...unanswered,
+      status: 308,
+      duration: 0,
+    });
+  });
+
+  it("takes the worker that a request was handed to for no upstream", () => {
+    const [server] = directivesOf(haproxy.render([siteOf()], "1")).filter((words) => words[2]?.startsWith("unix@"));
+    for (const answered of ["503 2 2", "502 2 -1"]) {
+      const access = haproxy.readAccess(`envctl serves:shop-prod ${server?.[1]} ${answered}`);
+      expect(access).toMatchObject({ site: "shop-prod", upstream: undefined });
+      expect(access).not.toHaveProperty("tried");
     }
   });
 
