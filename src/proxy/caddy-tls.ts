@@ -13,22 +13,30 @@ export function tlsApplication(sites: readonly Site[]): object {
   };
 }
 
-/** Which certificate a connection gets: a user's own for that site's names, else the one that has the name. */
+/** Which certificate a connection gets: that of a name before that of a wildcard, and a user's own before one that was obtained. */
 export function connectionPolicies(sites: readonly Site[]): object[] {
   const own = sites.filter(({ tls }) => tls.kind === "own");
+  const obtained = sites.filter(({ tls }) => tls.kind !== "own").flatMap(({ domains }) => domains);
   const selected = (site: Site) => ({ certificate_selection: { any_tag: [tagOf(site)] } });
-  const named = own.filter(({ domains }) => domains.length > 0);
   const nameless = own.find(({ domains }) => domains.length === 0);
-  return [
-    ...named.map((site) => ({ match: { sni: site.domains }, ...selected(site) })),
-    ...(managedNames(sites).length > 0 && nameless ? [{ match: { sni: managedNames(sites) } }] : []),
-    nameless ? selected(nameless) : {},
-  ];
+  // The first that matches counts, and a wildcard matches the names that it covers.
+  const named = [isExact, isWildcard].flatMap((kind) => [
+    ...own.flatMap((site) => matching(site.domains.filter(kind), selected(site))),
+    ...matching([...new Set(obtained.filter(kind))], {}),
+  ]);
+  return [...(own.length > 0 ? named : []), nameless ? selected(nameless) : {}];
 }
 
-function managedNames(sites: readonly Site[]): string[] {
-  const managed = sites.filter(({ tls }) => tls.kind === "auto" || tls.kind === "internal");
-  return [...new Set(managed.flatMap(({ domains }) => domains))];
+function matching(names: readonly string[], policy: object): object[] {
+  return names.length > 0 ? [{ match: { sni: names }, ...policy }] : [];
+}
+
+function isWildcard(domain: string): boolean {
+  return domain.includes("*");
+}
+
+function isExact(domain: string): boolean {
+  return !isWildcard(domain);
 }
 
 /** Another certificate in the same file is another tag: Caddy loads no configuration that is the same. */
@@ -36,7 +44,10 @@ function tagOf(site: Site): string {
   return `${site.id} ${site.tls.kind === "own" ? site.tls.fingerprint : ""}`;
 }
 
-/** One policy for each issuer; a name belongs to the first site that has it. */
+/**
+ * One policy for each issuer; a name belongs to the first site that has it. Caddy takes the first policy that has a name or a
+ * wildcard that covers it, and only the proxy's own authority is asked for wildcards: its policy is the last.
+ */
 function automationPolicies(managed: readonly Site[]): object[] {
   const policies = new Map<string, { subjects: string[]; issuers: object[] }>();
   const taken = new Set<string>();
@@ -50,7 +61,8 @@ function automationPolicies(managed: readonly Site[]): object[] {
     }
     if (policy.subjects.length > 0) policies.set(key, policy);
   }
-  return [...policies.values()];
+  const wide = ({ subjects }: { readonly subjects: readonly string[] }) => Number(subjects.some(isWildcard));
+  return [...policies.values()].sort((a, b) => wide(a) - wide(b));
 }
 
 function issuerOf({ tls }: Site): object {

@@ -98,6 +98,47 @@ describe("Caddy's configuration", () => {
   });
 });
 
+describe("a name that a wildcard of another site covers", () => {
+  const wild = siteOf({ id: "a", domains: ["*.shop.test"] });
+  const exact = siteOf({ id: "b", domains: ["www.shop.test", "shop.test"] });
+  const own = { kind: "own", fingerprint: "1" } as const;
+  const internal = { kind: "internal" } as const;
+  const auto = { kind: "auto", email: undefined, directory: undefined } as const;
+
+  it.each([
+    ["one of the user's own", own, { certificate_selection: { any_tag: ["b 1"] } }],
+    ["an obtained one", auto, {}],
+  ])("has the certificate of its own site: %s", (_, tls, selected) => {
+    const sites = [
+      { ...wild, tls: own },
+      { ...exact, tls },
+    ];
+    expect(every(rendered(sites), "tls_connection_policies")[0]).toEqual([
+      { match: { sni: exact.domains }, ...selected },
+      { match: { sni: wild.domains }, certificate_selection: { any_tag: ["a 1"] } },
+      {},
+    ]);
+  });
+
+  it("has its certificate from the authority of its own site", () => {
+    for (const sites of [
+      [
+        { ...wild, tls: internal },
+        { ...exact, tls: auto },
+      ],
+      [
+        { ...exact, tls: auto },
+        { ...wild, tls: internal },
+      ],
+    ]) {
+      expect(every(rendered(sites), "policies")[0]).toEqual([
+        { subjects: exact.domains, issuers: [{ module: "acme" }] },
+        { subjects: wild.domains, issuers: [{ module: "internal" }] },
+      ]);
+    }
+  });
+});
+
 describe("a round of upstreams", () => {
   const names = (prefix: string, count: number) =>
     Array.from({ length: count }, (_, index) => ({ name: `${prefix}${index}`, port: 80 }));
