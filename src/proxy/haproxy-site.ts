@@ -71,7 +71,8 @@ function forwarding(site: Site): string[] {
   const proto = unlessTold("X-Forwarded-Proto");
   // What a client says of the way it came is no evidence.
   const told = [
-    ...(ranges.length === 0 ? [] : [`acl trusted src -- ${ranges.map(quoted).join(" ")}`]),
+    // Lines with the same name are alternatives; one line has room for some sixty.
+    ...ranges.map((range) => `acl trusted src -- ${quoted(range)}`),
     `http-request del-header X-Forwarded- -m beg${strangers}`,
     `http-request del-header Forwarded${strangers}`,
     `http-request del-header X-Real-IP${strangers}`,

@@ -78,6 +78,13 @@ describe("HAProxy's configuration", () => {
     );
   });
 
+  it("has no line of more words than HAProxy reads, however many networks are trusted", () => {
+    const trustedProxies = Array.from({ length: 200 }, (_, index) => `10.0.${index}.0/24`);
+    const directives = directivesOf(haproxy.render([siteOf({ trustedProxies })], "1"));
+    expect(Math.max(...directives.map((words) => words.length))).toBeLessThan(64);
+    expect(directives.flatMap((words) => (words[1] === "trusted" ? [words.at(-1)] : []))).toEqual(trustedProxies);
+  });
+
   it("replaces nothing in a prefix that it tells the app", () => {
     const words = directivesOf(haproxy.render([siteOf({ path: "/%[src] 'é", stripPath: true })], "1"));
     expect(words).toContainEqual(["http-request", "set-header", "X-Forwarded-Prefix", "/%%25%%5Bsrc%%5D%%20'%%C3%%A9"]);
