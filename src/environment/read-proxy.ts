@@ -69,7 +69,8 @@ function readDomains(reading: Reading, path: Path, value: StageDocument["domain"
       : "such as shop.example.com or *.example.com; write other scripts in punycode (xn--…)";
     reading.problems.error(typeof value === "string" ? path : [...path, index], `"${domain}" is no domain name`, hint);
   }
-  return list.map((domain) => domain.toLowerCase());
+  // One name in two spellings is one: proxies refuse to be told a name twice.
+  return [...new Set(list.map((domain) => domain.toLowerCase()))];
 }
 
 /** The stage's keys over those of the whole file, key by key. */

@@ -41,6 +41,13 @@ describe("which stage has a proxy", () => {
     expect(found?.app.ports).toEqual(found?.ports);
   });
 
+  it("has a name once that is there in two spellings", async () => {
+    expect((await only(stage("domain: [Shop.test, a.test, shop.test]")))?.proxy?.domains).toEqual([
+      "shop.test",
+      "a.test",
+    ]);
+  });
+
   it("takes each key of the stage over that of the whole file", async () => {
     const text = `${minimal}${http}proxy: { drain: 5s, path: /all, max_body: 1m }\nstages: { dev: { ${published}, proxy: { path: /own } } }\n`;
     expect((await only(text))?.proxy).toMatchObject({ drain: 5000, path: "/own", maxBody: 1_048_576, driver: "caddy" });
