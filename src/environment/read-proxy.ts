@@ -91,11 +91,17 @@ function readSettings(
   if (!/^\/[A-Za-z0-9._~/-]*$/.test(path) || path.includes("//")) {
     reading.problems.error(at("path"), `"${path}" is no path`, "letters, digits and . _ ~ - between slashes: /shop");
   }
+  const { http_port: httpPort = 80, https_port: httpsPort = 443 } = settings;
+  if (httpPort === httpsPort) {
+    const place = at(settings.https_port === undefined ? "http_port" : "https_port");
+    const hint = "give it two ports, even where `tls` is off";
+    reading.problems.error(place, `a proxy cannot have port ${httpPort} for HTTP and for HTTPS`, hint);
+  }
   return {
     driver: settings.driver ?? "caddy",
     imageText: settings.image,
-    httpPort: settings.http_port ?? 80,
-    httpsPort: settings.https_port ?? 443,
+    httpPort,
+    httpsPort,
     path,
     stripPath: settings.strip_path ?? false,
     tls: readTls(reading, at("tls"), settings.tls),

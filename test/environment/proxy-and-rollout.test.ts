@@ -91,6 +91,16 @@ describe("a mistake in a proxy is shown at its place", () => {
       stage(`${published}, proxy: { max_body: much }`),
       /"much" is no size \| write it like 512k, 10m or 1g/,
     ],
+    [
+      "one port for both, as one of them has it by default",
+      stage("domain: a.b, proxy: { http_port: 443 }"),
+      /^4:\d+ a proxy cannot have port 443 for HTTP and for HTTPS \| give it two ports/,
+    ],
+    [
+      "one port for both, of which the stage names one",
+      `proxy: { http_port: 8080 }\n${stage("domain: a.b, proxy: { https_port: 8080, tls: off }")}`,
+      /^5:\d+ a proxy cannot have port 8080 for HTTP and for HTTPS/,
+    ],
     ["a duration without a unit", stage(`${published}, proxy: { drain: "30" }`), /"30" is no duration/],
     [
       "a certificate without its key",
