@@ -156,9 +156,9 @@ function readNetworks(reading: Reading, path: Path, list: readonly string[]): re
     const [address = "", bits, more] = text.split("/");
     const version = isIP(address);
     const size = version === 4 ? 32 : 128;
-    const right =
-      version !== 0 && more === undefined && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= size));
-    if (right) continue;
+    // A zone (`%eth0`) is one machine's own, and HAProxy takes none.
+    const known = version !== 0 && !address.includes("%") && more === undefined;
+    if (known && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= size))) continue;
     reading.problems.error([...path, index], `"${text}" is no address or network`, "such as 192.0.2.7 or 10.0.0.0/8");
   }
   return list;

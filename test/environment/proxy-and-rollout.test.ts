@@ -92,6 +92,11 @@ describe("a mistake in a proxy is shown at its place", () => {
       /"much" is no size \| write it like 512k, 10m or 1g/,
     ],
     [
+      "an address of one link alone",
+      stage(`${published}, proxy: { trusted_proxies: ["fe80::1%eth0"] }`),
+      /"fe80::1%eth0" is no address or network \| such as/,
+    ],
+    [
       "one port for both, as one of them has it by default",
       stage("domain: a.b, proxy: { http_port: 443 }"),
       /^4:\d+ a proxy cannot have port 443 for HTTP and for HTTPS \| give it two ports/,
