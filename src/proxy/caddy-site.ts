@@ -1,7 +1,7 @@
 import { logsAccessOf, logsNoAccess } from "./caddy-access.ts";
 import { closingOnAnswer } from "./caddy-closing.ts";
 import { ringOf } from "./caddy-ring.ts";
-import { asDuration, asPattern, greaterThan, literally } from "./caddy-text.ts";
+import { asDuration, asPattern, asSentPattern, greaterThan, literally } from "./caddy-text.ts";
 import type { Site } from "./proxy.ts";
 import { prefixOf } from "./routes.ts";
 import { canTurn, turnedUpstreams, turnFolder } from "./turn.ts";
@@ -88,7 +88,10 @@ function proxying(site: Site, dials: readonly string[]): object[] {
     ...(site.maxBody === undefined ? [] : [{ handler: "request_body", max_size: Math.max(1, site.maxBody) }]),
     headers,
     ...told,
-    ...(strip ? [{ handler: "rewrite", strip_path_prefix: literally(prefix) }] : []),
+    // `strip_path_prefix` would take `//` for `/` in all of the path, and so spoil an address in it.
+    ...(strip
+      ? [{ handler: "rewrite", path_regexp: [{ find: `^${asSentPattern(prefix)}(?:/|$)`, replace: "/" }] }]
+      : []),
     reverseProxy(site, dials),
   ];
 }

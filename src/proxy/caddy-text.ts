@@ -11,6 +11,17 @@ export function asPattern(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
 
+/** The same for a path as clients may send it: with `%7E` for `~`, and more slashes than one. */
+export function asSentPattern(path: string): string {
+  const bytes = [...Buffer.from(path)].map((byte) => {
+    const character = String.fromCharCode(byte);
+    if (character === "/") return "/+";
+    const sent = `(?i:%${byte.toString(16).padStart(2, "0")})`;
+    return byte < 0x80 ? `(?:${asPattern(character)}|${sent})` : sent;
+  });
+  return bytes.join("");
+}
+
 /** Milliseconds as Caddy reads a duration. Zero would mean "for ever" to most of its settings. */
 export function asDuration(milliseconds: number): string {
   return `${Math.max(1, Math.round(milliseconds))}ms`;

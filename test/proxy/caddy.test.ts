@@ -80,6 +80,22 @@ describe("Caddy's configuration", () => {
     );
   });
 
+  it("takes a prefix away as clients send it, and leaves the rest of the path as it is", () => {
+    const rewrites = every(rendered([siteOf({ path: "/~shop/é/", stripPath: true })]), "path_regexp").filter(
+      Array.isArray,
+    );
+    const [{ find, replace } = { find: "", replace: "" }] = rewrites[0] as { find: string; replace: string }[];
+    // JavaScript of Node 20 knows no `(?i:)`.
+    const pattern = new RegExp(find.replaceAll("(?i:", "(?:"), "i");
+    const left = (path: string) => path.replace(pattern, replace);
+    expect(left("/~shop/%C3%A9")).toBe("/");
+    expect(left("/%7Eshop/%c3%a9/")).toBe("/");
+    expect(left("//~shop//%C3%A9/a%2Fb")).toBe("/a%2Fb");
+    expect(left("/~shop/%C3%A9/https://cdn.test/a.png")).toBe("/https://cdn.test/a.png");
+    expect(left("/~shop/%C3%A9//a/./b")).toBe("//a/./b");
+    expect(left("/~shop/%C3%A9%2Fa")).toBe("/~shop/%C3%A9%2Fa");
+  });
+
   it("tells a body that is too large by its length", () => {
     fc.assert(
       fc.property(fc.nat(), fc.nat(), (limit, length) => {

@@ -65,6 +65,7 @@ describeLab("HAProxy", () => {
     expect(await who("/shop/")).toBe("green /");
     expect(await who("/shop?a=1")).toBe("green /?a=1");
     expect(await who("/shop/a%20b?c=d")).toBe("green /a%20b?c=d");
+    expect(await who("/shop/https://cdn.test//a.png")).toBe("green /https://cdn.test//a.png");
     expect(await who("/shopping")).toBe("blue /shopping");
     expect(await who("/Shop")).toBe("blue /Shop");
     expect(await who("/shop/deep/x")).toBe("blue /shop/deep/x");
