@@ -1,18 +1,18 @@
 import type { Clock } from "../base/clock.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
-import { capture } from "../engine/capture.ts";
-import { type ContainerFile, type Engine, Label, type ObservedContainer } from "../engine/engine.ts";
+import { type Engine, Label, type ObservedContainer } from "../engine/engine.ts";
 import { proxyNetwork } from "../plan/naming.ts";
 import { isRunning } from "../plan/observed.ts";
 import type { DesiredProxy } from "../plan/proxies.ts";
 import { clashOf } from "../plan/site-conflicts.ts";
 import { isServed, loadOf, type ProxyLoad, type ProxyState, turnTo } from "../plan/turns.ts";
 import { isProxyDriver, proxyDriver } from "../proxy/drivers.ts";
-import { certificateFile, keyFile, type ProxyDriver, type ProxyDriverName, type Site } from "../proxy/proxy.ts";
+import type { ProxyDriver, ProxyDriverName, Site } from "../proxy/proxy.ts";
 import { activationCommand, activationInput, isUnwritten } from "./activation.ts";
 import type { Certificate } from "./certificate.ts";
 import { currentState, rememberState } from "./known-sites.ts";
+import { bringCertificate, dropCertificate } from "./proxy-certificates.ts";
 import { ensureProxyContainer } from "./proxy-container.ts";
 import { whileProxyLocked } from "./proxy-lock.ts";
 import { untilRevision } from "./proxy-revision.ts";
@@ -78,7 +78,8 @@ export class ProxyHost {
       }
       await this.#serve(container, driver, loadOf(state, id, site, driver.turns), site, signal);
       const before = state.sites.find((other) => other.id === id);
-      if (before?.tls.kind === "own" && site?.tls.kind !== "own") await this.#dropCertificates(container, id, signal);
+      if (before?.tls.kind === "own" && site?.tls.kind !== "own")
+        await dropCertificate(engine, container.id, { id }, signal);
     });
   }
 
@@ -139,12 +140,14 @@ export class ProxyHost {
     const { engine, commands } = this.#options;
     const { sites } = state;
     for (const site of sites) this.#requireServable(driver, site, sites, container);
-    await engine.writeFiles(container.id, this.#certificates(changed), signal);
+    const takeBack = await this.#bringCertificate(container, changed, signal);
     const configuration = driver.render(sites, configurationOf(sites));
     const input = activationInput(JSON.stringify(sites), configuration, stale);
     const command = activationCommand(driver);
     const { exitCode, stderr } = await commands.run(container.name, command, input, signal, { grace: changeGrace });
     if (exitCode !== 0) {
+      // What the proxy says is what people need to know, even where its files cannot be written any more.
+      await takeBack().catch(() => undefined);
       const evidence = stderr.trim().split("\n");
       if (isUnwritten(exitCode)) throw unwritten(engine, container, evidence);
       throw this.#refused(container, `${driver.name} does not take its new configuration`, evidence);
@@ -158,19 +161,14 @@ export class ProxyHost {
     this.#remembered = rememberState(engine, container.id, state);
   }
 
-  #certificates(site: Site | undefined): ContainerFile[] {
-    const { certificate } = this.#options;
-    if (site?.tls.kind !== "own" || !certificate || certificate.fingerprint !== site.tls.fingerprint) return [];
-    return [
-      { path: certificateFile(site), content: certificate.certificate, mode: 0o600 },
-      { path: keyFile(site), content: certificate.key, mode: 0o600 },
-    ];
-  }
-
-  /** A key that serves nobody any more has no business on the host. */
-  async #dropCertificates(container: ObservedContainer, id: string, signal: AbortSignal): Promise<void> {
-    const files = [certificateFile({ id }), keyFile({ id })];
-    await capture(this.#options.engine, container.id, ["rm", "-f", ...files], signal);
+  async #bringCertificate(
+    container: ObservedContainer,
+    site: Site | undefined,
+    signal: AbortSignal,
+  ): Promise<() => Promise<void>> {
+    const { engine, certificate } = this.#options;
+    if (site?.tls.kind !== "own" || certificate?.fingerprint !== site.tls.fingerprint) return async () => undefined;
+    return await bringCertificate(engine, container.id, site, certificate, signal);
   }
 
   #requireServable(driver: ProxyDriver, site: Site, all: readonly Site[], container: ObservedContainer): void {

@@ -11,6 +11,7 @@ import { openEngine } from "../../src/engine/open.ts";
 import { proxyNetwork } from "../../src/plan/naming.ts";
 import type { DesiredProxy } from "../../src/plan/proxies.ts";
 import { caddy } from "../../src/proxy/caddy.ts";
+import { certificateFile, keyFile } from "../../src/proxy/proxy.ts";
 import { keepSitesIn } from "../../src/rollout/known-sites.ts";
 import { ProxyHost } from "../../src/rollout/proxy-host.ts";
 import { liveRevision } from "../../src/rollout/proxy-revision.ts";
@@ -151,6 +152,21 @@ describeLab("a proxy on a host", () => {
     ours.missing = undefined;
     await hostOf(ours.engine).route(name, "shop-prod", site("four"), signal);
     expect((await state(ours.engine)).sites).not.toEqual(before.sites);
+  });
+
+  it("has no file of a certificate that the proxy did not take", async () => {
+    const engine = await connect();
+    const certificate = { certificate: "none", key: "none", fingerprint: "2", validTo: new Date() };
+    const host = new ProxyHost({
+      commands: new ReadyCommands(engine),
+      ...{ engine, clock: systemClock, bringImage: undefined, certificate, why: "a test" },
+    });
+    const secured = { ...site("secured"), tls: { kind: "own", fingerprint: "2" } } as const;
+    const refused = host.route(name, secured.id, secured, signal);
+    await expect(refused).rejects.toMatchObject({ code: "proxy-refused" });
+    for (const file of [certificateFile(secured), keyFile(secured)]) {
+      expect(await engine.readFile(name, file)).toBeUndefined();
+    }
   });
 
   it("starts although somebody took the network away with what was the last proxy", async () => {
