@@ -1,8 +1,8 @@
-import { type FSWatcher, lstatSync, statSync, watch } from "node:fs";
+import { statSync, watch } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { basename, dirname } from "node:path";
 import type { DockerIgnore } from "../build/dockerignore.ts";
 import { DirectoryWatches, isDirectory, type WatchFolder } from "./directory-watches.ts";
+import { FileWatches, identityOf } from "./file-watches.ts";
 import { type Batch, Gathering } from "./gathering.ts";
 import { GitLock } from "./git-lock.ts";
 
@@ -53,9 +53,9 @@ class Watching implements Watch {
   readonly #watchFolder: WatchFolder;
   readonly #gathering: Gathering;
   readonly #directories: DirectoryWatches;
-  readonly #fileWatchers: FSWatcher[] = [];
+  readonly #files: FileWatches;
   /** Of the root that is watched. */
-  #inode: number | undefined;
+  #identity: string | undefined;
   #poll: NodeJS.Timeout | undefined;
   #mode: Watch["mode"] = "events";
 
@@ -78,6 +78,14 @@ class Watching implements Watch {
       onNote: (text) => options.onNote(text),
       onLimit: () => this.#startPolling(),
     });
+    this.#files = new FileWatches({
+      files: options.files,
+      watch: this.#watchFolder,
+      onFile: (file) => this.#gathering.file(file),
+      onOther: () => this.#gathering.ofNoInterest(),
+      onNote: (text) => options.onNote(text),
+      onLimit: () => this.#startPolling(),
+    });
     options.signal.addEventListener("abort", this.#abort, { once: true });
   }
 
@@ -86,9 +94,8 @@ class Watching implements Watch {
   }
 
   start(): void {
-    this.#inode = inodeOf(this.#options.root);
-    for (const watcher of this.#fileWatchers.splice(0)) watcher.close();
-    for (const folder of new Set(this.#options.files.map((file) => dirname(file)))) this.#watchFiles(folder);
+    this.#identity = identityOf(this.#options.root);
+    this.#files.start();
     if (this.#mode === "events") this.#directories.start();
   }
 
@@ -102,7 +109,7 @@ class Watching implements Watch {
     if (this.#poll) clearTimeout(this.#poll);
     this.#gathering.close();
     this.#directories.close();
-    for (const watcher of this.#fileWatchers.splice(0)) watcher.close();
+    this.#files.close();
   }
 
   readonly #abort = () => this.close();
@@ -113,27 +120,11 @@ class Watching implements Watch {
     else this.#gathering.path(path);
   }
 
-  #watchFiles(folder: string): void {
-    const files = new Map(this.#options.files.filter((file) => dirname(file) === folder).map((f) => [basename(f), f]));
-    try {
-      const watcher = this.#watchFolder(folder, (_type, name) => {
-        const file = name === null ? undefined : files.get(name);
-        if (file !== undefined) this.#gathering.file(file);
-        else this.#gathering.ofNoInterest();
-      });
-      watcher.on("error", () => watcher.close());
-      this.#fileWatchers.push(watcher);
-    } catch (error) {
-      const code = error instanceof Error && "code" in error ? error.code : undefined;
-      if (code === "ENOSPC" || code === "EMFILE") this.#startPolling();
-      else this.#options.onNote(`${folder} is not watched (${String(code)}): changes of its files go unseen.`);
-    }
-  }
-
   #settle(): void {
+    this.#files.settle();
     if (this.#mode === "polling") return;
     this.#directories.settle();
-    if (inodeOf(this.#options.root) === this.#inode) return;
+    if (identityOf(this.#options.root) === this.#identity) return;
     // The folder itself was replaced, or is away for now.
     this.#gathering.everything();
     if (isDirectory(this.#options.root)) this.start();
@@ -187,8 +178,4 @@ function stampOf(file: string): string {
     // Gone, or out of reach: another one than one that is there, in any case.
     return "";
   }
-}
-
-function inodeOf(path: string): number | undefined {
-  return lstatSync(path, { throwIfNoEntry: false })?.ino;
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, rmSync, watch, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, watch, writeFileSync, writeSync } from "node:fs";
 import { chmod, mkdir, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { setTimeout } from "node:timers/promises";
@@ -267,10 +267,12 @@ fs.writeFileSync("last", "last");`;
     async (code, limit) => {
       await using folder = await folderWith({ "a/b/c.txt": "1", ".dockerignore": "Dockerfile\n" });
       let given = 0;
-      await using watched = await Watched.of(folder, (path, listener) => {
-        given += 1;
-        if (given > limit) throw Object.assign(new Error(code), { code });
-        return watch(path, listener);
+      await using watched = await Watched.of(folder, {
+        watch: (path, listener) => {
+          given += 1;
+          if (given > limit) throw Object.assign(new Error(code), { code });
+          return watch(path, listener);
+        },
       });
       await folder.write("x/y/new.txt", "1");
       await watched.converged();
@@ -358,5 +360,34 @@ fs.writeFileSync("last", "last");`;
     await watched.converged();
     await writeFile(folder.join("a.txt"), "new");
     await watched.converged();
+  });
+
+  it("the folder itself deleted and made anew, which may get the same inode, is watched again", async () => {
+    await using parent = await Folder.of({ "project/Dockerfile": "FROM scratch\n", "project/a.txt": "a" });
+    const folder = { path: parent.join("project"), join: (path: string) => parent.join(`project/${path}`) } as Folder;
+    await using watched = await Watched.of(folder);
+    rmSync(folder.path, { recursive: true });
+    mkdirSync(folder.path);
+    writeFileSync(folder.join("Dockerfile"), "FROM scratch\n");
+    await watched.converged();
+    await writeFile(folder.join("a.txt"), "new");
+    await watched.converged();
+  });
+
+  it("a file that counts although it is ignored is seen again after its folder was deleted and made anew", async () => {
+    await using folder = await folderWith({ "docker/Dockerfile": "FROM scratch\n", ".dockerignore": "docker\n" });
+    await using watched = await Watched.of(folder, { dockerfile: "docker/Dockerfile" });
+    const told = () => watched.batches.flatMap(({ files }) => [...files]);
+    const dockerfile = `${watched.local.root}/docker/Dockerfile`;
+    await rm(folder.join("docker"), { recursive: true });
+    await expect.poll(told).toContain(dockerfile);
+    await setTimeout(quiet);
+    watched.batches.length = 0;
+    await folder.write("docker/Dockerfile", "FROM busybox\n");
+    await expect.poll(told).toContain(dockerfile);
+    await setTimeout(quiet);
+    watched.batches.length = 0;
+    await writeFile(dockerfile, "FROM alpine\n");
+    await expect.poll(told).toContain(dockerfile);
   });
 });

@@ -23,10 +23,13 @@ export class Watched implements AsyncDisposable {
     this.local = local;
   }
 
-  static async of(folder: Folder, watch?: WatchFolder): Promise<Watched> {
-    const source = { context: folder.path, dockerfile: folder.join("Dockerfile") };
+  static async of(
+    folder: Folder,
+    { watch, dockerfile = "Dockerfile" }: { readonly watch?: WatchFolder; readonly dockerfile?: string } = {},
+  ): Promise<Watched> {
+    const source = { context: folder.path, dockerfile: folder.join(dockerfile) };
     const watched = new Watched(folder, await LocalTree.open(source));
-    await watched.#start(watch);
+    await watched.#start(`${watched.local.root}/${dockerfile}`, watch);
     return watched;
   }
 
@@ -56,12 +59,12 @@ export class Watched implements AsyncDisposable {
     this.#stop.abort();
   }
 
-  async #start(watch: WatchFolder | undefined): Promise<void> {
+  async #start(dockerfile: string, watch: WatchFolder | undefined): Promise<void> {
     const root = this.local.root;
     this.#watch = await watchTree({
       root,
       ignore: () => this.local.ignore,
-      files: [`${root}/Dockerfile`, `${root}/.dockerignore`],
+      files: [dockerfile, `${root}/.dockerignore`],
       signal: this.#stop.signal,
       ...(watch ? { watch } : {}),
       onDirty: async (batch) => {
