@@ -2,9 +2,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Engine, ObservedContainer } from "../engine/engine.ts";
 import { Label } from "../engine/engine.ts";
+import { workloadOf } from "../plan/observed.ts";
 import { ContainerTree, type SyncReport } from "./container-tree.ts";
 import type { ContainerState } from "./decide.ts";
 import type { Desired, DesiredEntry } from "./desired-tree.ts";
+import { Owners } from "./owners.ts";
 import { differences, sameDesired } from "./plan-sync.ts";
 import type { SyncRules } from "./sync-rules.ts";
 import { formatMarker, markerPath } from "./synced-marker.ts";
@@ -14,7 +16,8 @@ export interface WantedFiles {
   /** Folder that the sources are relative to, absolute. */
   readonly root: string;
   readonly version: number;
-  readonly rules: SyncRules;
+  /** For the app, or the worker of this name. */
+  rulesFor(workload: string): SyncRules;
   readonly desired: Desired;
   readonly image: Desired;
 }
@@ -69,6 +72,11 @@ export class AppContainer {
 
   get digest(): string | undefined {
     return this.observed.labels[Label.digest];
+  }
+
+  /** What a change means to the program that runs in it. */
+  rules(wanted: WantedFiles): SyncRules {
+    return wanted.rulesFor(workloadOf(this.observed));
   }
 
   state(digest: string | undefined): ContainerState {
@@ -144,25 +152,32 @@ export class AppContainer {
     this.different = report.different;
     const kept = report.kept.filter((path) => !this.#kept.has(path));
     for (const path of kept) this.#kept.add(path);
-    return { report, kept, ...consequences(report, before, wanted) };
+    return { report, kept, ...consequences(report, before, wanted, this.rules(wanted)) };
   }
 
   /**
-   * Writes the files that changed since it ended, as root's: who owns them is put right by the sync once it runs. What was
-   * deleted is deleted then, too. Returns the sources.
+   * Writes the files that changed since it ended, as their owners' whom the image knows: the program may be unable to read
+   * them otherwise, and end again. Returns the sources; undefined where something was deleted that it may end for: no
+   * engine takes a file out of a container that does not run.
    */
-  async writeStopped(wanted: WantedFiles, signal: AbortSignal): Promise<readonly string[]> {
+  async writeStopped(wanted: WantedFiles, signal: AbortSignal): Promise<readonly string[] | undefined> {
     const before = this.#held ?? wanted.image;
+    if ([...before].some(([path, { kind }]) => kind !== "directory" && !wanted.desired.has(path))) {
+      this.version = wanted.version;
+      return undefined;
+    }
     const changed = [...wanted.desired].flatMap(([path, entry]) => {
       const held = before.get(path);
       const same = held !== undefined && sameDesired(held, entry);
       return entry.kind === "file" && !same ? [{ path, entry }] : [];
     });
+    const owners = new Owners(this.engine, this.id, signal);
     const files = await Promise.all(
       changed.map(async ({ path, entry }) => ({
         path,
         content: await readFile(join(wanted.root, entry.source)),
         mode: entry.mode,
+        owner: await owners.ids(entry.owner),
       })),
     );
     if (files.length > 0) {
@@ -180,7 +195,8 @@ export class AppContainer {
 function consequences(
   report: Pick<SyncReport, "written" | "removed">,
   before: Desired,
-  { desired, image, rules }: WantedFiles,
+  { desired, image }: WantedFiles,
+  rules: SyncRules,
 ): Omit<Synced, "report" | "kept"> {
   const touched = new Map<string, DesiredEntry>();
   for (const path of report.written) note(touched, desired.get(path));

@@ -20,6 +20,8 @@ export interface WorkSurroundings {
   onReady(files: readonly string[]): void;
   /** Sources that changed while they were read. */
   onUnsettled(sources: readonly string[]): void;
+  /** No sync can bring it up to date: another is to take its place. */
+  onStuck(): void;
   /** Something is other than it was. */
   onChange(): void;
 }
@@ -109,7 +111,7 @@ export class ContainerWork {
       if (!wanted) return;
       const { signal, clock, listener } = this.#around.options();
       const begun = performance.now();
-      let files: readonly string[];
+      let files: readonly string[] | undefined;
       try {
         files = await container.writeStopped(wanted, signal);
       } catch (error) {
@@ -118,6 +120,7 @@ export class ContainerWork {
         await clock.wait(reopenPause, signal);
         throw error;
       }
+      if (files === undefined) return this.#around.onStuck();
       if (files.length === 0) return;
       const at = await container.restart(async () => {
         await container.engine.restartContainer(container.id, 0, signal);
@@ -162,7 +165,8 @@ export class ContainerWork {
     this.#begin(async () => {
       // A program that looks at its files itself may be starting anew just now: its answer is what counts.
       const asks =
-        restartedAt !== undefined || (wanted.rules.program.kind === "reloads" && container.health === "healthy");
+        restartedAt !== undefined ||
+        (container.rules(wanted).program.kind === "reloads" && container.health === "healthy");
       const problem = asks ? await this.#health(container, options) : undefined;
       const readyAt = asks ? performance.now() : sentAt;
       this.lastSync = { at: options.clock.now(), milliseconds: readyAt - since };

@@ -1,5 +1,6 @@
 import type { EnvctlError } from "../base/errors.ts";
 import type { Workspace } from "../rollout/workspace.ts";
+import { redactError } from "../secrets/redactor.ts";
 import type { FailedAttempt, LoopState } from "./decide.ts";
 import { asEnvctlError, deploySources, retryAfter } from "./deploy-sources.ts";
 import type { DevListener } from "./dev-event.ts";
@@ -24,6 +25,8 @@ export interface DeploymentsOptions {
   wish(): DeploymentWish;
   /** The release serves. */
   onDeployed(image: RunningImage): Promise<void>;
+  /** Takes secrets out of what failed: its evidence may be what a container printed. */
+  redact(text: string): string;
   /** Where a browser finds the app. */
   url(): string | undefined;
   onChange(): void;
@@ -62,10 +65,12 @@ export class Deployments {
     this.#tellServing(image, false, begun);
   }
 
-  start(force: boolean): void {
+  /** `asked`: why it is built even if these sources were built before. */
+  start(asked: string | undefined): void {
+    const force = asked !== undefined;
     const wish = this.#options.wish();
     const cancel = new AbortController();
-    this.#options.listener({ type: "rebuilding", why: force ? ["you asked for it"] : wish.reasons });
+    this.#options.listener({ type: "rebuilding", why: force ? [asked] : wish.reasons });
     // It is told as under way before its first step: a look at the containers must know who replaces them.
     const done = Promise.resolve()
       .then(() => this.#deploy(wish, force, cancel.signal))
@@ -77,7 +82,7 @@ export class Deployments {
   }
 
   async #deploy(wish: DeploymentWish, force: boolean, cancelled: AbortSignal): Promise<void> {
-    const { workspace, listener, signal, onDeployed } = this.#options;
+    const { workspace, listener, signal, onDeployed, redact } = this.#options;
     const { environment, stage, texts, key, version } = wish;
     const begun = performance.now();
     try {
@@ -89,7 +94,7 @@ export class Deployments {
     } catch (thrown) {
       if (signal.aborted) return;
       if (cancelled.aborted) return listener({ type: "cancelled" });
-      const error = asEnvctlError(thrown);
+      const error = redactError(asEnvctlError(thrown), redact);
       this.failed = { key, version, retry: retryAfter(error), error };
       listener({ type: "failed", error, serving: wish.serving });
       if (this.failed.retry === "engine") this.#tryAgainLater();

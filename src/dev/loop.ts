@@ -37,10 +37,15 @@ export class DevLoop {
   readonly #readTriggers: ReadTriggers;
   #wanted: WantedState;
   #image: RunningImage | undefined;
-  #asked = false;
+  /** Why a build is wanted although nothing asks for it that is built. */
+  #asked: string | undefined;
   /** False where a container takes no files: then every change is built. */
   #syncs = true;
   #redact: (text: string) => string;
+  /** Settings were taken up while the Dockerfile was another one than that of the image. */
+  #owesRules = false;
+  /** One after the other: two must not take up the same settings. */
+  #batches = Promise.resolve();
 
   private constructor(options: DevLoopOptions, parts: LoopParts) {
     const { workspace, stage, listener } = options;
@@ -52,11 +57,14 @@ export class DevLoop {
     this.#redact = parts.redact;
     this.#signal = AbortSignal.any([workspace.signal, this.#stop.signal]);
     this.#outside = new DevOutside(workspace, listener);
-    this.#settingsFiles = new SettingsFiles(options);
+    this.#settingsFiles = new SettingsFiles(options, () => void this.#watched.lookAgain([]));
     this.#watched = new WatchedSources(parts.sources, {
       clock: workspace.clock,
       signal: this.#signal,
-      onBatch: (batch) => this.#onBatch(batch),
+      onBatch: (batch) => {
+        this.#batches = this.#batches.then(() => this.#onBatch(batch));
+        return this.#batches;
+      },
       onEdit: (edit) => this.#work.edits.add(edit),
       onNote: (text) => listener({ type: "note", text }),
     });
@@ -76,6 +84,7 @@ export class DevLoop {
       signal: this.#signal,
       wish: () => this.#wish(),
       onDeployed: (image) => this.#deployed(image),
+      redact: (text) => this.#redact(text),
       url: () => this.#outside.url(this.settings.stage),
       onChange: () => this.#tick(),
     });
@@ -90,6 +99,10 @@ export class DevLoop {
       version: () => Math.min(this.#sources.version, ...this.#ours().map(({ version }) => version)),
       onReady: (files) => this.#outside.reload(files, this.#image?.release.name ?? ""),
       onUnsettled: (paths) => void this.#watched.lookAgain(paths),
+      onStuck: () => {
+        if (!this.#deployments.current)
+          this.#asked ??= "a deleted file cannot be taken out of a container that has ended";
+      },
       onChange: () => this.#tick(),
     });
   }
@@ -129,7 +142,7 @@ export class DevLoop {
 
   /** Builds anew, whether anything changed or not. */
   rebuild(): void {
-    this.#asked = true;
+    this.#asked = "you asked for it";
     this.#tick();
   }
 
@@ -183,7 +196,7 @@ export class DevLoop {
       ...keys,
       deploying: this.#deployments.current,
       failed: this.#deployments.failed,
-      asked: this.#asked,
+      asked: this.#asked !== undefined,
       reachable: this.#containers.reachable,
       containers: apps.map((app) => app.state(digest)),
     });
@@ -196,8 +209,9 @@ export class DevLoop {
   #do(action: Action): void {
     if (action.kind === "cancel") this.#deployments.cancel();
     else if (action.kind === "deploy") {
-      this.#asked = false;
-      this.#deployments.start(action.force);
+      const why = action.force ? this.#asked : undefined;
+      this.#asked = undefined;
+      this.#deployments.start(why);
     } else {
       const container = this.#containers.apps.get(action.container);
       if (container) this.#work[action.kind](container);
@@ -215,6 +229,7 @@ export class DevLoop {
     const { environment, stage } = this.settings;
     this.#image = image;
     this.#wanted = await WantedState.read(environment, stage, this.#sources, image, this.#readTriggers);
+    this.#owesRules = false;
     await this.#containers.lookAtAll();
     await this.#outside.forward(environment, stage);
     this.#outside.reload([], image.release.name);
@@ -226,7 +241,7 @@ export class DevLoop {
     await this.#telling(async () => {
       await this.#watched.refresh(batch);
       const { links, scripts } = this.#wanted.holdsFor(this.#sources.tree);
-      if (!links || !scripts) await this.#renewRules(!links);
+      if (this.#owesRules || !links || !scripts) await this.#renewRules(this.#owesRules || !links);
       this.#tick();
     });
   }
@@ -257,8 +272,13 @@ export class DevLoop {
     const { environment, stage } = this.settings;
     const image = this.#image;
     // The rules of another Dockerfile are those of the image that is yet to be built.
-    if (image && image.inputs[0] !== digestOf(this.#sources.texts[0])) return;
+    if (image && image.inputs[0] !== digestOf(this.#sources.texts[0])) {
+      // Without a build there are none, once the Dockerfile is put back.
+      this.#owesRules ||= moved;
+      return;
+    }
     this.#wanted = await WantedState.read(environment, stage, this.#sources, image, this.#readTriggers);
+    this.#owesRules = false;
     if (!moved) return;
     for (const app of this.#containers.apps.values()) {
       app.fresh = false;

@@ -16,13 +16,13 @@ export class DevOutside {
     this.#listener = listener;
   }
 
-  /** Opens, moves or closes the endpoint, as the settings have it. Throws `port-taken`. */
+  /** Opens, moves or closes the endpoint, as the settings have it. Throws `port-taken`: then it is where it was. */
   async openReload({ dev }: Environment): Promise<void> {
-    if (this.#endpoint?.port === dev.reload?.port) return;
-    await this.#endpoint?.close();
-    this.#endpoint = undefined;
+    const former = this.#endpoint;
+    if (former?.port === dev.reload?.port) return;
+    this.#endpoint = dev.reload && (await ReloadEndpoint.open(dev.reload.port));
+    await former?.close();
     if (!dev.reload) return;
-    this.#endpoint = await ReloadEndpoint.open(dev.reload.port);
     this.#listener({ type: "note", text: `browsers are told to reload at http://127.0.0.1:${dev.reload.port}/events` });
   }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type BuildContext, findIgnoreFile, readDockerfile, resolveRoot } from "../build/context.ts";
 import { DockerIgnore } from "../build/dockerignore.ts";
 import type { ObservedImage } from "../engine/engine.ts";
-import type { Environment, Stage } from "../environment/model.ts";
+import type { Environment, Stage, Workload } from "../environment/model.ts";
 import { lockFileOf } from "../promotion/pins.ts";
 import type { ReadTriggers } from "./base-images.ts";
 import { baseNames } from "./image-reading.ts";
@@ -16,6 +16,8 @@ export interface ReadRulesOptions {
   /** The context's symbolic links, by path. */
   readonly links: ReadonlyMap<string, string>;
   readonly readTriggers: ReadTriggers;
+  /** Whose program is to see what changed: the app's unless given. */
+  readonly worker?: Workload;
 }
 
 /**
@@ -40,10 +42,11 @@ export async function readSyncRules(
     image,
     ignore: ignoreFile ? DockerIgnore.parse(ignoreFile.text, ignoreFile.file) : DockerIgnore.none,
     ignoreFile: ignoreFile?.file,
-    settings: dev,
+    // What `dev` runs instead of a program, it runs instead of the app's.
+    settings: options.worker ? { ...dev, command: undefined, entrypoint: undefined } : dev,
     directory,
     ownFiles: [environment.file, lockFileOf(directory)],
-    app: stage.app,
+    app: options.worker ?? stage.app,
     built: options.built && builtImage(options.built),
     links: options.links,
     onBuild: await options.readTriggers(baseNames(text, image.args)),

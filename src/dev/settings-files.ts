@@ -14,14 +14,21 @@ interface Reread {
   readonly sources: Sources | undefined;
 }
 
+/** Milliseconds until settings with a mistake are read again. */
+const rereadPause = 2_000;
+
 /** The environment file, and the files whose values it takes up: read again when one of them changes. */
 export class SettingsFiles {
   readonly #options: Pick<DevLoopOptions, "workspace" | "reread">;
+  readonly #onTime: () => void;
   /** What was wrong when they were read last. */
   #wrong: string | undefined;
+  #waits = false;
 
-  constructor(options: Pick<DevLoopOptions, "workspace" | "reread">) {
+  /** `onTime`: they may be right by now, although no change was told; call `reread`. */
+  constructor(options: Pick<DevLoopOptions, "workspace" | "reread">, onTime: () => void) {
     this.#options = options;
+    this.#onTime = onTime;
   }
 
   /**
@@ -42,9 +49,22 @@ export class SettingsFiles {
     } catch (error) {
       const isKnown = !asked && this.#wrong === messageOf(error);
       this.#wrong = messageOf(error);
+      this.#rereadLater(signal);
       if (isKnown) return undefined;
       throw error;
     }
+  }
+
+  /** A file that was missing may be left out of the build context, where nobody tells that it is there. */
+  #rereadLater(signal: AbortSignal): void {
+    if (this.#waits) return;
+    this.#waits = true;
+    const again = () => {
+      this.#waits = false;
+      if (this.#wrong !== undefined) this.#onTime();
+    };
+    // Aborted, there is nothing to read any more.
+    this.#options.workspace.clock.wait(rereadPause, signal).then(again, () => {});
   }
 
   async #read(before: LoopSettings & { readonly sources: Sources }, signal: AbortSignal): Promise<Reread | undefined> {

@@ -143,7 +143,7 @@ export class StageContainers {
       // Deployments and our own restarts tell of themselves.
       const expected = before === undefined || change.isNew || deploying() || restarted;
       if (change.change === "started" && ownStarts.has(container.id)) continue;
-      if (!expected) this.#options.listener(await containerEvent(change));
+      if (!expected) this.#options.listener(await containerEvent(change, this.#options.redact));
     }
   }
 

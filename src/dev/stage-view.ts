@@ -58,7 +58,10 @@ export function compareLooks(
 }
 
 /** For people, with the container's last words where it ended. */
-export async function containerEvent({ from, change }: ContainerChange): Promise<DevEvent> {
+export async function containerEvent(
+  { from, change }: ContainerChange,
+  redact: (text: string) => string,
+): Promise<DevEvent> {
   const { engine, container } = from;
   const isOver = (change === "ended" && container.state !== "paused") || change === "again";
   const lines = isOver ? await lastLines(engine, container.id, 10) : [];
@@ -69,7 +72,7 @@ export async function containerEvent({ from, change }: ContainerChange): Promise
     container: container.name,
     change,
     text: words(container, change),
-    lines,
+    lines: lines.map(redact),
   };
 }
 

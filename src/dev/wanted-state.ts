@@ -13,6 +13,8 @@ import type { SyncRules } from "./sync-rules.ts";
 /** What the sources and the settings want of the containers, by the rules of the image that runs. */
 export class WantedState {
   readonly #rules: SyncRules;
+  /** By the workers' names: each has a program of its own, and may have to start anew where the app has not. */
+  readonly #workerRules: ReadonlyMap<string, SyncRules>;
   readonly #view: DesiredView;
   /** One view for both would forget, with each call for the one, what it knows of the other. */
   readonly #imageView: DesiredView;
@@ -23,8 +25,9 @@ export class WantedState {
   #files: { readonly tree: Tree; readonly wanted: WantedFiles } | undefined;
   #keys: { readonly of: readonly unknown[]; readonly wanted: string; readonly runs: string | undefined } | undefined;
 
-  private constructor(rules: SyncRules, shape: Shape) {
+  private constructor(rules: SyncRules, workerRules: ReadonlyMap<string, SyncRules>, shape: Shape) {
     this.#rules = rules;
+    this.#workerRules = workerRules;
     this.#view = new DesiredView(rules);
     this.#imageView = new DesiredView(rules);
     this.#shape = shape;
@@ -39,8 +42,13 @@ export class WantedState {
   ): Promise<WantedState> {
     const links = new Map<string, string>();
     for (const [path, entry] of sources.tree) if (entry.kind === "symlink") links.set(path, entry.target);
-    const rules = await readSyncRules(environment, stage, { built: image?.observed, links, readTriggers });
-    return new WantedState(rules, shapeOf(sources.tree));
+    const options = { built: image?.observed, links, readTriggers };
+    const rules = await readSyncRules(environment, stage, options);
+    const workerRules = new Map<string, SyncRules>();
+    for (const worker of stage.workers) {
+      workerRules.set(worker.name, await readSyncRules(environment, stage, { ...options, worker }));
+    }
+    return new WantedState(rules, workerRules, shapeOf(sources.tree));
   }
 
   get rules(): SyncRules {
@@ -65,7 +73,7 @@ export class WantedState {
       const wanted = {
         root,
         version,
-        rules: this.#rules,
+        rulesFor: (workload: string) => this.#workerRules.get(workload) ?? this.#rules,
         desired: this.#view.of(tree),
         image: this.#imageFiles.desired,
       };

@@ -113,6 +113,8 @@ export interface ContainerFile {
   readonly content: string | Uint8Array;
   /** Permission bits; 0o644 unless given. */
   readonly mode?: number;
+  /** Root's unless given. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
 export interface ObservedNamed {
@@ -167,7 +169,7 @@ export interface Engine {
   /** Runs a command in a running container; resolves with its exit code. */
   exec(id: string, options: ExecOptions): Promise<number>;
   /**
-   * Writes files, owned by root, into a container that runs or does not, also where its volumes are mounted; never into
+   * Writes files into a container that runs or does not, also where its volumes are mounted; never into
    * a tmpfs. One by one, with a moment in which a file that is replaced is missing: let who reads wait for the end.
    */
   writeFiles(container: string, files: readonly ContainerFile[], signal?: AbortSignal): Promise<void>;

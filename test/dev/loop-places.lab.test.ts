@@ -7,7 +7,7 @@ import { onTerminal } from "../cli/terminal.ts";
 import { describeLab } from "../lab/describe-lab.ts";
 import { ensureBaseImage } from "../lab/images/base-images.ts";
 import { type Lab, useLab } from "../lab/lab.ts";
-import { cli, docker, get, Project } from "../promotion/project.ts";
+import { cli, docker, get, Project, runningContainers } from "../promotion/project.ts";
 import { DevSession } from "./dev-session.ts";
 
 const settings = "app: { port: 8080, health: { path: /index.html, interval: 200ms }, stop: { grace: 2s } }";
@@ -195,6 +195,35 @@ describeLab("envctl dev on a terminal", () => {
     expect(Math.max(...status.map((line) => [...line].length))).toBeLessThanOrEqual(78);
     expect(readFileSync(join(project.folder, "../opened"), "utf8")).toBe("http://localhost:18435/\n");
   });
+
+  it("leaves no promotion in the middle: q ends once it is done, Ctrl-C puts it back", async () => {
+    const lab = await useLab();
+    const project = new Project(lab);
+    project.environment(
+      `${settings}\nstages:\n  dev: { ports: ["127.0.0.1:18450:8080"] }\n  test: { hosts: [ssh://test1], after: dev }`,
+    );
+    const { NO_COLOR: _, ...env } = project.env;
+    const { socket } = lab.host("test1");
+    const tested = async () => (await runningContainers(socket, project.name, "test")).length;
+    const lock = async () => await docker(socket, "volume", "ls", "-q", "--filter", `name=${project.name}-test-lock`);
+    const promote = async (key: string, at: RegExp) => {
+      const { screen, exitCode } = await onTerminal([process.execPath, cli, "dev", "--verbose"], {
+        cwd: project.folder,
+        env: { ...env, CI: "" },
+        typing: [
+          { after: /serves at[\s\S]*healthy/, keys: "p" },
+          { after: /promote \S+ to test\? y\/n/, keys: "y" },
+          { after: at, keys: key },
+        ],
+      });
+      return { exitCode, text: stripVTControlCharacters(screen) };
+    };
+    const interrupted = await promote("\u0003", /ssh:\/\/test1 › start/);
+    expect([interrupted.exitCode, await tested(), await lock()], interrupted.text).toEqual([130, 0, ""]);
+    const quit = await promote("q", /ssh:\/\/test1 › (?:pull|create)/);
+    expect([quit.exitCode, await tested(), await lock()], quit.text).toEqual([0, 1, ""]);
+    expect(quit.text).toMatch(/test runs \S+/);
+  }, 200_000);
 
   it("draws nothing where no person looks on", async () => {
     const lab = await useLab();

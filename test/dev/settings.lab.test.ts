@@ -1,3 +1,4 @@
+import { createServer } from "node:net";
 import { expect, it } from "vitest";
 import { describeLab } from "../lab/describe-lab.ts";
 import { ensureBaseImage } from "../lab/images/base-images.ts";
@@ -63,5 +64,50 @@ describeLab("settings that change while envctl dev runs", () => {
     expect(await variables()).toContain("LATE=later");
     expect(session.lines.filter(({ event }) => event === "failed")).toHaveLength(1);
     await session.interrupt();
+  });
+
+  it("takes up at last what it could not at once", async () => {
+    const project = new Project(await useLab());
+    await ensureBaseImage("busybox");
+    const dockerfile =
+      'FROM busybox\nCOPY index.html *.txt /www/\nSTOPSIGNAL SIGKILL\nCMD ["httpd", "-f", "-p", "8080", "-h", "/www"]\n';
+    project.write("Dockerfile", dockerfile);
+    project.write("page.txt", "one\n");
+    project.write(".dockerignore", "*.env\n");
+    const environment = (action: string, more = "", reload = 18_447) =>
+      project.environment(`app: { port: 8080, health: { path: /index.html, interval: 200ms } }
+dev: { rules: [{ path: page.txt, action: ${action} }], reload: ${reload} }
+stages: { dev: { ports: ["127.0.0.1:18446:8080"]${more} } }`);
+    environment("ignore");
+    const session = new DevSession(project);
+    try {
+      await session.next("serving");
+
+      // A rule, while the Dockerfile has a mistake that is then taken back.
+      project.write("Dockerfile", dockerfile.replace("COPY", "RUN false\nCOPY"));
+      await session.next("failed");
+      environment("sync");
+      await session.next("note", ({ text }) => text === "the environment file was read again");
+      project.write("Dockerfile", dockerfile);
+      await session.next("status", ({ failed }) => failed === false);
+      project.write("page.txt", "two\n");
+      await session.next("synced", ({ files }) => String(files) === "page.txt");
+      expect((await get("http://127.0.0.1:18446/page.txt")).body).toBe("two\n");
+
+      // A port that another program has: browsers stay connected to the one before.
+      const other = createServer().listen(18_448, "127.0.0.1");
+      environment("sync", "", 18_448);
+      expect(await session.next("failed")).toMatchObject({ error: { code: "port-taken" } });
+      expect((await get("http://127.0.0.1:18447/")).status).toBe(200);
+      other.close();
+
+      // A file that is left out of the build context, where nobody watches for it.
+      environment("sync", ", env_file: late.env");
+      expect(await session.next("failed")).toMatchObject({ error: { code: "environment-invalid" } });
+      project.write("late.env", "LATE=yes\n");
+      await session.next("serving");
+    } finally {
+      await session.interrupt();
+    }
   });
 });

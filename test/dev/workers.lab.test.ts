@@ -51,4 +51,30 @@ stages:
     ]);
     expect((await get("http://127.0.0.1:18436/")).body).toBe("second");
   });
+
+  it("starts it anew where the app needs no restart: each has a program of its own", async () => {
+    const project = new Project(await useLab());
+    await ensureBaseImage("busybox");
+    project.write("worker.sh", "echo works; exec sleep 1000\n");
+    project.write(
+      "Dockerfile",
+      'FROM busybox\nCOPY index.html worker.sh /www/\nSTOPSIGNAL SIGKILL\nCMD ["httpd", "-f", "-p", "8080", "-h", "/www"]\n',
+    );
+    project.environment(`app: { port: 8080, health: { path: /index.html } }
+workers: { mail: { command: [sh, /www/worker.sh] } }
+stages: { dev: { ports: ["127.0.0.1:18438:8080"] } }`);
+    const session = new DevSession(project);
+    try {
+      await session.next("serving");
+      project.write("worker.sh", "echo works better; exec sleep 1000\n");
+      await session.next("log", ({ text }) => text === "works better");
+    } finally {
+      await session.interrupt();
+    }
+    const restarted = session.lines
+      .filter(({ event }) => event === "synced")
+      .map(({ times }) => (times as { restarted: unknown }).restarted);
+    // The app's web server hands out files as they are.
+    expect(restarted).toContain(null);
+  });
 });

@@ -24,7 +24,8 @@ export class DevActions {
   readonly #keys: Keys;
   /** What the next key answers. */
   #question: ((yes: boolean) => void) | undefined;
-  #busy = false;
+  /** What takes the terminal now, or is done at a person's word. */
+  #under: Promise<void> | undefined;
 
   constructor(parts: {
     readonly context: Context;
@@ -45,17 +46,24 @@ export class DevActions {
     this.#keys.listen();
   }
 
-  end(): void {
+  /** Resolves when nothing is under way any more: a promotion is ended or put back, and never left in the middle. */
+  async end(): Promise<void> {
     this.#keys.release();
+    this.#answer(false);
+    if (this.#under && !this.#workspace.signal.aborted) this.#say("  ends once that is done; Ctrl-C puts it back");
+    await this.#under;
+  }
+
+  /** False where nothing was asked. */
+  #answer(yes: boolean): boolean {
+    const question = this.#question;
+    this.#question = undefined;
+    question?.(yes);
+    return question !== undefined;
   }
 
   #key(key: string): void {
-    const question = this.#question;
-    if (question) {
-      this.#question = undefined;
-      question(key === "y" || key === "Y");
-      return;
-    }
+    if (this.#answer(key === "y" || key === "Y")) return;
     switch (key) {
       case "q":
         this.#loop.stop();
@@ -79,7 +87,7 @@ export class DevActions {
         void this.#alone(() => this.#shell());
         break;
       case "p":
-        void this.#alone(() => this.#promote());
+        void this.#alone(() => this.#promote(), "and if interrupted");
     }
   }
 
@@ -88,19 +96,19 @@ export class DevActions {
   }
 
   /** What takes the terminal, or asks a question on it, is one thing at a time. */
-  async #alone(work: () => Promise<void>): Promise<void> {
-    if (this.#busy) return;
-    this.#busy = true;
-    await this.#orSay(work);
-    this.#busy = false;
+  async #alone(work: () => Promise<void>, told?: "and if interrupted"): Promise<void> {
+    if (this.#under) return;
+    this.#under = this.#orSay(work, told);
+    await this.#under;
+    this.#under = undefined;
   }
 
-  async #orSay(work: () => Promise<void>): Promise<void> {
+  async #orSay(work: () => Promise<void>, told?: "and if interrupted"): Promise<void> {
     try {
       await work();
     } catch (error) {
       const { paint, options } = this.#context;
-      if (!this.#workspace.signal.aborted) this.#say(renderError(toEnvctlError(error, options.verbose), paint));
+      if (told || !this.#workspace.signal.aborted) this.#say(renderError(toEnvctlError(error, options.verbose), paint));
     }
   }
 

@@ -59,7 +59,7 @@ async function loopOver(
     actions?.listen();
     await loop.run();
   } finally {
-    actions?.end();
+    await actions?.end();
   }
   const { signal } = context;
   // A time limit is no way in which a person ends it.

@@ -13,6 +13,8 @@ const largestFile = 16 * 1024 * 1024;
 /** Bytes of a folder that are read at most, as a tar. */
 const largestFolder = 64 * 1024 * 1024;
 
+const root = { uid: 0, gid: 0 };
+
 /** A tar's header and end, and what long names add. */
 const tarOverhead = 16 * 1024;
 
@@ -49,10 +51,10 @@ export async function writeContainerFiles(
 function archives(files: readonly ContainerFile[], mounts: readonly string[]): Map<string, TarEntry[]> {
   const deepestFirst = mounts.toSorted((left, right) => right.length - left.length);
   const result = new Map<string, TarEntry[]>();
-  for (const { path, content, mode = 0o644 } of files) {
+  for (const { path, content, mode = 0o644, owner = root } of files) {
     const folder = deepestFirst.find((mount) => path.startsWith(`${mount}/`)) ?? "/";
     const body = typeof content === "string" ? Buffer.from(content) : content;
-    const header = { name: relative(folder, path), size: body.length, mode, uid: 0, gid: 0, type: "file" as const };
+    const header = { name: relative(folder, path), size: body.length, mode, ...owner, type: "file" as const };
     result.set(folder, [...(result.get(folder) ?? []), { header, body }]);
   }
   return result;
