@@ -8,6 +8,7 @@ import { existing, type HostPlan, type PlannedImage, type RouteStep, type Step, 
 import { ownProxies, planSites, type SitePlan } from "./plan-sites.ts";
 import { prepareSteps } from "./prepare.ts";
 import { type Replacement, replace } from "./replace.ts";
+import { clash } from "./room.ts";
 import { tidySteps } from "./tidy.ts";
 
 /** Decides the least that turns one host into what is wanted. */
@@ -29,7 +30,8 @@ export function planHost(host: ObservedHost, wish: HostWish): Omit<HostPlan, "ch
   );
   const sites = planSites(host, { ...wish, serving: app.serving });
   const turn = withWorkers(turnOver(host, wish, app, sites), workers, wish.stage.rollout.strategy);
-  const prepare = prepareSteps(host, wish, { releaseImage, app, workers, services });
+  const ports = [...(app.starts.length > 0 ? portsOf(wish.app) : []), ...proxyPorts(sites)];
+  const prepare = prepareSteps(host, wish, { releaseImage, app, workers, services, ports });
   prepare.push(...turn.proxiesFirst);
   const stops = [...prepare, ...turn.switch, ...turn.retire, ...turn.standDown].filter((step) => step.kind === "stop");
   const replaces = turn.start.length + turn.switch.length > 0;
@@ -87,17 +89,16 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
   const { strategy } = wish.stage.rollout;
   const own = ownProxies(host, wish.place).filter(({ container }) => isRunning(container));
   const published = app.replaced.flatMap((container) => container.ports);
-  const proxyPorts = sites.prepare.flatMap((step) => (step.kind === "proxy" ? step.proxy.ports : []));
-  const direct = wish.app.flatMap((container) => container.spec.ports);
+  const direct = portsOf(wish.app);
   // A port has one owner: where it passes from the app to the proxy, or back, the old must let go first.
-  const toProxy = clash(published, proxyPorts);
+  const toProxy = clash(published, proxyPorts(sites));
   const fromProxy = app.starts.length > 0 ? own.filter(({ container }) => clash(container.ports, direct)) : [];
   // Where nothing new starts, nothing has to make room for it: then, too, proxies turn away before anything stops.
   const roomForBoth = app.starts.length === 0 || (strategy !== "recreate" && direct.length === 0);
   if (roomForBoth && !toProxy) {
     const standsBy = strategy === "blue-green";
     const stops = standsBy ? [] : app.stops;
-    const swap = swapProxies(host, sites, proxyPorts);
+    const swap = swapProxies(host, sites, proxyPorts(sites));
     return {
       proxiesFirst: swap ? [] : sites.prepare,
       start: [...app.creates, ...app.starts, ...waitsFor(app, sites, stops)],
@@ -237,6 +238,11 @@ function drainSteps(stage: Stage, sites: SitePlan, stops: readonly StopStep[]): 
   return [{ kind: "drain", proxies: sites.serving, containers, port: proxy.appPort, limit: proxy.drain }];
 }
 
-function clash(left: readonly PortMapping[], right: readonly PortMapping[]): boolean {
-  return left.some((one) => right.some((other) => one.hostPort === other.hostPort && one.protocol === other.protocol));
+function portsOf(app: readonly DesiredContainer[]): readonly PortMapping[] {
+  return app.flatMap(({ spec }) => spec.ports);
+}
+
+/** Of the proxies that are yet to be made or started. */
+function proxyPorts(sites: SitePlan): readonly PortMapping[] {
+  return sites.prepare.flatMap((step) => (step.kind === "proxy" ? step.proxy.ports : []));
 }

@@ -1,9 +1,11 @@
 import type { Digest } from "../base/digest.ts";
+import type { PortMapping } from "../engine/engine.ts";
 import type { HostWish } from "./host-wish.ts";
 import { networkName } from "./naming.ts";
 import type { ObservedHost } from "./observed.ts";
-import type { PlannedImage, Step } from "./plan.ts";
+import type { PlannedImage, Step, StopStep } from "./plan.ts";
 import type { Replacement } from "./replace.ts";
+import { roomFor } from "./room.ts";
 import { leftoverTaskSteps } from "./tidy.ts";
 
 /** What a host needs before anything of the release can start, and its services, which are replaced before that. */
@@ -15,9 +17,11 @@ export function prepareSteps(
     readonly app: Replacement;
     readonly workers: readonly Replacement[];
     readonly services: readonly Replacement[];
+    /** Of the app and the proxies. */
+    readonly ports: readonly PortMapping[];
   },
 ): Step[] {
-  const { releaseImage, app, workers, services } = parts;
+  const { releaseImage, app, workers, services, ports } = parts;
   const prepare: Step[] = leftoverTaskSteps(host);
   const ofRelease = [app, ...workers].flatMap(({ creates }) => creates);
   if (ofRelease.length > 0 && host.presentImage === undefined) prepare.push({ kind: "pull", image: releaseImage });
@@ -32,10 +36,16 @@ export function prepareSteps(
   const needsNetwork = creates.length > 0 || wish.stage.proxy !== undefined;
   if (needsNetwork && !host.networks.includes(network)) prepare.push({ kind: "network", name: network });
   prepare.push(...volumeSteps(host, creates));
-  for (const service of services) {
+  const stopped = new Set<string>();
+  const firstTime = (stops: readonly StopStep[]) =>
+    stops.filter(({ container }) => !stopped.has(container.id) && stopped.add(container.id));
+  for (const [index, service] of services.entries()) {
+    const { spec } = wish.services[index]?.desired ?? {};
+    const room = service.starts.length > 0 && spec ? roomFor(host, wish, spec, services) : [];
     // Never two at once: they would write into the same data.
-    prepare.push(...service.creates, ...service.stops, ...service.starts);
+    prepare.push(...service.creates, ...firstTime([...service.stops, ...room]), ...service.starts);
   }
+  prepare.push(...firstTime(roomFor(host, wish, { ports, mounts: [] }, [])));
   return prepare;
 }
 

@@ -16,6 +16,7 @@ import {
   running,
   service,
   stage,
+  stageProxy,
   workload,
 } from "./world.ts";
 
@@ -125,6 +126,47 @@ describe("the plan for a stage", () => {
     const replaced = applied(host, planStage(wanted, [host]).hosts[0]!);
     expect(running(replaced, "service").map((container) => container.imageId)).toEqual([digestOf("16")]);
     expect(isEmpty(planStage(wanted, [replaced]))).toBe(true);
+  });
+
+  const data = { kind: "volume", source: "data", target: "/data", readOnly: false } as const;
+  const to = (hostPort: number) => ({ ports: [{ ...port, hostPort }] });
+
+  it.each([
+    ["gets another name", [service("db", to(1))], { services: [service("store", to(1))] }],
+    [
+      "gets another name, with its data",
+      [service("db", { volumes: [data] })],
+      { services: [service("store", { volumes: [data] })] },
+    ],
+    [
+      "changes ports with another",
+      [service("db", to(1)), service("store", to(2))],
+      { services: [service("db", to(2)), service("store", to(1))] },
+    ],
+    ["gives its port to the app", [service("db", to(1))], { app: workload(to(1)) }],
+    ["gives its port to the proxy", [service("db", to(1))], { proxy: stageProxy(to(1)) }],
+  ])("lets go of what only one can have where a service %s", (_, services, next) => {
+    const pins = { db: digestOf("db"), store: digestOf("db") };
+    const [before] = planStage(want(stage({ services }), one, { pins }), [emptyHost("a")]).hosts;
+    const wanted = want(stage(next), one, { pins });
+    let host = applied(emptyHost("a"), before!);
+    for (const step of stepsOf(planStage(wanted, [host]).hosts[0]!)) {
+      host = apply(host, step);
+      const written = running(host, "service").flatMap(({ mounts }) => mounts.map(({ source }) => source));
+      expect(written.length).toBe(new Set(written).size);
+    }
+    expect(running(host, "service").map(({ labels }) => labels["envctl.workload"])).toEqual(
+      wanted.stage.services.map(({ name }) => name),
+    );
+    expect(isEmpty(planStage(wanted, [host]))).toBe(true);
+  });
+
+  it("leaves a service that is gone from the file to those who use it, until the new release serves", () => {
+    const pins = { db: digestOf("db"), store: digestOf("db") };
+    const place = stage({ services: [service("db", to(1))] });
+    const host = applied(emptyHost("a"), planStage(want(place, one, { pins }), [emptyHost("a")]).hosts[0]!);
+    const plan = planStage(want(stage({ services: [service("store", to(2))] }), two, { pins }), [host]);
+    expect(plan.hosts[0]!.prepare.some(({ kind }) => kind === "stop")).toBe(false);
   });
 
   it("runs before-switch tasks once, only when the release changes", () => {
