@@ -8,17 +8,19 @@ import { HostProgress } from "./host-progress.ts";
 import { switchAll } from "./switch-hosts.ts";
 import { runTask } from "./task.ts";
 
+const nothingSwitched = "nothing was switched: what ran before still runs on every host";
+
 /**
  * Carries a plan out: prepare all hosts, run the tasks once, switch the hosts as the strategy says. When anything fails
  * before all are switched, what was switched goes back (unless `on_failure: stop`).
  */
 export async function carryOut(execution: Execution): Promise<void> {
   const { plan, progress } = execution;
+  await progress.step("prepare", (at) => prepare(execution, at));
   try {
-    await progress.step("prepare", (at) => onHosts(execution, plan.hosts, at, (host) => host.prepare));
     await runTasks(execution, "before-switch");
   } catch (error) {
-    throw explain(error, "nothing was switched: what ran before still runs on every host");
+    throw explain(error, nothingSwitched);
   }
   const hosts = plan.hosts.map((host) => new HostProgress(host));
   await progress.step("switch", async (at) => {
@@ -32,13 +34,42 @@ export async function carryOut(execution: Execution): Promise<void> {
 }
 
 /**
+ * A service that does not run as it is wanted gives way to what ran before. One that was healthy stays, whatever fails
+ * later: its data may be of its version by then.
+ */
+async function prepare(execution: Execution, progress: Progress): Promise<void> {
+  const hosts = execution.plan.hosts.map((host) => new HostProgress(host));
+  try {
+    await onHosts(execution, hosts, progress, (host) => host.prepare);
+  } catch (error) {
+    for (const host of hosts) host.begun.splice(0, host.begun.length, ...unfinishedService(host));
+    const left = hosts.filter(({ begun }) => begun.length > 0);
+    throw left.length > 0 ? await goBack(execution, left, error, progress) : explain(error, nothingSwitched);
+  }
+}
+
+/** What was begun last is not known to be done; what is left over from a task is not to run again. */
+function unfinishedService({ begun, done, plan }: HostProgress): readonly Step[] {
+  if (done) return [];
+  const lastHealthy = begun.slice(0, -1).findLastIndex(({ kind }) => kind === "wait-healthy");
+  const removed = new Set(plan.prepare.flatMap((step) => (step.kind === "remove" ? [step.container.id] : [])));
+  return begun
+    .slice(lastHealthy + 1)
+    .filter(
+      (step) =>
+        step.kind === "create" || step.kind === "start" || (step.kind === "stop" && !removed.has(step.container.id)),
+    );
+}
+
+/**
  * Removes what is left over once a plan is carried out. Clients have the new release by then, everywhere: what could not be
  * removed is no reason to say that it failed.
  */
 export async function tidyUp(execution: Execution): Promise<void> {
   const { plan, progress, signal } = execution;
+  const hosts = plan.hosts.map((host) => new HostProgress(host));
   try {
-    await progress.step("tidy up", (at) => onHosts(execution, plan.hosts, at, (host) => host.tidy));
+    await progress.step("tidy up", (at) => onHosts(execution, hosts, at, (host) => host.tidy));
   } catch (error) {
     if (signal.aborted) throw explain(error, `every host runs ${plan.release.name}; some leftovers are still there`);
     progress.warn(`some leftovers are still there, and go with the next command: ${messageOf(error)}`);
@@ -58,19 +89,21 @@ async function runTasks(execution: Execution, when: Task["when"]): Promise<void>
 
 async function onHosts(
   execution: Execution,
-  hosts: readonly HostPlan[],
+  hosts: readonly HostProgress[],
   progress: Progress,
   choose: (host: HostPlan) => readonly Step[],
 ): Promise<void> {
-  const busy = hosts.filter((host) => choose(host).length > 0);
+  const busy = hosts.filter((host) => choose(host.plan).length > 0);
   if (busy.length === 0) progress.note("nothing to do");
   const results = await Promise.allSettled(
     busy.map((host) =>
-      progress.step(host.host, async (at) => {
-        for (const step of choose(host)) {
+      progress.step(host.name, async (at) => {
+        for (const step of choose(host.plan)) {
+          host.begun.push(step);
           execution.signal.throwIfAborted();
-          await runStep(step, workerOf(execution, host.host), at, execution.signal);
+          await runStep(step, workerOf(execution, host.name), at, execution.signal);
         }
+        host.done = true;
       }),
     ),
   );

@@ -123,6 +123,23 @@ describeLab("services, tasks and what runs", () => {
     expect(all.stdout).toMatch(/ssh:\/\/test1 \S+-cache-\S+ │ \d{4}-\d\d-\d\dT/);
   });
 
+  it("goes back to the service that ran where the new one does not start", async () => {
+    const caches = async () =>
+      (await runningContainers(lab.localSocket, project.name, "dev"))
+        .filter(({ Config }) => Config.Labels["envctl.workload"] === "cache")
+        .map(({ Id }) => Id);
+    const before = await caches();
+    project.environment(sections.replace('"redis:7",', '"redis:7", command: [redis-server, --nonsense],'));
+    const result = await project.run("up", "dev");
+    expect([result.exitCode, result.stderr]).toEqual([
+      1,
+      expect.stringMatching(/cache-\S+ did not become healthy[\s\S]*state: +local went back to what ran before/),
+    ]);
+    expect(await caches()).toEqual(before);
+    project.environment(sections);
+    expect((await project.ok("up", "dev", "--dry-run")).stdout).toMatch(/nothing to do/);
+  });
+
   it("removes a service that the file no longer names, and keeps its data", async () => {
     project.environment(sections.replace(/ {2}later:.*\n/, ""));
     const dry = await project.ok("up", "test", "--dry-run");
