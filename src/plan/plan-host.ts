@@ -235,7 +235,10 @@ function drainSteps(stage: Stage, sites: SitePlan, stops: readonly StopStep[]): 
   const { proxy } = stage;
   const containers = stops.map((step) => step.container).filter((container) => container.running);
   if (!proxy || sites.serving.length === 0 || containers.length === 0) return [];
-  return [{ kind: "drain", proxies: sites.serving, containers, port: proxy.appPort, limit: proxy.drain }];
+  // The new may listen elsewhere; the old is asked where it was until now.
+  const [left] = sites.routes.flatMap((step) => step.before?.upstreams ?? []);
+  const port = left?.port ?? proxy.appPort;
+  return [{ kind: "drain", proxies: sites.serving, containers, port, limit: proxy.drain }];
 }
 
 function portsOf(app: readonly DesiredContainer[]): readonly PortMapping[] {

@@ -128,6 +128,13 @@ describe("the plan for a stage", () => {
     expect(isEmpty(planStage(wanted, [replaced]))).toBe(true);
   });
 
+  it("waits for the requests of the old where that listens, though the new listens elsewhere", () => {
+    const place = (appPort: number) => stage({ proxy: stageProxy({ ports: [port], appPort }) });
+    const [before] = planStage(want(place(8080)), [emptyHost("a")]).hosts;
+    const [after] = planStage(want(place(9090), two), [applied(emptyHost("a"), before!)]).hosts;
+    expect(after!.retire).toMatchObject([{ kind: "drain", port: 8080 }, { kind: "stop" }]);
+  });
+
   const data = { kind: "volume", source: "data", target: "/data", readOnly: false } as const;
   const to = (hostPort: number) => ({ ports: [{ ...port, hostPort }] });
 
