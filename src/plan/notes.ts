@@ -3,7 +3,7 @@ import type { Environment, Stage } from "../environment/model.ts";
 import { describeDev, devDifference, differsFromRelease } from "./dev-container.ts";
 import { siteId } from "./naming.ts";
 import { whyGap } from "./notice.ts";
-import { isRunning, type ObservedHost } from "./observed.ts";
+import { isRunning, type ObservedHost, roleOf, workloadOf } from "./observed.ts";
 import type { HostPlan } from "./plan.ts";
 
 /** What a person should know of a plan beside its steps. */
@@ -50,7 +50,21 @@ export function notesOf(
       `services run on the first host alone (${stage.hosts[0]?.name}); the other hosts do not reach them by name`,
     );
   }
+  notes.push(...movedServices(stage, observed));
   return notes;
+}
+
+/** Another host is the first now: nobody carries data there. */
+function movedServices(stage: Stage, [home, ...others]: readonly ObservedHost[]): string[] {
+  const kept = new Set(stage.services.filter(({ volumes }) => volumes.length > 0).map(({ name }) => name));
+  return others.flatMap((host) =>
+    host.containers
+      .filter((found) => isRunning(found) && roleOf(found) === "service" && kept.has(workloadOf(found)))
+      .map(
+        (found) =>
+          `service ${workloadOf(found)} moves from ${host.name} to ${home?.name}: the data in its volumes stays on ${host.name}`,
+      ),
+  );
 }
 
 /** Changes that are in no image, and go with the container that has them. */

@@ -116,6 +116,18 @@ describe("the plan for a stage", () => {
     expect(kinds(without)).toEqual(["stop", "remove"]);
   });
 
+  it("says where the data of a service stays that goes to another host with the stage's first place", () => {
+    const [a, b] = [{ kind: "local", name: "a" } as const, { kind: "local", name: "b" } as const];
+    const volumes = [{ kind: "volume", source: "data", target: "/data", readOnly: false } as const];
+    const pins = { db: digestOf("db") };
+    const place = stage({ hosts: [a, b], services: [service("db", { volumes })] });
+    const empty = [emptyHost("a"), emptyHost("b")] as const;
+    const [first, second] = planStage(want(place, one, { pins }), empty).hosts;
+    const hosts = [applied(empty[1], second!), applied(empty[0], first!)];
+    const swapped = planStage(want({ ...place, hosts: [b, a] }, one, { pins }), hosts);
+    expect(swapped.notes).toContain("service db moves from a to b: the data in its volumes stays on a");
+  });
+
   it("leaves nothing of a replaced service behind", () => {
     const place = stage({ services: [service("db")] });
     const host = applied(
