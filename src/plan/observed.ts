@@ -70,6 +70,19 @@ export function containersOf(host: ObservedHost, role: WorkloadRole, workload: s
   );
 }
 
+/**
+ * Of containers of one release, the first of each replica of each workload. Those that came when more replicas were wanted
+ * are of a later generation than those beside them.
+ */
+export function firstOfEachReplica(containers: readonly ObservedContainer[]): ObservedContainer[] {
+  const first = new Map<string, ObservedContainer>();
+  for (const container of containers) {
+    const place = `${roleOf(container)} ${workloadOf(container)} ${container.labels[Label.replica] ?? "1"}`;
+    if (!first.has(place)) first.set(place, container);
+  }
+  return [...first.values()];
+}
+
 /** What a container of the app runs, as its label says; whether that is true is another question (`runsDigest`). */
 export function labelledDigest(container: ObservedContainer): string | undefined {
   return container.labels[Label.digest];

@@ -3,6 +3,7 @@ import { isDevContainer } from "./dev-container.ts";
 import { upstreamName } from "./naming.ts";
 import {
   byGeneration,
+  firstOfEachReplica,
   generationOf,
   isRunning,
   labelledDigest,
@@ -75,8 +76,8 @@ export function tidySteps(host: ObservedHost, wish: TidyWish): Step[] {
 }
 
 /**
- * Ids of the newest containers of each of the last releases besides the one that is wanted, those that served last first:
- * what runs now and is about to be replaced is the next to roll back to.
+ * Ids of the containers by which each of the last releases besides the one that is wanted served last, those that served
+ * last first: what runs now and is about to be replaced is the next to roll back to.
  */
 function keptForRollback(containers: readonly ObservedContainer[], wish: Omit<TidyWish, "kept">): ReadonlySet<string> {
   const served = containers.filter(
@@ -97,15 +98,10 @@ function keptForRollback(containers: readonly ObservedContainer[], wish: Omit<Ti
   const releases = [...new Set(lastFirst.map(labelledDigest))].slice(0, wish.keep);
   return new Set(
     releases.flatMap((digest) => {
-      const own = served.filter((container) => labelledDigest(container) === digest);
-      return own.filter((container) => generationOf(container) === newestOf(container, own)).map(({ id }) => id);
+      const own = lastFirst.filter((container) => labelledDigest(container) === digest);
+      return firstOfEachReplica(own).map(({ id }) => id);
     }),
   );
-}
-
-/** The newest generation of the container's workload. */
-function newestOf(container: ObservedContainer, all: readonly ObservedContainer[]): number {
-  return Math.max(...all.filter((other) => workloadOf(other) === workloadOf(container)).map(generationOf));
 }
 
 /** Containers of the app, and of the workers that belong on the host. */
