@@ -83,6 +83,13 @@ export function firstOfEachReplica(containers: readonly ObservedContainer[]): Ob
   return [...first.values()];
 }
 
+/** The containers of the newest of one workload's releases, given newest first. */
+export function newestRelease(containers: readonly ObservedContainer[]): ObservedContainer[] {
+  const [newest] = containers;
+  if (!newest) return [];
+  return firstOfEachReplica(containers.filter((other) => labelledDigest(other) === labelledDigest(newest)));
+}
+
 /** What a container of the app runs, as its label says; whether that is true is another question (`runsDigest`). */
 export function labelledDigest(container: ObservedContainer): string | undefined {
   return container.labels[Label.digest];

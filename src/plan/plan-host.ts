@@ -3,7 +3,7 @@ import type { Stage } from "../environment/model.ts";
 import type { DesiredContainer } from "./desired.ts";
 import type { HostWish } from "./host-wish.ts";
 import { upstreamName } from "./naming.ts";
-import { generationOf, isRunning, type ObservedHost } from "./observed.ts";
+import { isRunning, newestRelease, type ObservedHost } from "./observed.ts";
 import { existing, type HostPlan, type PlannedImage, type RouteStep, type Step, type StopStep } from "./plan.ts";
 import { ownProxies, planSites, type SitePlan } from "./plan-sites.ts";
 import { prepareSteps } from "./prepare.ts";
@@ -218,9 +218,8 @@ function standDownSteps(stage: Stage, app: Replacement, sites: SitePlan): Step[]
  */
 function formerStandby(app: Replacement, sites: SitePlan): StopStep[] {
   const left = leftUpstreams(sites);
-  const standby = app.replaced.find(({ name }) => left.has(upstreamName(name))) ?? app.replaced[0];
-  if (!standby) return [];
-  const staying = app.replaced.filter((container) => generationOf(container) === generationOf(standby));
+  const served = app.replaced.filter(({ name }) => left.has(upstreamName(name)));
+  const staying = served.length > 0 ? served : newestRelease(app.replaced);
   const ids = new Set(staying.map(({ id }) => id));
   const stops = app.stops.filter((step) => step.container.running && !ids.has(step.container.id));
   return stops.map((step) => ({ ...step, standsDown: true }));

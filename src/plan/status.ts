@@ -15,10 +15,12 @@ import { type DevDifference, devDifference, differsFromRelease, isDevContainer }
 import { type Difference, differences } from "./drift.ts";
 import { upstreamName } from "./naming.ts";
 import {
+  byGeneration,
   containersOf,
   generationOf,
   isRunning,
   labelledDigest,
+  newestRelease,
   type ObservedHost,
   roleOf,
   workloadOf,
@@ -129,12 +131,13 @@ export function hostStatus(facts: StageFacts, observed: ObservedHost, home: bool
     (container) =>
       isRunning(container) && !accounted.has(container.id) && !["task", "proxy"].includes(roleOf(container)),
   );
-  const standby = facts.stage.rollout.strategy === "blue-green" ? newestApp(extra) : undefined;
+  const apps = byGeneration(extra.filter((container) => roleOf(container) === "app"));
+  const standby = facts.stage.rollout.strategy === "blue-green" ? newestRelease(apps) : [];
   for (const container of extra) {
     const found = roleOf(container);
     const role = found === "service" || found === "worker" ? found : "app";
     const surplus = { what: "container", wanted: "none", found: "running", needsReplacement: false };
-    const standsBy = role === "app" && generationOf(container) === standby;
+    const standsBy = standby.includes(container);
     containers.push({
       ...running(container, role, standsBy ? [] : [surplus], { observed, probed }),
       standby: standsBy,
@@ -149,11 +152,6 @@ export function hostStatus(facts: StageFacts, observed: ObservedHost, home: bool
       )
     : [];
   return { host: observed.name, unreachable: undefined, containers: [...containers, ...proxies] };
-}
-
-function newestApp(containers: readonly ObservedContainer[]): number | undefined {
-  const generations = containers.filter((container) => roleOf(container) === "app").map(generationOf);
-  return generations.length > 0 ? Math.max(...generations) : undefined;
 }
 
 /** The proxies that should serve the stage, and whether they do: from what was told them last. */

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { Rollout } from "../../src/environment/model.ts";
 import type { ObservedHost } from "../../src/plan/observed.ts";
-import type { HostPlan } from "../../src/plan/plan.ts";
+import type { HostPlan, StagePlan } from "../../src/plan/plan.ts";
 import { planStage } from "../../src/plan/plan-stage.ts";
+import { hostStatus } from "../../src/plan/status.ts";
 import {
   applied,
+  digestsRunning,
   emptyHost,
   environment,
   kinds,
@@ -21,20 +23,24 @@ interface Version {
   readonly replicas: number;
   readonly level?: string;
   readonly rollback?: boolean;
-  readonly strategy?: Rollout["strategy"];
+  readonly strategy?: Rollout["strategy"] | undefined;
 }
 
-function planOf({ strategy = "rolling", level = "info", ...version }: Version, host: ObservedHost) {
+function wanted({ strategy = "rolling", level = "info", ...version }: Version) {
   const place = stage({
     app: workload({ replicas: version.replicas, env: { LEVEL: level } }),
     proxy: stageProxy({ domains: ["shop.test"] }),
     rollout: rollout({ strategy }),
   });
-  const wanted = { environment: environment([place]), stage: place, release: release(version.release), pins: {} };
-  return planStage({ ...wanted, secrets: {}, asItRanThen: version.rollback ?? false }, [host]);
+  const which = { environment: environment([place]), stage: place, release: release(version.release), pins: {} };
+  return { ...which, secrets: {}, asItRanThen: version.rollback ?? false };
 }
 
-function hostOf(plan: ReturnType<typeof planOf>): HostPlan {
+function planOf(version: Version, host: ObservedHost): StagePlan {
+  return planStage(wanted(version), [host]);
+}
+
+function hostOf(plan: StagePlan): HostPlan {
   return plan.hosts[0]!;
 }
 
@@ -55,5 +61,28 @@ describe("replicas that were added later", () => {
     expect(kinds(back)).not.toContain("create");
     const levels = running(applied(host, hostOf(back))).map(({ env }) => env.LEVEL);
     expect(levels).toEqual(["info", "info"]);
+  });
+
+  it("go on serving until a blue-green switch, and stand by with the others then", () => {
+    const next: Version = { release: "two", replicas: 2, strategy: "blue-green" };
+    const before = grown("blue-green");
+    const plan = planOf(next, before);
+    expect(hostOf(plan).standDown).toEqual([]);
+    const host = applied(before, hostOf(plan));
+    expect(digestsRunning(host)).toHaveLength(4);
+    expect(kinds(planOf(next, host))).toEqual([]);
+    const { containers } = hostStatus(wanted(next), host, true, new Map());
+    expect(containers.map(({ standby, drift }) => [standby, drift.length])).toEqual([
+      [false, 0],
+      [false, 0],
+      [true, 0],
+      [true, 0],
+      [false, 0],
+    ]);
+    const third = hostOf(planOf({ ...next, release: "three" }, host));
+    expect(third.standDown.map((step) => step.kind === "stop" && step.container.name)).toEqual([
+      "shop-test-app-one-2-2",
+      "shop-test-app-one-1",
+    ]);
   });
 });

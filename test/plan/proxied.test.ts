@@ -123,7 +123,9 @@ describe("a stage with a proxy", () => {
         const serving = running(host).filter((app) => app.labels["envctl.digest"] === last.release.digest);
         const others = running(host).filter((app) => !serving.includes(app));
         if (place.rollout.strategy !== "blue-green") expect(others).toEqual([]);
-        expect(new Set(others.map((app) => app.labels["envctl.generation"])).size).toBeLessThanOrEqual(1);
+        // Of one release, and each replica once.
+        expect(new Set(others.map((app) => app.labels["envctl.digest"])).size).toBeLessThanOrEqual(1);
+        expect(new Set(others.map((app) => app.labels["envctl.replica"])).size).toBe(others.length);
         expect(serving.length).toBeGreaterThanOrEqual(place.app.replicas);
         expect(broken(host)).toEqual([]);
         const proxies = host.proxies.map(({ container, sites }) => [container.name, sites.length] as const);
