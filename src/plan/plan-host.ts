@@ -72,6 +72,11 @@ function isSuperseded(container: ObservedContainer, [wanted]: readonly DesiredCo
   return container.labels[Label.digest] !== wanted?.digest || container.labels[Label.configHash] !== wanted?.configHash;
 }
 
+/** What runs as it is wanted and is one too many, or is not what its labels say: nothing to go back to. */
+function isSurplus(id: string, app: Replacement, wanted: readonly DesiredContainer[]): boolean {
+  return app.replaced.some((container) => container.id === id && !isSuperseded(container, wanted));
+}
+
 interface Turnover {
   /** Proxies that can be there before the switch: nothing that runs has their ports. */
   readonly proxiesFirst: readonly Step[];
@@ -97,7 +102,7 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
   const roomForBoth = app.starts.length === 0 || (strategy !== "recreate" && direct.length === 0);
   if (roomForBoth && !toProxy) {
     const standsBy = strategy === "blue-green";
-    const stops = standsBy ? [] : app.stops;
+    const stops = standsBy ? app.stops.filter(({ container }) => isSurplus(container.id, app, wish.app)) : app.stops;
     const swap = swapProxies(host, sites, proxyPorts(sites));
     return {
       proxiesFirst: swap ? [] : sites.prepare,
@@ -105,7 +110,7 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
       trial: app.starts.length > 0 || sites.routes.length > 0 ? sites.trial : [],
       switch: swap ?? sites.routes,
       retire: [...drainSteps(wish.stage, sites, stops), ...stops.map(aside)],
-      standDown: standsBy ? standDownSteps(wish.stage, app, sites) : [],
+      standDown: standsBy ? standDownSteps(wish, app, sites) : [],
       gap: swap !== undefined,
     };
   }
@@ -207,8 +212,9 @@ function waitsFor(app: Replacement, sites: SitePlan, stops: readonly StopStep[])
  * With HAProxy clients may still be on what stood by, until the switch before is over its drain. With Caddy their streams stay
  * for as long as it runs, and nobody waits for those: it takes leave of them when it is told to end.
  */
-function standDownSteps(stage: Stage, app: Replacement, sites: SitePlan): Step[] {
-  const stops = formerStandby(app, sites);
+function standDownSteps({ stage, app: wanted }: HostWish, app: Replacement, sites: SitePlan): Step[] {
+  const replaced = app.replaced.filter((container) => isSuperseded(container, wanted));
+  const stops = formerStandby({ ...app, replaced }, sites);
   return stage.proxy?.driver === "haproxy" ? [...drainSteps(stage, sites, stops), ...stops] : stops;
 }
 
@@ -220,8 +226,8 @@ function formerStandby(app: Replacement, sites: SitePlan): StopStep[] {
   const left = leftUpstreams(sites);
   const served = app.replaced.filter(({ name }) => left.has(upstreamName(name)));
   const staying = served.length > 0 ? served : newestRelease(app.replaced);
-  const ids = new Set(staying.map(({ id }) => id));
-  const stops = app.stops.filter((step) => step.container.running && !ids.has(step.container.id));
+  const leaving = new Set(app.replaced.filter((container) => !staying.includes(container)).map(({ id }) => id));
+  const stops = app.stops.filter((step) => leaving.has(step.container.id));
   return stops.map((step) => ({ ...step, standsDown: true }));
 }
 

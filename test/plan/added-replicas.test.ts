@@ -85,4 +85,16 @@ describe("replicas that were added later", () => {
       "shop-test-app-one-1",
     ]);
   });
+
+  it("end with `replicas`, under blue-green as well, and what stands by goes on standing by", () => {
+    const grownTwo: Version = { release: "two", replicas: 2, strategy: "blue-green" };
+    const before = [{ ...grownTwo, release: "one" }, grownTwo].reduce(
+      (host, version) => applied(host, hostOf(planOf(version, host))),
+      emptyHost("a"),
+    );
+    const plan = planOf({ ...grownTwo, replicas: 1 }, before);
+    expect(kinds(plan)).toEqual(["wait-healthy", "route", "drain", "stop", "remove"]);
+    const names = running(applied(before, hostOf(plan))).map(({ name }) => name);
+    expect(names).toEqual(["shop-test-app-one-1-1", "shop-test-app-one-1-2", "shop-test-app-two-2-1"]);
+  });
 });
