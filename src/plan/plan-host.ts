@@ -5,7 +5,7 @@ import type { HostWish } from "./host-wish.ts";
 import { upstreamName } from "./naming.ts";
 import { isRunning, newestRelease, type ObservedHost } from "./observed.ts";
 import { existing, type HostPlan, type PlannedImage, type RouteStep, type Step, type StopStep } from "./plan.ts";
-import { ownProxies, planSites, type SitePlan } from "./plan-sites.ts";
+import { planSites, type SitePlan } from "./plan-sites.ts";
 import { prepareSteps } from "./prepare.ts";
 import { type Replacement, replace } from "./replace.ts";
 import { clash } from "./room.ts";
@@ -58,6 +58,8 @@ export function planHost(host: ObservedHost, wish: HostWish): Omit<HostPlan, "ch
           ...wish.services.map(({ service }) => service.name),
         ],
       }),
+      // A proxy that was stopped is told now: it goes only where it serves nobody, as far as it knows.
+      ...sites.routes.filter((step) => turn.stopped.has(step.proxy.name)),
       ...sites.removals,
     ],
     gap: turn.gap,
@@ -87,52 +89,56 @@ interface Turnover {
   /** Stops releases that stood by, and that a newer one stands by for now. */
   readonly standDown: readonly Step[];
   readonly gap: boolean;
+  /** Names of proxies that are stopped in the switch: nobody reaches them, and they go at the end. */
+  readonly stopped: ReadonlySet<string>;
 }
 
 /** In which order the app of one host is replaced: side by side where that is possible, else one after the other. */
 function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: SitePlan): Turnover {
   const { strategy } = wish.stage.rollout;
-  const own = ownProxies(host, wish.place).filter(({ container }) => isRunning(container));
   const published = app.replaced.flatMap((container) => container.ports);
   const direct = portsOf(wish.app);
-  // A port has one owner: where it passes from the app to the proxy, or back, the old must let go first.
-  const toProxy = clash(published, proxyPorts(sites));
-  const fromProxy = app.starts.length > 0 ? own.filter(({ container }) => clash(container.ports, direct)) : [];
+  const toStart = proxyPorts(sites);
+  // A port has one owner: where it passes from the app to a proxy, or back, or to another proxy, the old must let go first.
+  const toProxy = clash(published, toStart);
+  const fromProxy = leavingProxies(host, sites, [...toStart, ...(app.starts.length > 0 ? direct : [])]);
+  const handsOver = fromProxy.map(
+    (container): Step => ({
+      kind: "stop",
+      container: existing(container),
+      why: "its port passes on",
+      health: undefined,
+    }),
+  );
+  const stopped = new Set(fromProxy.map(({ name }) => name));
+  const routes = sites.routes.filter((step) => !stopped.has(step.proxy.name));
   // Where nothing new starts, nothing has to make room for it: then, too, proxies turn away before anything stops.
   const roomForBoth = app.starts.length === 0 || (strategy !== "recreate" && direct.length === 0);
   if (roomForBoth && !toProxy) {
     const standsBy = strategy === "blue-green";
     const stops = standsBy ? app.stops.filter(({ container }) => isSurplus(container.id, app, wish.app)) : app.stops;
-    const swap = swapProxies(host, sites, proxyPorts(sites));
+    const swaps = fromProxy.length > 0;
     return {
-      proxiesFirst: swap ? [] : sites.prepare,
+      proxiesFirst: swaps ? [] : sites.prepare,
       start: [...app.creates, ...app.starts, ...waitsFor(app, sites, stops)],
       trial: app.starts.length > 0 || sites.routes.length > 0 ? sites.trial : [],
-      switch: swap ?? sites.routes,
+      switch: swaps ? [...handsOver, ...sites.prepare, ...routes] : sites.routes,
       retire: [...drainSteps(wish.stage, sites, stops), ...stops.map(aside)],
       standDown: standsBy ? standDownSteps(wish, app, sites) : [],
-      gap: swap !== undefined,
+      gap: swaps,
+      stopped,
     };
   }
-  const handsOver = fromProxy.map(
-    ({ container }): Step => ({
-      kind: "stop",
-      container: existing(container),
-      why: "the app publishes its ports itself",
-      health: undefined,
-    }),
-  );
-  // A proxy that was stopped is told nothing more: nobody reaches it, and it goes at the end.
-  const routes = sites.routes.filter((step) => !fromProxy.some(({ container }) => container.name === step.proxy.name));
+  const late = toProxy || fromProxy.some(({ ports }) => clash(ports, toStart));
   return {
-    proxiesFirst: toProxy ? [] : sites.prepare,
+    proxiesFirst: late ? [] : sites.prepare,
     start: [],
     trial: [],
     switch: [
       ...app.creates,
       ...handsOver,
       ...app.stops,
-      ...(toProxy ? sites.prepare : []),
+      ...(late ? sites.prepare : []),
       ...app.starts,
       ...waitsFor(app, { ...sites, routes }, []),
       ...routes,
@@ -140,6 +146,7 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
     retire: [],
     standDown: [],
     gap: (app.starts.length > 0 || toProxy) && (app.replaced.length > 0 || fromProxy.length > 0),
+    stopped,
   };
 }
 
@@ -174,29 +181,12 @@ function aside(step: StopStep): StopStep {
   return { ...step, aside: true };
 }
 
-/**
- * Where the stage's proxy gives way to another that publishes one of its ports: the old one lets go before the new one
- * starts, and is told nothing more. Undefined where both can run.
- */
-function swapProxies(host: ObservedHost, sites: SitePlan, ports: readonly PortMapping[]): readonly Step[] | undefined {
+/** The stage's proxies that go, run, and have one of these ports. */
+function leavingProxies(host: ObservedHost, sites: SitePlan, ports: readonly PortMapping[]): ObservedContainer[] {
   const leaving = new Set(sites.removals.flatMap((step) => (step.kind === "remove-proxy" ? [step.container.id] : [])));
-  const inTheWay = host.proxies
+  return host.proxies
     .map(({ container }) => container)
     .filter((container) => leaving.has(container.id) && isRunning(container) && clash(container.ports, ports));
-  if (inTheWay.length === 0) return undefined;
-  const names = new Set(inTheWay.map(({ name }) => name));
-  return [
-    ...inTheWay.map(
-      (container): Step => ({
-        kind: "stop",
-        container: existing(container),
-        why: "another proxy publishes its port",
-        health: undefined,
-      }),
-    ),
-    ...sites.prepare,
-    ...sites.routes.filter((step) => !names.has(step.proxy.name)),
-  ];
 }
 
 /** What runs already must be healthy, too, before clients are sent there, or what served them stops. */

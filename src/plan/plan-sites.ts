@@ -45,20 +45,11 @@ export function planSites(host: ObservedHost, wish: SiteWish): SitePlan {
   const routes = wanted.flatMap(({ proxy, site }) => routeSteps(host, proxy, site, wish.maintained));
   const stale = host.proxies.filter(
     ({ container, sites }) =>
-      // One that does not run is told nothing, and serves nobody.
-      isRunning(container) &&
-      sites.some((site) => site.id === id) &&
-      !wanted.some(({ proxy }) => proxy.name === container.name),
+      sites.some((site) => site.id === id) && !wanted.some(({ proxy }) => proxy.name === container.name),
   );
-  const away = stale.map(
-    (proxy): RouteStep => ({
-      kind: "route",
-      proxy: { name: proxy.container.name, driver: proxy.driver },
-      id,
-      site: undefined,
-      before: siteOf(proxy, id),
-    }),
-  );
+  // One that does not run serves nobody: it is only not to begin with it again.
+  const away = stale.filter(({ container }) => isRunning(container)).map((proxy) => awayFrom(proxy, id));
+  const forgotten = stale.filter(({ container }) => !isRunning(container) && isShared(container));
   return {
     prepare,
     trial: trialSteps(host, wish.stage, wanted),
@@ -67,10 +58,18 @@ export function planSites(host: ObservedHost, wish: SiteWish): SitePlan {
     serving: host.proxies
       .filter(({ container, sites }) => isRunning(container) && sites.some((site) => site.id === id))
       .map(({ container }) => container.name),
-    removals: [...ownProxies(host, wish.place), ...stale.filter(({ container }) => isShared(container))].flatMap(
-      (proxy) => (wanted.some((one) => one.proxy.name === proxy.container.name) ? [] : removeSteps(proxy, id, network)),
-    ),
+    removals: [
+      ...forgotten.map((proxy) => awayFrom(proxy, id)),
+      ...[...ownProxies(host, wish.place), ...stale.filter(({ container }) => isShared(container))].flatMap((proxy) =>
+        wanted.some((one) => one.proxy.name === proxy.container.name) ? [] : removeSteps(proxy, id, network),
+      ),
+    ],
   };
+}
+
+function awayFrom(proxy: ObservedProxy, id: string): RouteStep {
+  const { name } = proxy.container;
+  return { kind: "route", proxy: { name, driver: proxy.driver }, id, site: undefined, before: siteOf(proxy, id) };
 }
 
 /** One that others are served by loses the stage's network alone. */

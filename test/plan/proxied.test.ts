@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Duration } from "../../src/base/duration.ts";
 import type { Stage } from "../../src/environment/model.ts";
-import { upstreamName } from "../../src/plan/naming.ts";
+import { sharedProxyName, upstreamName } from "../../src/plan/naming.ts";
 import type { ObservedHost } from "../../src/plan/observed.ts";
 import { type HostPlan, isEmpty, type StagePlan, type Step, stepsOf } from "../../src/plan/plan.ts";
 import { planStage } from "../../src/plan/plan-stage.ts";
@@ -130,9 +130,8 @@ describe("a stage with a proxy", () => {
         expect(broken(host)).toEqual([]);
         const proxies = host.proxies.map(({ container, sites }) => [container.name, sites.length] as const);
         const shared =
-          last.domains.length > 0 ? [last.httpPort === 80 ? "envctl-proxy" : "envctl-proxy-8000-8443"] : [];
+          last.domains.length > 0 ? [sharedProxyName(last.httpPort, last.httpPort === 80 ? 443 : 8443)] : [];
         const own = last.published === "proxy" ? ["shop-test-proxy"] : [];
-        // Others may be served by shared proxies: those stay, and serve nothing of this stage.
         expect(
           proxies
             .filter(([, sites]) => sites > 0)
@@ -235,21 +234,43 @@ describe("a stage with a proxy", () => {
   });
 });
 
-it("lets one port of a shared proxy pass to the next one, with the gap that this is", () => {
-  const at = (httpsPort: number) =>
-    stage({ proxy: stageProxy({ domains: ["shop.test"], httpsPort }), app: workload({ ports: [] }) });
-  const planned = (place: Stage, host: ObservedHost) =>
+describe("a port that passes on", () => {
+  const proxy = (httpsPort: number) => stageProxy({ domains: ["shop.test"], httpsPort });
+  const planned = (place: Stage, name: string, host: ObservedHost) =>
     firstHost(
-      planStage({ environment: environment([place]), stage: place, release: release("one"), pins: {}, secrets: {} }, [
+      planStage({ environment: environment([place]), stage: place, release: release(name), pins: {}, secrets: {} }, [
         host,
       ]),
     );
-  const before = applied(emptyHost("a"), planned(at(443), emptyHost("a")));
-  const plan = planned(at(8443), before);
-  expect(plan.gap).toBe(true);
-  const after = applied(before, plan);
-  expect(after.proxies.map(({ container, sites }) => [container.name, sites.length])).toEqual([
-    ["envctl-proxy-80-8443", 1],
-  ]);
-  expect(stepsOf(planned(at(8443), after))).toEqual([]);
+  const recreate = rollout({ strategy: "recreate" });
+  const inside = workload({ ports: [metrics] });
+
+  it.each([
+    ["the same release", "one", stage({ proxy: proxy(443) }), stage({ proxy: proxy(8443) })],
+    ["another", "two", stage({ proxy: proxy(443) }), stage({ proxy: proxy(8443) })],
+    ["recreate", "two", stage({ proxy: proxy(443) }), stage({ proxy: proxy(8443), rollout: recreate })],
+    ["a direct port", "two", stage({ proxy: proxy(443) }), stage({ proxy: proxy(8443), app: inside })],
+  ])("of a shared proxy goes to the next one with a gap, and the first one goes: %s", (_, name, first, second) => {
+    const before = applied(emptyHost("a"), planned(first, "one", emptyHost("a")));
+    const plan = planned(second, name, before);
+    expect(plan.gap).toBe(true);
+    for (const killed of stepsOf(plan).keys()) {
+      const left = applied(before, plan, killed);
+      const host = applied(left, planned(second, name, left));
+      const serving = host.proxies.filter(({ sites }) => sites.length > 0).map(({ container }) => container.name);
+      expect([serving, broken(host)]).toEqual([["envctl-proxy-80-8443"], []]);
+      expect(stepsOf(planned(second, name, host))).toEqual([]);
+    }
+    expect(applied(before, plan).proxies.map(({ container }) => container.name)).toEqual(["envctl-proxy-80-8443"]);
+  });
+
+  it("of a shared proxy is free before the app starts that publishes it itself", () => {
+    const direct = stage({ app: workload({ ports: [{ ...port, hostPort: 80 }] }) });
+    const before = applied(emptyHost("a"), planned(stage({ proxy: proxy(443) }), "one", emptyHost("a")));
+    const plan = planned(direct, "two", before);
+    expect(plan.gap).toBe(true);
+    const host = applied(before, plan);
+    expect([host.proxies, digestsRunning(host)]).toEqual([[], [release("two").digest]]);
+    expect(stepsOf(planned(direct, "two", host))).toEqual([]);
+  });
 });

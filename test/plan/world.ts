@@ -216,8 +216,16 @@ export function apply(host: ObservedHost, step: Step): ObservedHost {
         }),
       };
     case "remove-proxy":
-      return { ...host, proxies: host.proxies.filter(({ container }) => container.id !== step.container.id) };
+      return {
+        ...host,
+        proxies: host.proxies.filter((proxy) => proxy.container.id !== step.container.id || serves(proxy)),
+      };
   }
+}
+
+/** One that is no stage's own stays where it knows of somebody whom it serves. */
+function serves({ container, sites }: ObservedProxy): boolean {
+  return container.labels["envctl.stage"] === undefined && sites.length > 0;
 }
 
 /** What `undo` of the rollout does. */
@@ -270,7 +278,8 @@ function withProxy(host: ObservedHost, { proxy, replaces }: Extract<Step, { kind
 
 function routed(host: ObservedHost, proxy: string, id: string, site: Site | undefined): ObservedHost {
   return changeProxy(host, proxy, (found) => {
-    if (found.container.state !== "running") throw new Error(`${proxy} does not run`);
+    // One that does not run can still be told to forget.
+    if (site && found.container.state !== "running") throw new Error(`${proxy} does not run`);
     if (site && !(`${site.environment}-${site.stage}` in found.container.networks))
       throw new Error(`${proxy} cannot reach ${site.id}`);
     const others = found.sites.filter((other) => other.id !== id);
