@@ -46,7 +46,9 @@ export function planHost(host: ObservedHost, wish: HostWish): Omit<HostPlan, "ch
     tidy: [
       ...(replaces ? [] : turn.standDown),
       // A replaced service's data is in its volumes; its stopped container is of no use.
-      ...services.flatMap(({ stops: replaced }) => replaced.map((step): Step => ({ ...step, kind: "remove" }))),
+      ...services.flatMap(({ replaced }) =>
+        replaced.map((found): Step => ({ kind: "remove", container: existing(found), why: "replaced" })),
+      ),
       ...tidySteps(host, {
         kept: new Set([app, ...workers, ...services].flatMap(({ kept }) => kept)),
         stopped: new Set(stops.map((step) => step.container.id)),

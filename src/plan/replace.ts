@@ -2,7 +2,7 @@ import type { ObservedContainer } from "../engine/engine.ts";
 import type { Workload } from "../environment/model.ts";
 import type { DesiredContainer } from "./desired.ts";
 import { type DesiredIdentity, differences } from "./drift.ts";
-import { containersOf, generationOf, isRunning, type ObservedHost } from "./observed.ts";
+import { containersOf, isRunning, newestRelease, type ObservedHost } from "./observed.ts";
 import { existing, type PlannedImage, type Step, type StopStep, type WaitStep } from "./plan.ts";
 
 export interface Matching {
@@ -54,7 +54,8 @@ export function replace(
     starting.push(waitStep(name, container.workload));
   }
   starts.push(...starting);
-  const stopped = replaced.length > 0 ? replaced : starts.length > 0 && matched.size === 0 ? lastServing(found) : [];
+  const ranBefore = matches.some(({ match }) => match?.startedAt !== undefined);
+  const stopped = replaced.length > 0 || ranBefore ? replaced : lastServing(found);
   return {
     creates,
     starts,
@@ -71,8 +72,8 @@ export function replace(
  * it again changes nothing, but if the new one fails, undoing that stop brings the old one back.
  */
 function lastServing(found: readonly ObservedContainer[]): ObservedContainer[] {
-  const last = found.find((container) => container.startedAt !== undefined);
-  return last ? found.filter((container) => generationOf(container) === generationOf(last) && container.startedAt) : [];
+  const started = found.filter((container) => container.startedAt !== undefined);
+  return newestRelease(started.sort((left, right) => Number(right.startedAt) - Number(left.startedAt)));
 }
 
 function findMatch(

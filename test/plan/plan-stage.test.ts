@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { digestOf } from "../../src/base/digest.ts";
 import type { Duration } from "../../src/base/duration.ts";
+import type { ObservedHost } from "../../src/plan/observed.ts";
 import { isEmpty, stepsOf } from "../../src/plan/plan.ts";
 import { planStage } from "../../src/plan/plan-stage.ts";
 import {
@@ -13,10 +14,12 @@ import {
   kinds,
   port,
   release,
+  rollout,
   running,
   service,
   stage,
   stageProxy,
+  undone,
   workload,
 } from "./world.ts";
 
@@ -68,6 +71,26 @@ describe("the plan for a stage", () => {
     const up = applied(emptyHost("a"), planStage(want(), [emptyHost("a")]).hosts[0]!);
     const changed = { ...up, containers: up.containers.map((container) => ({ ...container, memory: 1 })) };
     expect(kinds(planStage(want(), [changed]))).toContain("create");
+  });
+
+  it("knows what served last, after a kill between its stop and the start of the next, and can go back to it", () => {
+    const place = stage({ rollout: rollout({ strategy: "recreate" }) });
+    const plans = (name: typeof one, host: ObservedHost) => planStage(want(place, name), [host]).hosts[0]!;
+    let host = [one, two].reduce((found, name) => applied(found, plans(name, found)), emptyHost("a"));
+    // What serves need not be the newest.
+    host = applied(host, planStage(want(place, one, { asItRanThen: true }), [host]).hosts[0]!);
+    const served = running(host).map(({ name }) => name);
+    const killed = plans(release("three"), host);
+    host = applied(
+      host,
+      killed,
+      stepsOf(killed).findIndex(({ kind }) => kind === "start"),
+    );
+    expect(running(host)).toEqual([]);
+    const again = plans(release("three"), host);
+    const begun = [...again.start, ...again.switch];
+    const undoneAgain = [...begun].reverse().reduce(undone, begun.reduce(apply, host));
+    expect(running(undoneAgain).map(({ name }) => name)).toEqual(served);
   });
 
   it("starts again what was stopped by hand", () => {
@@ -147,45 +170,15 @@ describe("the plan for a stage", () => {
     expect(after!.retire).toMatchObject([{ kind: "drain", port: 8080 }, { kind: "stop" }]);
   });
 
-  const data = { kind: "volume", source: "data", target: "/data", readOnly: false } as const;
-  const to = (hostPort: number) => ({ ports: [{ ...port, hostPort }] });
-
-  it.each([
-    ["gets another name", [service("db", to(1))], { services: [service("store", to(1))] }],
-    [
-      "gets another name, with its data",
-      [service("db", { volumes: [data] })],
-      { services: [service("store", { volumes: [data] })] },
-    ],
-    [
-      "changes ports with another",
-      [service("db", to(1)), service("store", to(2))],
-      { services: [service("db", to(2)), service("store", to(1))] },
-    ],
-    ["gives its port to the app", [service("db", to(1))], { app: workload(to(1)) }],
-    ["gives its port to the proxy", [service("db", to(1))], { proxy: stageProxy(to(1)) }],
-  ])("lets go of what only one can have where a service %s", (_, services, next) => {
-    const pins = { db: digestOf("db"), store: digestOf("db") };
-    const [before] = planStage(want(stage({ services }), one, { pins }), [emptyHost("a")]).hosts;
-    const wanted = want(stage(next), one, { pins });
-    let host = applied(emptyHost("a"), before!);
-    for (const step of stepsOf(planStage(wanted, [host]).hosts[0]!)) {
-      host = apply(host, step);
-      const written = running(host, "service").flatMap(({ mounts }) => mounts.map(({ source }) => source));
-      expect(written.length).toBe(new Set(written).size);
-    }
-    expect(running(host, "service").map(({ labels }) => labels["envctl.workload"])).toEqual(
-      wanted.stage.services.map(({ name }) => name),
+  it("removes a service that is stopped and replaced once", () => {
+    const place = stage({ services: [service("db")] });
+    const first = planStage(want(place, one, { pins: { db: digestOf("15") } }), [emptyHost("a")]).hosts[0]!;
+    const up = applied(emptyHost("a"), first);
+    const containers = up.containers.map((found) =>
+      found.labels["envctl.role"] === "service" ? { ...found, state: "exited" as const } : found,
     );
-    expect(isEmpty(planStage(wanted, [host]))).toBe(true);
-  });
-
-  it("leaves a service that is gone from the file to those who use it, until the new release serves", () => {
-    const pins = { db: digestOf("db"), store: digestOf("db") };
-    const place = stage({ services: [service("db", to(1))] });
-    const host = applied(emptyHost("a"), planStage(want(place, one, { pins }), [emptyHost("a")]).hosts[0]!);
-    const plan = planStage(want(stage({ services: [service("store", to(2))] }), two, { pins }), [host]);
-    expect(plan.hosts[0]!.prepare.some(({ kind }) => kind === "stop")).toBe(false);
+    const plan = planStage(want(place, one, { pins: { db: digestOf("16") } }), [{ ...up, containers }]);
+    expect(kinds(plan).filter((kind) => kind === "remove")).toHaveLength(1);
   });
 
   it("runs before-switch tasks once, only when the release changes", () => {
