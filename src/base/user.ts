@@ -1,4 +1,4 @@
-import { homedir, userInfo } from "node:os";
+import { userInfo } from "node:os";
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -18,7 +18,8 @@ export function userName(variables: Variables = process.env): string {
 export function homeFolder(variables: Variables): string {
   if (variables.HOME) return variables.HOME;
   try {
-    return homedir();
+    // Not `homedir()`: where HOME is empty it is, too, and every file would be one of the folder at hand.
+    return userInfo().homedir || "/";
   } catch {
     return "/";
   }

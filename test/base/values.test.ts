@@ -1,11 +1,13 @@
+import { userInfo } from "node:os";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { formatBytes, parseBytes } from "../../src/base/bytes.ts";
 import { digestOf, isDigest } from "../../src/base/digest.ts";
 import { formatDuration, parseDuration } from "../../src/base/duration.ts";
 import { parseHostAddress } from "../../src/base/host.ts";
 import { formatRepository, parseImageReference, parseOwnRepository, pinned } from "../../src/base/reference.ts";
 import { didYouMean } from "../../src/base/suggest.ts";
+import { homeFolder } from "../../src/base/user.ts";
 
 describe("durations", () => {
   it.each([
@@ -136,5 +138,13 @@ describe("small things", () => {
   it("knows a digest", () => {
     expect(isDigest(digestOf(""))).toBe(true);
     expect(isDigest("sha256:ABC")).toBe(false);
+  });
+});
+
+describe("the user's own folder", () => {
+  it.each([{}, { HOME: "" }])("is what the user database says with %j", (variables) => {
+    vi.stubEnv("HOME", variables.HOME);
+    expect(homeFolder(variables)).toBe(userInfo().homedir);
+    vi.unstubAllEnvs();
   });
 });
