@@ -43,7 +43,7 @@ export async function ownKey(variables: Variables): Promise<KeyObject | undefine
   const file = given || keyFile(variables);
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT" && !given) return undefined;
-    throw error;
+    throw given ? notAFile(error) : unreadable(file, error);
   });
   return text === undefined ? undefined : parsePrivateKey(text, file);
 }
@@ -101,6 +101,30 @@ function parsePrivateKey(text: string, where: string): KeyObject {
     where,
     state: "nothing was touched",
     next: "envctl keys init makes one; a key of OpenSSH's is used through the SSH agent: ssh-add",
+  });
+}
+
+function unreadable(file: string, cause: Error): EnvctlError {
+  return new EnvctlError({
+    code: "key-invalid",
+    exitCode: ExitCode.usage,
+    what: `your signing key cannot be read: ${cause.message}`,
+    where: file,
+    state: "nothing was touched",
+    next: "mend that; envctl keys list then shows whether the key counts",
+    cause,
+  });
+}
+
+/** Says neither the name nor what the system says of it: a key in another form than PEM, as base64, is taken for a name. */
+function notAFile({ code = "it is no path" }: NodeJS.ErrnoException): EnvctlError {
+  return new EnvctlError({
+    code: "key-invalid",
+    exitCode: ExitCode.usage,
+    what: `${keyVariable} is no private key in PEM, and no file of that name can be read (${code})`,
+    where: keyVariable,
+    state: "nothing was touched",
+    next: `put the private key itself (PEM), or the path of its file, into ${keyVariable}`,
   });
 }
 

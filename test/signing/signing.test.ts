@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { renderError } from "../../src/cli/view/error.ts";
 import {
   preAuthenticationEncoding,
   readEnvelope,
@@ -137,6 +138,15 @@ describe("keys", () => {
     const error = await findSigner(folder, { [keyVariable]: "-----BEGIN PRIVATE KEY-----\nhush\n" }).catch((e) => e);
     expect(error).toMatchObject({ code: "key-invalid", where: keyVariable });
     expect(JSON.stringify(error)).not.toMatch(/hush/);
+    const encoded = Buffer.from("-----BEGIN PRIVATE KEY-----\nhush\n").toString("base64");
+    for (const given of [encoded, `${encoded}\0`, folder]) {
+      const unread = await findSigner(folder, { [keyVariable]: given }).catch((e) => e);
+      expect(unread).toMatchObject({ code: "key-invalid", exitCode: 2, where: keyVariable });
+      expect(renderError(unread, (_, text) => text)).not.toContain(given);
+    }
+    writeFileSync(join(folder, "file"), "");
+    const astray = { XDG_CONFIG_HOME: join(folder, "file") };
+    await expect(findSigner(folder, astray)).rejects.toMatchObject({ code: "key-invalid", where: keyFile(astray) });
     writeFileSync(join(folder, ".envctl/keys/carol.pub"), "nonsense");
     await expect(readPublicKeys(folder)).rejects.toMatchObject({ where: join(folder, ".envctl/keys/carol.pub") });
     expect(await readFile(join(folder, ".envctl/keys/alice.pub"), "utf8")).toMatch(/^ssh-ed25519 AAAA\S+ alice\n$/);
