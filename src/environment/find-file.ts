@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
-import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 
 const names = ["envctl.yaml", "envctl.yml"] as const;
 /** An environment file is written by people: what is larger is something else. Bytes. */
@@ -11,11 +11,12 @@ export async function findEnvironmentFile(directory: string, named: string | und
   if (named !== undefined) {
     const path = isAbsolute(named) ? named : resolve(directory, named);
     if (await isFile(path)) return path;
-    throw missing(`there is no environment file ${named}`, path);
+    throw missing(`there is no environment file ${named}`, path, "name the one there is: --file <path>");
   }
   for (let folder = resolve(directory); ; folder = dirname(folder)) {
     for (const name of names) if (await isFile(join(folder, name))) return join(folder, name);
-    if (folder === dirname(folder)) throw missing(`there is no ${names[0]} in this folder or above`, directory);
+    if (folder === dirname(folder))
+      throw missing(`there is no ${names[0]} in this folder or above`, directory, "envctl init");
   }
 }
 
@@ -24,7 +25,9 @@ export async function readEnvironmentFile(path: string): Promise<string> {
   const { size } = await stat(path);
   if (size > maximumSize)
     throw unreadable(path, `it has ${size} bytes; an environment file has at most ${maximumSize}`);
-  const bytes = await readFile(path);
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw unreadable(path, messageOf(error));
+  });
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
@@ -35,28 +38,36 @@ export async function readEnvironmentFile(path: string): Promise<string> {
 async function isFile(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isFile();
-  } catch {
-    return false;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    // Nobody knows whether there is one, and one of a folder above is another.
+    throw unreadable(path, messageOf(error));
   }
 }
 
-function missing(what: string, where: string): EnvctlError {
+/** Whether it is so that nothing goes by that name. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+}
+
+function missing(what: string, where: string, next: string): EnvctlError {
   return new EnvctlError({
     code: "environment-missing",
     exitCode: ExitCode.usage,
     what,
     where,
     state: "nothing was touched",
-    next: "envctl init",
+    next,
   });
 }
 
-function unreadable(where: string, why: string): EnvctlError {
+export function unreadable(where: string, why: string, file = "the environment file"): EnvctlError {
   return new EnvctlError({
     code: "environment-invalid",
     exitCode: ExitCode.usage,
-    what: `the environment file cannot be read: ${why}`,
+    what: `${file} cannot be read: ${why}`,
     where,
     state: "nothing was touched",
+    next: "mend that, then: envctl validate",
   });
 }

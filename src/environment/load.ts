@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parse as parseDotenv } from "dotenv";
-import { EnvctlError, ExitCode, type Remark } from "../base/errors.ts";
+import { EnvctlError, ExitCode, messageOf, type Remark } from "../base/errors.ts";
 import { checkDomains } from "./check-domains.ts";
 import { checkPorts } from "./check-ports.ts";
-import { findEnvironmentFile, readEnvironmentFile } from "./find-file.ts";
+import { findEnvironmentFile, isAbsent, readEnvironmentFile, unreadable } from "./find-file.ts";
 import type { Environment, Problem } from "./model.ts";
 import { type ParsedDocument, parseDocument, placeOf } from "./parse.ts";
 import { type Path, Problems, pathText } from "./problems.ts";
@@ -129,11 +129,14 @@ function warnEverywhere(value: unknown, path: Path, parsed: ParsedDocument, prob
 }
 
 function readDotenv(directory: string): Readonly<Record<string, string>> {
+  const path = join(directory, ".env");
   try {
-    return parseDotenv(readFileSync(join(directory, ".env")));
-  } catch {
-    // There need not be one; one that cannot be read shows as variables that are not set.
-    return {};
+    return parseDotenv(readFileSync(path));
+  } catch (error) {
+    // There need not be one, and a folder of that name is Python's. What cannot be read may have any variable: defaults would
+    // take their places, and nobody would know.
+    if (isAbsent(error) || (error instanceof Error && "code" in error && error.code === "EISDIR")) return {};
+    throw unreadable(path, messageOf(error), ".env");
   }
 }
 

@@ -1,4 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { minimal, mistakes, readText, warnings } from "./read.ts";
 
 const dev = "stages: { dev: {} }\n";
@@ -379,6 +382,35 @@ ${dev}`,
     });
     await expect(readEnvironment({ file: "no.yaml", directory: "/", variables: {} })).rejects.toMatchObject({
       code: "environment-missing",
+      next: "name the one there is: --file <path>",
+    });
+  });
+
+  it("says so where a file is there and cannot be read, instead of going on without it", async () => {
+    const { readEnvironment } = await import("../../src/environment/load.ts");
+    const directory = mkdtempSync(join(tmpdir(), "envctl-environment-"));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const refused = (file: string, what: RegExp) => ({
+      ...{
+        code: "environment-invalid",
+        exitCode: 2,
+        message: expect.stringMatching(what),
+        where: join(directory, file),
+      },
+      next: "mend that, then: envctl validate",
+    });
+    const read = (file: string | undefined) => readEnvironment({ file, directory, variables: {} });
+    symlinkSync("envctl.yaml", join(directory, "envctl.yaml"));
+    await expect(read(undefined)).rejects.toMatchObject(
+      refused("envctl.yaml", /^the environment file cannot be read: ELOOP/),
+    );
+    writeFileSync(join(directory, "other.yaml"), minimal + dev);
+    symlinkSync(".env", join(directory, ".env"));
+    await expect(read("other.yaml")).rejects.toMatchObject(refused(".env", /^\.env cannot be read: ELOOP/));
+    // A file whose reading fails for everybody.
+    await expect(read("/proc/self/mem")).rejects.toMatchObject({
+      code: "environment-invalid",
+      where: "/proc/self/mem",
     });
   });
 });
