@@ -193,10 +193,21 @@ async function buildAndPush(
     async (at) => {
       const found = serveEmbedded === undefined ? await credentialsFor(registry, variables) : undefined;
       const credentials = found && { username: found.username, password: found.password, registry };
-      return await engine.pushImage(reference, credentials, at, signal);
+      return await engine.pushImage(reference, credentials, at, signal).catch((error: unknown) => {
+        throw error instanceof EnvctlError ? notPushed(error, repository) : error;
+      });
     },
   );
   return { digest, proven: true, facts };
+}
+
+function notPushed(error: EnvctlError, { registry, serveEmbedded }: OpenRepository): EnvctlError {
+  return error.with({
+    state: "it was built and not pushed, and does not count as built; what ran before still runs",
+    next: serveEmbedded
+      ? `look at the permissions and the space of ${registry.host}, then run the same command again`
+      : "envctl doctor tries the registry; then run the same command again",
+  });
 }
 
 function notWhatWasBuilt(repository: OpenRepository, digest: Digest): EnvctlError {

@@ -187,6 +187,19 @@ describeLab("what it does not serve", () => {
     expect(reachable).toBe(false);
   });
 
+  it("says in words that engines pass on that its folder takes nothing", async () => {
+    const directory = join(await folder(), "registry");
+    await writeFile(directory, "no folder");
+    const { host } = await start(directory);
+    const answer = await send(host, "POST", "/v2/app/blobs/uploads/");
+    expect([answer.status, answer.json()]).toEqual([
+      403,
+      {
+        errors: [{ code: "DENIED", message: `the embedded registry's folder ${directory} does not take it (ENOTDIR)` }],
+      },
+    ]);
+  });
+
   it("refuses a manifest over 4 MiB", async () => {
     const { host } = await start(await folder());
     const headers = { "Content-Type": MediaType.ociManifest };

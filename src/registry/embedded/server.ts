@@ -70,10 +70,19 @@ async function serve(store: Store, request: IncomingMessage, response: ServerRes
       response.destroy();
       return;
     }
-    const refusal = error instanceof Refusal ? error : new Refusal(500, "UNKNOWN", messageOf(error));
     request.resume();
-    refuse(exchange, refusal);
+    refuse(exchange, error instanceof Refusal ? error : failure(store, error));
   }
+}
+
+/**
+ * What a disk that is full, or a folder that may not be written, does to a request. Engines pass on the words of a 403, and at
+ * once; of a 500 they tell the number alone, after they have tried for most of a minute.
+ */
+function failure({ directory }: Store, error: unknown): Refusal {
+  const code = error instanceof Error && "syscall" in error && "code" in error ? error.code : undefined;
+  if (code === undefined) return new Refusal(500, "UNKNOWN", messageOf(error));
+  return new Refusal(403, "DENIED", `the embedded registry's folder ${directory} does not take it (${code})`);
 }
 
 /** A web page can make a browser call loopback addresses: under a name of its own, or openly, as a request across sites. */
