@@ -125,7 +125,7 @@ async function replace(path: string, content: string): Promise<void> {
   }
 }
 
-function notWritten(path: string, cause: unknown, written: number): EnvctlError {
+export function notWritten(path: string, cause: unknown, written: number): EnvctlError {
   return new EnvctlError({
     code: "not-written",
     exitCode: ExitCode.failed,

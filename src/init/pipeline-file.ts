@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { notWritten } from "./initialize.ts";
 import { packageRoot } from "./package-root.ts";
 
 /** Where each service looks for its pipelines, and the template of ours. */
@@ -20,7 +21,7 @@ export interface PipelineFile {
   readonly content: string;
 }
 
-/** Writes a ready pipeline into a folder. Throws `usage` (exit 2) for an unknown service, `file-exists` where there is one. */
+/** Writes a ready pipeline into a folder. Throws `usage` (exit 2) for an unknown service, `file-exists` where there is one, `not-written` (exit 1). */
 export async function writePipeline(
   directory: string,
   service: string,
@@ -35,9 +36,13 @@ export async function writePipeline(
   }
   const content = readFileSync(join(packageRoot(), "templates", template), "utf8");
   if (!options.dryRun) {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, content);
-    await chmod(path, mode);
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, content);
+      await chmod(path, mode);
+    } catch (error) {
+      throw notWritten(path, error, 0);
+    }
   }
   return { name: file, content };
 }

@@ -1,3 +1,4 @@
+import { mkdir, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { EnvctlError, ExitCode } from "../../src/base/errors.ts";
 import { Progress } from "../../src/base/progress.ts";
@@ -86,6 +87,15 @@ describe("an error", () => {
       /defect in envctl: oops\n.*--verbose/s,
     );
     expect(renderError(toEnvctlError(new TypeError("oops"), true), paint)).toMatch(/at .*views\.test\.ts/);
+  });
+
+  it.each([
+    ["a file that is in a folder's place", () => writeFile("/dev/null/file", "")],
+    ["a folder that cannot be made", () => mkdir("/proc/envctl/folder", { recursive: false })],
+  ])("is none where the file system refuses %s", async (_, work) => {
+    const error = toEnvctlError(await work().catch((thrown: unknown) => thrown), false);
+    expect(error).toMatchObject({ code: "file-refused", exitCode: 1, where: expect.stringMatching(/^\/(?:dev|proc)/) });
+    expect(error.next).toMatch(/permissions and the space/);
   });
 });
 

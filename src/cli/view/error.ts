@@ -22,6 +22,7 @@ export function errorDocument(error: EnvctlError): unknown {
 export function toEnvctlError(thrown: unknown, verbose: boolean): EnvctlError {
   if (thrown instanceof EnvctlError) return thrown;
   if (thrown instanceof Error && thrown.cause instanceof EnvctlError) return thrown.cause;
+  if (isRefusal(thrown)) return refusedBySystem(thrown);
   return new EnvctlError({
     code: "internal",
     exitCode: ExitCode.failed,
@@ -29,5 +30,38 @@ export function toEnvctlError(thrown: unknown, verbose: boolean): EnvctlError {
     evidence: verbose && thrown instanceof Error && thrown.stack ? thrown.stack.split("\n") : [],
     next: verbose ? "report it with the lines above" : "run it again with --verbose to see where",
     cause: thrown,
+  });
+}
+
+type SystemError = NodeJS.ErrnoException & { readonly path: string };
+
+/** What a file system says of a folder or a disk that is not as it has to be. What is merely not there may be a defect. */
+const refusals: readonly unknown[] = [
+  "EACCES",
+  "EPERM",
+  "EROFS",
+  "ENOSPC",
+  "EDQUOT",
+  "EMFILE",
+  "ENFILE",
+  "ENOTDIR",
+  "EIO",
+];
+
+/** Node says ENOENT of a folder that it cannot make on a read-only file system, if those above are made, too. */
+function isRefusal(thrown: unknown): thrown is SystemError {
+  if (!(thrown instanceof Error && "path" in thrown && "code" in thrown)) return false;
+  return refusals.includes(thrown.code) || ("syscall" in thrown && thrown.syscall === "mkdir");
+}
+
+function refusedBySystem(error: SystemError): EnvctlError {
+  return new EnvctlError({
+    code: "file-refused",
+    exitCode: ExitCode.failed,
+    what: `this machine's file system refuses it: ${error.message}`,
+    where: error.path,
+    state: "what was done before that stays as it is",
+    next: "look at the permissions and the space there, then run the same command again: it goes on from what is there",
+    cause: error,
   });
 }
