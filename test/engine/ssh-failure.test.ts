@@ -76,6 +76,24 @@ test("the next command carries user and port", () => {
   );
 });
 
+test("the next command forgets a key by the name and in the file that ssh has it by", () => {
+  const changed = (known: string, file: string) =>
+    [
+      "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @",
+      `Add correct host key in ${file} to get rid of this message.`,
+      `Offending ED25519 key in ${file}:7`,
+      `Host key for ${known} has changed and you have requested strict checking.`,
+      "Host key verification failed.",
+      "",
+    ].join("\r\n");
+  const next = (printed: string) => sshFailure(target, "x", 255, printed).next?.split("did change: ")[1];
+  expect(next(changed("10.0.0.7", "/home/x/.ssh/known_hosts"))).toBe(
+    "ssh-keygen -f /home/x/.ssh/known_hosts -R 10.0.0.7",
+  );
+  expect(next(changed("[10.0.0.7]:22", "/home/x y/known"))).toBe("ssh-keygen -f '/home/x y/known' -R '[10.0.0.7]:22'");
+  expect(next("REMOTE HOST IDENTIFICATION HAS CHANGED")).toBe("ssh-keygen -R '[a.example.com]:2222'");
+});
+
 test.each([false, true])("a machine without ssh says so; where it could ask on a terminal: %s", async (interactive) => {
   vi.stubEnv("PATH", "/nowhere");
   try {

@@ -5,7 +5,8 @@ interface Reading {
   readonly code: string;
   readonly pattern: RegExp;
   readonly what: string;
-  readonly next: (target: SshTarget) => string;
+  /** From what was printed, too: it has the names by which ssh itself knows the host. */
+  readonly next: (target: SshTarget, printed: string) => string;
 }
 
 /** What ssh, and docker at its other end, print when they fail. First match wins: docker's words quote the system's. */
@@ -33,8 +34,7 @@ const readings: readonly Reading[] = [
     code: "host-key-changed",
     pattern: /REMOTE HOST IDENTIFICATION HAS CHANGED|host key for \S+ has changed/i,
     what: "the host's key is not the one that is known: it was reinstalled, or somebody listens in between",
-    next: (target) =>
-      `ask who runs the host; only if its key did change: ssh-keygen -R ${target.port === undefined ? target.host : `'[${target.host}]:${target.port}'`}`,
+    next: (target, printed) => `ask who runs the host; only if its key did change: ${forgetKey(target, printed)}`,
   },
   {
     code: "host-key-unknown",
@@ -53,7 +53,7 @@ const readings: readonly Reading[] = [
     code: "host-not-found",
     pattern: /Could not resolve hostname/i,
     what: "the host's name cannot be resolved",
-    next: () => "check the name in the environment file, in ~/.ssh/config, and DNS",
+    next: ({ configFile = "~/.ssh/config" }) => `check the name in the environment file, in ${configFile}, and DNS`,
   },
   {
     code: "host-timeout",
@@ -76,6 +76,18 @@ const readings: readonly Reading[] = [
   },
 ];
 
+/** Another name than the host's own, and another file than the user's, are what an ssh configuration is for. */
+function forgetKey({ host, port }: SshTarget, printed: string): string {
+  const known = /host key for (\S+) has changed/i.exec(printed)?.[1];
+  const file = /^Offending .* key in (.+):\d+\r?$/m.exec(printed)?.[1];
+  const name = known ?? (port === undefined ? host : `[${host}]:${port}`);
+  return ["ssh-keygen", ...(file === undefined ? [] : ["-f", quoted(file)]), "-R", quoted(name)].join(" ");
+}
+
+function quoted(word: string): string {
+  return /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
 /** What a shell answers when there is no such command (POSIX, Exit Status for Commands). */
 const commandNotFound = 127;
 
@@ -96,7 +108,7 @@ export function sshFailure(target: SshTarget, where: string, exitCode: number | 
     });
   }
   if (reading) {
-    return new EnvctlError({ ...shared, code: reading.code, what: reading.what, next: reading.next(target) });
+    return new EnvctlError({ ...shared, code: reading.code, what: reading.what, next: reading.next(target, printed) });
   }
   return new EnvctlError({
     ...shared,
