@@ -17,7 +17,7 @@ import { keepStopped, restless } from "./keep-stopped.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
 import { type Basis, requireSame, takeMoment } from "./moment.ts";
-import { openHosts } from "./open-hosts.ts";
+import { connectHosts } from "./open-hosts.ts";
 import { pinServices } from "./pins.ts";
 import { asksForProof, isProven, proveDeployment } from "./prove-deployment.ts";
 import { pinProxyImages } from "./proxy-images.ts";
@@ -34,7 +34,7 @@ import { type Standing, standingOf } from "./verified.ts";
  */
 export async function deploy(deployment: Deployment): Promise<DeploymentResult> {
   const { workspace, stage } = deployment;
-  const engines = await workspace.progress.step(`connect to ${stage.name}`, () => openHosts(workspace, stage));
+  const engines = await connectHosts(workspace, stage);
   const ledger = new Ledger(deployment.repository, workspace.environment.name, stage.name);
   const keepsPlan = deployment.kept?.saved !== undefined;
   const pins = await pinServices(workspace, stage, !deployment.dryRun && !keepsPlan);

@@ -13,7 +13,7 @@ import { author } from "./author.ts";
 import { leaveProxies, sharedProxies } from "./leave-proxies.ts";
 import { Ledger } from "./ledger.ts";
 import { whileLocked } from "./locked.ts";
-import { openHosts } from "./open-hosts.ts";
+import { connectHosts } from "./open-hosts.ts";
 import { stageSigner } from "./stage-signer.ts";
 
 /** What `down` removes, or would. */
@@ -35,7 +35,7 @@ export async function takeDown(
   const { environment, progress, signal } = workspace;
   const place = { environment: environment.name, stage: stage.name };
   const id = siteId(place);
-  const engines = await progress.step(`connect to ${stage.name}`, () => openHosts(workspace, stage));
+  const engines = await connectHosts(workspace, stage);
   const hosts = await Promise.all(
     engines.map(async (engine) => {
       const observed = await observeHost(engine, place, undefined, signal);

@@ -7,7 +7,7 @@ import { ProxyHost } from "../rollout/proxy-host.ts";
 import { type FoundProxy, findProxies } from "../rollout/proxy-state.ts";
 import { ReadyCommands } from "../rollout/ready-commands.ts";
 import type { Workspace } from "../rollout/workspace.ts";
-import { openHosts } from "./open-hosts.ts";
+import { connectHosts } from "./open-hosts.ts";
 import { bringProxyImage, type ProxyImages } from "./proxy-images.ts";
 
 /** A proxy that serves a stage on one of its hosts, or was made for it. */
@@ -17,9 +17,9 @@ export interface StageProxyOnHost extends FoundProxy {
 
 /** The proxies of a stage on all its hosts, which must all answer. */
 export async function stageProxies(workspace: Workspace, stage: Stage): Promise<StageProxyOnHost[]> {
-  const { environment, progress, signal } = workspace;
+  const { environment, signal } = workspace;
   const id = siteId({ environment: environment.name, stage: stage.name });
-  const engines = await progress.step(`connect to ${stage.name}`, () => openHosts(workspace, stage));
+  const engines = await connectHosts(workspace, stage);
   const hosts = await Promise.all(
     engines.map(async (engine) => {
       const found = await findProxies(engine, signal);

@@ -134,6 +134,8 @@ describe("the command line", () => {
     expect(stderr).toMatch(/nowhere\.invalid/);
     expect(stderr).toMatch(/next:/);
     expect(exitCode).toBe(5);
+    const down = await envctl(["down", "test", "--yes"], { cwd });
+    expect([down.exitCode, down.stderr]).toEqual([5, expect.stringMatching(/state: nothing was changed on any host/)]);
   });
 
   it("stops at the time limit", async () => {
