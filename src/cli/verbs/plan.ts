@@ -41,7 +41,7 @@ export const plan: Verb = {
       const planned = await planFor(verb, workspace, stage, { release: asked, dryRun: true, kept });
       if ("intent" in planned) {
         if (out !== undefined) throw nothingBuilt(planned.intent);
-        return wouldBuild(workspace, stage, planned.intent);
+        return wouldBuild("plan", workspace, stage, planned.intent);
       }
       const { extra, ...result } = planned;
       const outcome = await deploymentOutcome(context, workspace, {
@@ -164,12 +164,12 @@ function nothingBuilt({ name }: BuildIntent): EnvctlError {
 }
 
 /** The plan of what has yet to be built has no digest, and so no steps on hosts either. */
-export function wouldBuild(workspace: Workspace, stage: Stage, intent: BuildIntent): Outcome {
+export function wouldBuild(verb: "up" | "plan", workspace: Workspace, stage: Stage, intent: BuildIntent): Outcome {
   const { name } = workspace.environment;
   const hosts = stage.hosts.map((host) => host.name);
   return {
     json: {
-      verb: "plan",
+      verb,
       environment: name,
       stage: stage.name,
       dryRun: true,

@@ -32,7 +32,7 @@ export const up: Verb = {
         force: options.forceBuild === true,
         dryRun: context.options.dryRun,
       });
-      if (result.kind === "would-build") return wouldBuild(workspace, stage, result.intent);
+      if (result.kind === "would-build") return wouldBuild("up", workspace, stage, result.intent);
       return await deploymentOutcome(context, workspace, {
         verb: "up",
         ...result,
