@@ -60,6 +60,7 @@ export class BuildTasks {
         runOneOff({
           engine: this.#engine,
           spec,
+          secretNames: environment.app.secrets,
           task: task.name,
           timeout: task.timeout,
           state: states[when],

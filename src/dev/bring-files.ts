@@ -71,6 +71,7 @@ export async function awaitHealth(
       name: container.observed.name,
       labels: stageLabels(place.environment, place.stage),
       health: workloadIn(stage, container).health,
+      secretNames: workloadIn(stage, container).secrets,
       timeout: stage.rollout.timeout,
       clock,
       progress: silent,

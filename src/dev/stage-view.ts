@@ -57,7 +57,7 @@ export function compareLooks(
   return changes;
 }
 
-/** For people, with the container's last words where it ended. */
+/** For people, with the container's last words where it ended; `redact` takes secrets out of them. */
 export async function containerEvent(
   { from, change }: ContainerChange,
   redact: (text: string) => string,

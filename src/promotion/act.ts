@@ -19,6 +19,7 @@ import type { Ledger } from "./ledger.ts";
 import { bringProxyImage, type ProxyImages } from "./proxy-images.ts";
 import { recordedRelease, type StageRecord } from "./record.ts";
 import { pointTag } from "./repository.ts";
+import { secretNames } from "./stage-secrets.ts";
 
 /** What carrying out a plan needs beside it. */
 export interface Action {
@@ -97,6 +98,7 @@ function workerFor(deployment: Deployment, engine: Engine, present: string | und
     labels: stageLabels(workspace.environment.name, stage.name),
     ids: { [release.digest]: releaseIds(release) },
     timeout: stage.rollout.timeout,
+    secretNames: secretNames(stage),
     clock: workspace.clock,
     bring: async (image, progress, signal) => {
       const service = stage.services.find((candidate) => candidate.name === image.service);

@@ -17,12 +17,13 @@ import type { Release } from "../release/release.ts";
 import { observeHost } from "../rollout/observe.ts";
 import { probeStage } from "../rollout/probe-stage.ts";
 import type { Workspace } from "../rollout/workspace.ts";
+import { redactorOf } from "../secrets/redactor.ts";
 import { askHost, whyNot, within } from "./ask-host.ts";
 import { Ledger } from "./ledger.ts";
 import { readPins } from "./pins.ts";
 import { isChange, type StageRecord } from "./record.ts";
 import { loadRelease } from "./releases.ts";
-import { stageSecrets } from "./stage-secrets.ts";
+import { secretNames, stageSecrets } from "./stage-secrets.ts";
 import { judgeProofs } from "./verified.ts";
 
 /**
@@ -75,9 +76,18 @@ async function look(workspace: Workspace, stage: Stage, address: HostAddress, ho
   const place = { environment: workspace.environment.name, stage: stage.name };
   const answer = await askHost(workspace, address, hostTimeout, async (engine, signal) => ({
     engine,
-    observed: await observeHost(engine, place, undefined, signal),
+    observed: masked(await observeHost(engine, place, undefined, signal), secretNames(stage)),
   }));
   return { address, result: "answer" in answer ? answer.answer : answer };
+}
+
+/** What a health check prints is shown, and may have secrets in it. */
+function masked(observed: ObservedHost, names: readonly string[]): ObservedHost {
+  const containers = observed.containers.map((container) => {
+    const { env, healthOutput } = container;
+    return { ...container, healthOutput: healthOutput && redactorOf(env, names).redact(healthOutput) };
+  });
+  return { ...observed, containers };
 }
 
 interface Expectation {

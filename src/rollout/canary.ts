@@ -1,9 +1,11 @@
 import { setMaxListeners } from "node:events";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
+import { timeLimit } from "../base/time-limit.ts";
 import { siteId, upstreamName } from "../plan/naming.ts";
 import type { HostPlan } from "../plan/plan.ts";
 import type { Access } from "../proxy/proxy.ts";
+import { redactorOf } from "../secrets/redactor.ts";
 import { reportBake } from "./bake-report.ts";
 import { type Execution, workerOf } from "./execution.ts";
 import type { HostProgress } from "./host-progress.ts";
@@ -48,7 +50,7 @@ export async function bake(
     }),
   );
   const checks = targets.map(async (target) => {
-    const why = await untilUnhealthy(target.worker.engine, target.container, clock, signal);
+    const why = await untilUnhealthy(target.worker, target.container, clock, signal);
     if (why !== undefined) throw await fail(`${target.container.name} is unhealthy: ${why}`, target);
   });
   const worse = tally.untilWorse(signal).then(async (why) => {
@@ -96,8 +98,11 @@ async function readAccesses(
   );
 }
 
-async function evidenceOf({ engine }: HostWorker, container: string): Promise<string[]> {
-  const lines = await lastLines(engine, container, 20);
-  if (lines.length === 0) return [`${container} printed nothing`];
-  return [`the last output of ${container}:`, ...lines.map((line) => `  ${line}`)];
+async function evidenceOf({ engine, secretNames }: HostWorker, name: string): Promise<string[]> {
+  const container = await engine.container(name, timeLimit(5000)).catch(() => undefined);
+  if (!container) return [`what ${name} printed is not to be had`];
+  const lines = await lastLines(engine, container.id, 20);
+  if (lines.length === 0) return [`${name} printed nothing`];
+  const { redact } = redactorOf(container.env, secretNames);
+  return [`the last output of ${name}:`, ...lines.map((line) => `  ${redact(line)}`)];
 }

@@ -4,6 +4,7 @@ import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
 import type { ContainerEvent, Engine, ObservedContainer } from "../engine/engine.ts";
 import type { Health } from "../environment/model.ts";
+import { redactorOf } from "../secrets/redactor.ts";
 import { lastLines } from "./last-lines.ts";
 import { probe } from "./probe.ts";
 
@@ -24,6 +25,8 @@ export interface HealthWait {
   /** Labels the container carries, to hear of its events and of few others. */
   readonly labels: Readonly<Record<string, string>>;
   readonly health: Health | undefined;
+  /** Variables of the container whose values are told to nobody: why it is unhealthy is recorded, and sent to others. */
+  readonly secretNames: readonly string[];
   /** Milliseconds; the shorter of this and the check's own retries × interval holds. */
   readonly timeout: number;
   readonly clock: Clock;
@@ -126,11 +129,12 @@ async function unhealthy(
   container: ObservedContainer | undefined,
   why: string,
 ): Promise<EnvctlError> {
-  const evidence = container ? await lastLines(wait.engine, container.id, 20) : [];
+  const { redact } = redactorOf(container?.env ?? {}, wait.secretNames);
+  const evidence = container ? (await lastLines(wait.engine, container.id, 20)).map(redact) : [];
   return new EnvctlError({
     code: "unhealthy",
     exitCode: ExitCode.failed,
-    what: `${wait.name} did not become healthy: ${why}`,
+    what: `${wait.name} did not become healthy: ${redact(why)}`,
     where: `${wait.engine.name}, container ${wait.name}`,
     evidence:
       evidence.length > 0 ? ["its last output:", ...evidence.map((line) => `  ${line}`)] : ["it printed nothing"],

@@ -16,6 +16,8 @@ export interface HostWorker {
   readonly ids: Readonly<Record<string, readonly Digest[]>>;
   /** Milliseconds a container may take to become healthy. */
   readonly timeout: number;
+  /** Names of all secrets of the stage: see `redactorOf`. */
+  readonly secretNames: readonly string[];
   readonly clock: Clock;
   readonly commands: ReadyCommands;
   readonly proxies: ProxyHost;

@@ -3,6 +3,7 @@ import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import type { Progress } from "../base/progress.ts";
 import { timeLimit } from "../base/time-limit.ts";
 import type { ContainerSpec, Engine } from "../engine/engine.ts";
+import { redactorOf } from "../secrets/redactor.ts";
 
 /** Lines of output that explain a failure. */
 const keptLines = 40;
@@ -10,6 +11,8 @@ const keptLines = 40;
 export interface OneOff {
   readonly engine: Engine;
   readonly spec: ContainerSpec;
+  /** Variables of it whose values are masked in what it prints. */
+  readonly secretNames: readonly string[];
   /** Name of the task, for people. */
   readonly task: string;
   /** Milliseconds. */
@@ -34,12 +37,14 @@ export async function runOneOff(run: OneOff): Promise<void> {
   const limit = AbortSignal.any([run.signal, timeLimit(run.timeout)]);
   const lines: string[] = [];
   const output = run.output ?? ((line: string) => run.progress.output(line));
+  const { redact } = redactorOf(run.spec.env, run.secretNames);
   try {
     await engine.startContainer(id, limit);
     const options = { follow: true, tail: undefined, since: undefined, timestamps: false, signal: limit };
-    for await (const line of engine.logs(id, options)) {
-      output(line.text);
-      lines.push(line.text);
+    for await (const { text } of engine.logs(id, options)) {
+      const line = redact(text);
+      output(line);
+      lines.push(line);
       if (lines.length > keptLines) lines.shift();
     }
     // Asked only now: of a container that was never started, engines say at once that it ended with 0.

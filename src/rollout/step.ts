@@ -32,6 +32,7 @@ export async function perform(step: Step, worker: HostWorker, progress: Progress
         name: step.container.name,
         labels: worker.labels,
         health: step.health,
+        secretNames: worker.secretNames,
         timeout: worker.timeout,
         clock: worker.clock,
         progress,
@@ -107,11 +108,11 @@ async function takeAway(proxy: string, worker: HostWorker, signal: AbortSignal):
 
 /** Starts what was stopped, and waits until it serves: only then may a proxy be led back to it. */
 async function revive(step: StopStep, worker: HostWorker, progress: Progress, signal: AbortSignal): Promise<void> {
-  const { engine, labels, timeout, clock } = worker;
+  const { engine, labels, secretNames, timeout, clock } = worker;
   const { id, name } = step.container;
   await engine.startContainer(id, signal);
   if (!step.health) return;
-  await waitUntilHealthy({ engine, name, labels, health: step.health, timeout, clock, progress, signal });
+  await waitUntilHealthy({ engine, name, labels, health: step.health, secretNames, timeout, clock, progress, signal });
 }
 
 /** Leads the proxy back to what it served before, and lets the requests end that have gone to the new. */

@@ -35,5 +35,7 @@ export async function runTask(run: TaskRun): Promise<void> {
   }
   const unique = run.worker.clock.now().getTime().toString(36);
   const spec = taskSpec(run.app, task, unique, image);
-  await runOneOff({ engine, spec, task: task.name, timeout: task.timeout, state, progress, output, ended, signal });
+  const { secretNames } = run.app;
+  const { name, timeout } = task;
+  await runOneOff({ engine, spec, secretNames, task: name, timeout, state, progress, output, ended, signal });
 }

@@ -1,7 +1,9 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
-import type { Engine, ObservedContainer } from "../engine/engine.ts";
+import type { ObservedContainer } from "../engine/engine.ts";
 import type { ServingContainer } from "../plan/plan.ts";
+import { redactorOf } from "../secrets/redactor.ts";
+import type { HostWorker } from "./host-worker.ts";
 import { probe } from "./probe.ts";
 
 /** Checks that may fail one after the other before a container counts as unhealthy. */
@@ -14,7 +16,7 @@ const usualInterval = 1000;
  * or fails three checks in a row; with undefined at the signal.
  */
 export async function untilUnhealthy(
-  engine: Engine,
+  worker: Pick<HostWorker, "engine" | "secretNames">,
   target: ServingContainer,
   clock: Clock,
   signal: AbortSignal,
@@ -22,7 +24,7 @@ export async function untilUnhealthy(
   const { health } = target;
   let restarts: number | undefined;
   for (let failures = 0; !signal.aborted; ) {
-    const found = await look(engine, target, signal);
+    const found = await look(worker, target, signal);
     if (signal.aborted) break;
     if ("container" in found) {
       const { container } = found;
@@ -42,12 +44,17 @@ type Look =
   /** The engine did not answer: that says nothing of the container, unless it goes on. */
   | { readonly wrong: string };
 
-async function look(engine: Engine, { name, health }: ServingContainer, signal: AbortSignal): Promise<Look> {
+async function look(
+  { engine, secretNames }: Pick<HostWorker, "engine" | "secretNames">,
+  { name, health }: ServingContainer,
+  signal: AbortSignal,
+): Promise<Look> {
   try {
     const container = await engine.container(name, signal);
     if (container?.state !== "running") return { container, wrong: undefined };
     if (container.health === "unhealthy") {
-      return { container, wrong: container.healthOutput?.trim() || "its health check fails" };
+      const said = redactorOf(container.env, secretNames).redact(container.healthOutput ?? "");
+      return { container, wrong: said.trim() || "its health check fails" };
     }
     const probed = health?.kind === "http" || health?.kind === "tcp";
     return { container, wrong: probed ? await probe(engine, container, health, signal) : undefined };

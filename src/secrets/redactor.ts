@@ -32,6 +32,14 @@ export function redactor(values: Iterable<string>): Redactor {
   return { redact: (text) => ordered.reduce((rest, form) => rest.replaceAll(form, mask), text) };
 }
 
+/**
+ * Masks what a container was given under these names, in what it prints and its health check says: it may have been made
+ * when they had other values than now.
+ */
+export function redactorOf(env: Readonly<Record<string, string>>, names: readonly string[]): Redactor {
+  return redactor(names.flatMap((name) => (Object.hasOwn(env, name) ? [env[name] ?? ""] : [])));
+}
+
 function derivedForms(value: string): readonly string[] {
   if (value.length < shortestDerived) return [];
   const encoded = percentEncoded(value);
