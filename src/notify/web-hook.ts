@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { createHmac, randomUUID } from "node:crypto";
 import { systemClock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
@@ -43,8 +44,9 @@ export function signatureOf(secret: string, timestamp: number, body: string): st
   return `sha256=${createHmac("sha256", secret).update(`${timestamp}.${body}`).digest("hex")}`;
 }
 
-function headersOf({ event, body, secret, timestamp }: Delivery): Record<string, string> {
+function headersOf({ url, event, body, secret, timestamp }: Delivery): Record<string, string> {
   return {
+    ...authorizationIn(url),
     "Content-Type": "application/json",
     "User-Agent": "envctl",
     "X-Envctl-Event": event,
@@ -52,6 +54,30 @@ function headersOf({ event, body, secret, timestamp }: Delivery): Record<string,
     "X-Envctl-Timestamp": String(timestamp),
     ...(secret === undefined ? {} : { "X-Envctl-Signature": signatureOf(secret, timestamp, body) }),
   };
+}
+
+/** `fetch` takes no address with a user in it, and quotes the password where it says so (RFC 7617 for the header). */
+function authorizationIn(address: string): Record<string, string> {
+  const { username, password } = new URL(address);
+  if (username === "" && password === "") return {};
+  const user = Buffer.from(`${decoded(username)}:${decoded(password)}`);
+  return { Authorization: `Basic ${user.toString("base64")}` };
+}
+
+/** A percent sign may stand for itself. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+function withoutUser(address: string): URL {
+  const url = new URL(address);
+  url.username = "";
+  url.password = "";
+  return url;
 }
 
 interface Attempt {
@@ -66,7 +92,7 @@ async function post({ url, body, signal }: Delivery, headers: Record<string, str
   try {
     const limit = AbortSignal.any([signal, timeLimit(tryLimit)]);
     // An address that has moved is for a person to look at: what is signed goes nowhere else.
-    const answer = await fetch(url, { method: "POST", headers, body, signal: limit, redirect: "manual" });
+    const answer = await fetch(withoutUser(url), { method: "POST", headers, body, signal: limit, redirect: "manual" });
     await answer.body?.cancel();
     if (answer.ok) return { failure: undefined, again: false, after: 0 };
     const again = [408, 425, 429].includes(answer.status) || answer.status >= 500;

@@ -1,7 +1,12 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/base/clock.ts";
 import { digestOf } from "../../src/base/digest.ts";
+import { Progress } from "../../src/base/progress.ts";
 import { type Notification, notificationEvents } from "../../src/environment/notification.ts";
-import { type Announcement, concerns, sentenceOf } from "../../src/promotion/announce.ts";
+import { type Announcement, announce, concerns, sentenceOf } from "../../src/promotion/announce.ts";
+import type { Workspace } from "../../src/rollout/workspace.ts";
 
 const announcement: Announcement = {
   kind: "promote",
@@ -48,5 +53,48 @@ describe("a notification", () => {
     expect(said({ kind: "override", override: { gate: "window", reason: "a fire" } })).toBe(
       "shop: window was overridden for 3f2c1ab in prod: a fire (by ada@laptop)",
     );
+  });
+});
+
+describe("whoever is told", () => {
+  const to = { events: notificationEvents, stages: undefined };
+    ...to,
+    kind: "command",
+    name,
+    command: words,
+  });
+
+  async function warningsOf(...notify: Notification[]): Promise<string[]> {
+    const warnings: string[] = [];
+    const progress = new Progress((event) => {
+      if (event.type === "warning") warnings.push(event.message);
+    });
+    const environment = { notify, directory: import.meta.dirname };
+    const workspace = { environment, variables: process.env, clock: systemClock, progress };
+    await announce(workspace as unknown as Workspace, [announcement]);
+    return warnings.sort();
+  }
+
+  it("by a web hook that wants a password gets it in a header", async () => {
+    const got: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      got.push(request.url, request.headers.authorization);
+      response.writeHead(403).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const url = (user: string): Notification => {
+      const address = `http://${user}127.0.0.1:${port}/hook`;
+      return { ...to, kind: "webhook", name: "chat", url: address, secret: undefined, body: "text" };
+    };
+    try {
+      expect(await warningsOf(url("robot:hush%20hush%@"))).toEqual(["chat could not be told: it answers 403"]);
+      await warningsOf(url("robot:hush%40hush@"), url(""));
+    } finally {
+      server.close();
+    }
+    const basic = (user: string) => `Basic ${Buffer.from(user).toString("base64")}`;
+    expect(got.slice(0, 2)).toEqual(["/hook", basic("robot:hush%20hush%")]);
+    expect(got.slice(2)).toEqual(expect.arrayContaining([basic("robot:hush@hush"), undefined]));
   });
 });
