@@ -1,3 +1,4 @@
+import { formatDuration, milliseconds } from "../base/duration.ts";
 import { messageOf } from "../base/errors.ts";
 import { timeLimit } from "../base/time-limit.ts";
 import type { Notification, NotificationEvent } from "../environment/notification.ts";
@@ -14,7 +15,7 @@ export type Announcement = Omit<StageRecord, "kind" | "version"> & {
 };
 
 /** How long all of it may take. Milliseconds. */
-const patience = 45_000;
+const patience = milliseconds(45_000);
 
 /**
  * Tells everybody whom the environment file names, side by side. It has happened already: who cannot be told is warned
@@ -74,13 +75,15 @@ async function tell(workspace: Workspace, notification: Notification, announceme
     const { execa } = await import("execa");
     const [file = "", ...args] = notification.command;
     const input = JSON.stringify(event);
-    await execa(file, args, {
+    const ended = await execa(file, args, {
       cwd: environment.directory,
       env: variables,
       input,
       cancelSignal: signal,
       stdout: "ignore",
+      reject: false,
     });
+    if (ended.failed) throw new Error(whyUntold(ended));
     return;
   }
   const { postEvent } = await import("../notify/web-hook.ts");
@@ -95,4 +98,19 @@ async function tell(workspace: Workspace, notification: Notification, announceme
     timestamp: Math.floor(clock.now().getTime() / 1000),
     signal,
   });
+}
+
+interface CommandEnd {
+  readonly isCanceled: boolean;
+  readonly exitCode?: number | undefined;
+  readonly signal?: string | undefined;
+  /** Where it could not be started: `ENOENT`. */
+  readonly code?: string | undefined;
+}
+
+/** Without the command's words, of which one may be a secret as an address may. */
+function whyUntold({ isCanceled, exitCode, signal, code }: CommandEnd): string {
+  if (isCanceled) return `it was not done within ${formatDuration(patience)}`;
+  if (exitCode !== undefined) return `it exited with code ${exitCode}`;
+  return signal === undefined ? `it could not be started (${code})` : `it was ended by ${signal}`;
 }

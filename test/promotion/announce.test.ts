@@ -58,6 +58,7 @@ describe("a notification", () => {
 
 describe("whoever is told", () => {
   const to = { events: notificationEvents, stages: undefined };
+  const command = (name: string, ...words: string[]): Notification => ({
     ...to,
     kind: "command",
     name,
@@ -74,6 +75,20 @@ describe("whoever is told", () => {
     await announce(workspace as unknown as Workspace, [announcement]);
     return warnings.sort();
   }
+
+  it("by a command that fails is named without the command's words: one may be a secret", async () => {
+    const told = await warningsOf(
+      command("a", "sh", "-c", "exit 3", "hush-hush"),
+      command("b", "sh", "-c", "kill $$", "hush-hush"),
+      command("c", "./no-such-program", "hush-hush"),
+      command("d", "sh", "-c", ":", "hush-hush"),
+    );
+    expect(told).toEqual([
+      "a could not be told: it exited with code 3",
+      "b could not be told: it was ended by SIGTERM",
+      "c could not be told: it could not be started (ENOENT)",
+    ]);
+  });
 
   it("by a web hook that wants a password gets it in a header", async () => {
     const got: (string | undefined)[] = [];
