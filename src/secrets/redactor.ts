@@ -42,21 +42,51 @@ export function redactorOf(env: Readonly<Record<string, string>>, names: readonl
 
 function derivedForms(value: string): readonly string[] {
   if (value.length < shortestDerived) return [];
-  const encoded = percentEncoded(value);
   return [
     value.trim(),
     ...(/[\r\n]/.test(value) ? value.split(/\r?\n/).map((line) => line.trim()) : []),
-    encoded,
-    encoded.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
-    encoded.replaceAll("%20", "+"),
-    JSON.stringify(value).slice(1, -1),
+    ...percentForms(value),
+    ...jsonForms(value),
     ...base64Forms(value),
   ];
 }
 
-function percentEncoded(value: string): string {
+/** How languages write a value into a URL: they differ in the marks that they leave as they are. */
+function percentForms(value: string): readonly string[] {
   // Through bytes: a lone surrogate would make encodeURIComponent throw.
-  return encodeURIComponent(Buffer.from(value).toString());
+  const encoded = encodeURIComponent(Buffer.from(value).toString());
+  // RFC 3986 reserves more than JavaScript encodes: Go, Python, PHP and others encode these, too.
+  const strict = encoded.replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
+  return [encoded, strict, asPassword(value)].flatMap((form) => [
+    form,
+    form.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
+    form.replaceAll("%20", "+"),
+  ]);
+}
+
+/** As browsers and Node write it into an address (URL Standard §userinfo percent-encode set). */
+function asPassword(value: string): string {
+  const url = new URL("http://host");
+  url.password = value;
+  return url.password;
+}
+
+/** How languages write a value into JSON: all are the same value. */
+function jsonForms(value: string): readonly string[] {
+  const text = JSON.stringify(value).slice(1, -1);
+  const ascii = escaped(text, /[\u007f-\uffff]/g);
+  return [
+    text,
+    // Go and Ruby make it fit for a page.
+    escaped(text, /[<>&\u2028\u2029]/g),
+    // Python, and PHP with its slashes.
+    ascii,
+    ascii.replaceAll("/", "\\/"),
+  ];
+}
+
+function escaped(text: string, characters: RegExp): string {
+  return text.replace(characters, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /**

@@ -27,6 +27,21 @@ describe("the redactor", () => {
     expect(redact(`k: ${JSON.stringify(key)}`)).not.toMatch(/MIIE|kqhk/);
   });
 
+  it.each([
+    ["Go's and Python's URLs", "p%40s%24%21w%28rd%29%27"],
+    ["an address, as browsers and Node write a password into it", "p%40s$!w(rd)'"],
+  ])("masks what has marks in it in %s", (_, printed) => {
+    expect(redactor(["p@s$!w(rd)'"]).redact(`postgres://shop:${printed}@db`)).toBe("postgres://shop:***@db");
+  });
+
+  it.each([
+    ["Go's and Ruby's JSON", String.raw`{"dsn":"postgres://shop:\u003cü\u003e@db/shop?a=1\u0026b='2'"}`],
+    ["PHP's JSON", String.raw`{"dsn":"postgres:\/\/shop:<\u00fc>@db\/shop?a=1&b='2'"}`],
+    ["Python's JSON", String.raw`{"dsn":"postgres://shop:<\u00fc>@db/shop?a=1&b='2'"}`],
+  ])("masks what has marks in it in %s", (_, printed) => {
+    expect(redactor(["postgres://shop:<ü>@db/shop?a=1&b='2'"]).redact(printed)).toBe('{"dsn":"***"}');
+  });
+
   it("masks encoded forms wherever they stand", () => {
     fc.assert(
       fc.property(
