@@ -1,6 +1,5 @@
 import type { EnvctlError } from "../base/errors.ts";
 import type { Workspace } from "../rollout/workspace.ts";
-import { redactError } from "../secrets/redactor.ts";
 import type { FailedAttempt, LoopState } from "./decide.ts";
 import { asEnvctlError, deploySources, retryAfter } from "./deploy-sources.ts";
 import type { DevListener } from "./dev-event.ts";
@@ -25,8 +24,6 @@ export interface DeploymentsOptions {
   wish(): DeploymentWish;
   /** The release serves. */
   onDeployed(image: RunningImage): Promise<void>;
-  /** Takes secrets out of what failed: its evidence may be what a container printed. */
-  redact(text: string): string;
   /** Where a browser finds the app. */
   url(): string | undefined;
   onChange(): void;
@@ -82,7 +79,7 @@ export class Deployments {
   }
 
   async #deploy(wish: DeploymentWish, force: boolean, cancelled: AbortSignal): Promise<void> {
-    const { workspace, listener, signal, onDeployed, redact } = this.#options;
+    const { workspace, listener, signal, onDeployed } = this.#options;
     const { environment, stage, texts, key, version } = wish;
     const begun = performance.now();
     try {
@@ -94,7 +91,7 @@ export class Deployments {
     } catch (thrown) {
       if (signal.aborted) return;
       if (cancelled.aborted) return listener({ type: "cancelled" });
-      const error = redactError(asEnvctlError(thrown), redact);
+      const error = asEnvctlError(thrown);
       this.failed = { key, version, retry: retryAfter(error), error };
       listener({ type: "failed", error, serving: wish.serving });
       if (this.failed.retry === "engine") this.#tryAgainLater();

@@ -84,7 +84,6 @@ export class DevLoop {
       signal: this.#signal,
       wish: () => this.#wish(),
       onDeployed: (image) => this.#deployed(image),
-      redact: (text) => this.#redact(text),
       url: () => this.#outside.url(this.settings.stage),
       onChange: () => this.#tick(),
     });

@@ -1,16 +1,7 @@
-import { EnvctlError } from "../base/errors.ts";
-
 /** Takes secret values out of text, in any form in which programs print them. */
 export interface Redactor {
   /** `text` may be one line of a longer stream: lines of values that span several are masked one by one. */
   redact(text: string): string;
-}
-
-/** The same error without these: its evidence may be what a program printed. */
-export function redactError(error: EnvctlError, redact: Redactor["redact"]): EnvctlError {
-  const { code, exitCode, message, where, state, next, evidence, remarks, cause } = error;
-  const details = { code, exitCode, where, state, next, remarks, cause };
-  return new EnvctlError({ ...details, what: redact(message), evidence: evidence.map(redact) });
 }
 
 const mask = "***";
