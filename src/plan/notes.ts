@@ -5,6 +5,7 @@ import { siteId } from "./naming.ts";
 import { whyGap } from "./notice.ts";
 import { isRunning, type ObservedHost, roleOf, workloadOf } from "./observed.ts";
 import type { HostPlan } from "./plan.ts";
+import { trialOf } from "./trial.ts";
 
 /** What a person should know of a plan beside its steps. */
 export function notesOf(
@@ -78,17 +79,15 @@ function devNotes(host: ObservedHost): string[] {
 
 function strategyNotes({ rollout, proxy }: Stage, hosts: readonly HostPlan[]): string[] {
   const { strategy, canary } = rollout;
-  const superseding = hosts.filter((host) => host.supersedes);
-  if (superseding.length === 0) return [];
-  if (strategy === "blue-green" && superseding.some((host) => !host.gap)) {
+  if (strategy === "blue-green" && hosts.some((host) => host.supersedes && !host.gap)) {
     return ["what serves now stays running: envctl rollback is a mere switch back"];
   }
-  if (strategy !== "canary") return [];
-  const weighed = hosts.some((host) => host.trial.length > 0);
-  const first = superseding.slice(0, canary.hosts).map((host) => host.host);
+  const trial = trialOf(hosts, rollout);
+  if (!trial) return [];
+  const weighed = trial.by === "requests";
   const tried = weighed
     ? `${canary.weights.map((weight) => `${weight}%`).join(", then ")} of the requests`
-    : `${first.join(", ")} first`;
+    : `${trial.hosts.map((host) => host.host).join(", ")} first`;
   const logged = weighed || (proxy?.accessLog ?? false);
   const judged = logged ? `, or more than ${canary.maxErrorRate}% of its answers are errors` : "";
   const notes = [

@@ -1,8 +1,8 @@
 import { formatDuration } from "../base/duration.ts";
 import type { Progress } from "../base/progress.ts";
-import type { Rollout } from "../environment/model.ts";
 import type { HostPlan, Step } from "../plan/plan.ts";
 import { isSettled } from "../plan/plan.ts";
+import { trialOf } from "../plan/trial.ts";
 import { describeStep } from "../plan/words.ts";
 import { batches } from "./batches.ts";
 import { bake } from "./canary.ts";
@@ -76,12 +76,10 @@ async function blueGreen(execution: Execution, hosts: readonly HostProgress[], p
 }
 
 async function canary(execution: Execution, hosts: readonly HostProgress[], progress: Progress): Promise<void> {
-  const tried = hosts.filter((host) => host.plan.trial.length > 0);
-  if (tried.length > 0) return await canaryByRequests(execution, hosts, tried, progress);
-  const { rollout } = execution;
-  const first = hosts.filter((host) => isTrial(host.plan, rollout)).slice(0, rollout.canary.hosts);
-  // A first release has nothing to be compared with.
-  if (first.length === 0) return await inBatches(execution, hosts, progress);
+  const trial = trialOf(plansOf(hosts), execution.rollout);
+  if (!trial) return await inBatches(execution, hosts, progress);
+  const first = hosts.filter((host) => trial.hosts.includes(host.plan));
+  if (trial.by === "requests") return await canaryByRequests(execution, hosts, first, progress);
   await inBatches(execution, first, progress, ["start", "switch"]);
   await progress.step(`watch ${first.map((host) => host.name).join(", ")}`, (at) =>
     bake(execution, first, plansOf(hosts), at),
@@ -89,12 +87,6 @@ async function canary(execution: Execution, hosts: readonly HostProgress[], prog
   await together(execution, first, ["retire"], progress);
   const rest = hosts.filter((host) => !first.includes(host));
   await inBatches(execution, rest, progress);
-}
-
-/** Hosts that were switched by a rollout that was killed are tried, too: what they replace still stands beside them. */
-function isTrial(plan: HostPlan, { canary }: Rollout): boolean {
-  if (!plan.supersedes) return false;
-  return canary.weights.length === 0 || plan.start.length + plan.switch.length > 0;
 }
 
 function plansOf(hosts: readonly HostProgress[]): readonly HostPlan[] {
