@@ -40,7 +40,7 @@ export function planHost(host: ObservedHost, wish: HostWish): Omit<HostPlan, "ch
     prepare,
     start: turn.start,
     standDown: replaces ? turn.standDown : [],
-    trial: turn.trial,
+    trial: wish.asItRanThen ? [] : turn.trial,
     switch: turn.switch,
     retire: turn.retire,
     tidy: [
@@ -68,6 +68,7 @@ export function planHost(host: ObservedHost, wish: HostWish): Omit<HostPlan, "ch
     serving: app.serving.map((name) => ({ name, workload: wish.stage.app.name, health: wish.stage.app.health })),
     proxies: sites.wanted,
     supersedes: app.replaced.some((container) => isSuperseded(container, wish.app) || app.starts.length > 0),
+    returns: wish.asItRanThen,
   };
 }
 

@@ -103,7 +103,7 @@ export interface HostPlan {
   readonly start: readonly Step[];
   /** Meanwhile stops releases that stood by, and that a newer one will stand by for: there are never three for long. */
   readonly standDown: readonly Step[];
-  /** For a canary: one route for each share of the requests. */
+  /** For a canary: one route for each share of the requests. Empty for a rollback. */
   readonly trial: readonly RouteStep[][];
   /** Gives the clients to the new: by the proxy, or by stopping the old and starting the new in its place. */
   readonly switch: readonly Step[];
@@ -121,6 +121,8 @@ export interface HostPlan {
   readonly changes: readonly string[];
   /** True where what runs gives way to another release or configuration: there is something to try, and to go back to. */
   readonly supersedes: boolean;
+  /** True for a rollback: what ran before comes back, and nobody waits until it is tried. */
+  readonly returns: boolean;
 }
 
 /** A task that runs once a rollout, on one host. */

@@ -22,6 +22,6 @@ export function trialOf(plans: readonly HostPlan[], { strategy, canary }: Rollou
  * where shares of the requests were tried before that: then nothing is left but to wait for what runs, and to stop the old.
  */
 function isTried(plan: HostPlan, { weights }: Rollout["canary"]): boolean {
-  if (!plan.supersedes) return false;
+  if (!plan.supersedes || plan.returns) return false;
   return weights.length === 0 || [...plan.start, ...plan.switch].some(({ kind }) => kind !== "wait-healthy");
 }

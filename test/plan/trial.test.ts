@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Duration } from "../../src/base/duration.ts";
 import type { Rollout, Stage } from "../../src/environment/model.ts";
 import type { ObservedHost } from "../../src/plan/observed.ts";
-import type { StagePlan } from "../../src/plan/plan.ts";
+import { type StagePlan, stepsOf } from "../../src/plan/plan.ts";
 import { planStage } from "../../src/plan/plan-stage.ts";
 import { trialOf } from "../../src/plan/trial.ts";
 import { applied, apply, emptyHost, environment, release, rollout, stage, stageProxy } from "./world.ts";
@@ -20,9 +20,9 @@ function placeOf(strategy: Rollout["strategy"], weights: readonly number[] = [])
   });
 }
 
-function planOf(place: Stage, name: string, hosts: readonly ObservedHost[]): StagePlan {
+function planOf(place: Stage, name: string, hosts: readonly ObservedHost[], asItRanThen = false): StagePlan {
   const wanted = { environment: environment([place]), stage: place, release: release(name), pins: {}, secrets: {} };
-  return planStage(wanted, hosts);
+  return planStage({ ...wanted, asItRanThen }, hosts);
 }
 
 /** The hosts after these releases, one after the other. */
@@ -68,6 +68,17 @@ describe("a canary", () => {
       const again = planOf(place, "two", left);
       expect(again.hosts.map(({ retire }) => retire.length)).toEqual([2, 2]);
       expect(tried(place, again)).toEqual([undefined, undefined, []]);
+    }
+  });
+
+  it.each(ways)("by %s is not what comes back: clients of a bad release wait for no trial", (_, weights) => {
+    const place = placeOf("canary", weights);
+    const hosts = ran(place, "one", "two");
+    const back = planOf(place, "one", hosts, true);
+    expect(tried(place, back)).toEqual([undefined, undefined, []]);
+    for (const plan of back.hosts) {
+      const routes = stepsOf(plan).filter((step) => step.kind === "route");
+      expect(routes.map(({ site }) => site?.canary)).toEqual([undefined]);
     }
   });
 });
