@@ -3,9 +3,11 @@ import { Label, type ObservedContainer } from "../engine/engine.ts";
 import { maskValue } from "../environment/mask.ts";
 import type { DesiredContainer } from "./desired.ts";
 import { type DesiredIdentity, type Difference, differences } from "./drift.ts";
-import { containersOf, isRunning, type ObservedHost, roleOf, workloadOf } from "./observed.ts";
+import { containersOf, isRunning, newestRelease, type ObservedHost, roleOf, workloadOf } from "./observed.ts";
+import { servingApp } from "./serving.ts";
 
 interface Wish {
+  readonly place: { readonly environment: string; readonly stage: string };
   /** The containers of each workload. */
   readonly workloads: readonly (readonly DesiredContainer[])[];
   readonly identity: DesiredIdentity;
@@ -14,19 +16,21 @@ interface Wish {
 }
 
 /** What becomes different on one host, in words: `app: release 2309d00 → 7917d26`, `app: env LEVEL info → debug`. Of what is new there, the steps tell. */
-export function changesOf(host: ObservedHost, { workloads, identity, asItRanThen }: Wish): string[] {
+export function changesOf(host: ObservedHost, wish: Wish): string[] {
+  const { workloads, identity, asItRanThen } = wish;
   const lines = workloads.flatMap((desired) => {
     const [first] = desired;
     if (!first) return [];
     const { name } = first.workload;
-    const found = containersOf(host, first.role, name).filter(isRunning);
-    const [newest] = found;
+    const found =
+      first.role === "app" ? servingApp(host, wish.place) : containersOf(host, first.role, name).filter(isRunning);
+    const serving = newestRelease(found);
+    const [newest] = serving;
     if (!newest) return [];
     const image = host.images.get(newest.imageId);
     const told = differences(first, newest, image, identity)
       .filter(({ what }) => isTold(what) && (!asItRanThen || what === "image"))
       .map((difference) => `${name}: ${inWords(first, newest, difference)}`);
-    const serving = found.filter((container) => container.labels[Label.generation] === newest.labels[Label.generation]);
     const replicas =
       serving.length === desired.length ? [] : [`${name}: replicas ${serving.length} → ${desired.length}`];
     return [...told, ...replicas];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Duration } from "../../src/base/duration.ts";
 import type { Health, Stage } from "../../src/environment/model.ts";
+import type { ObservedHost } from "../../src/plan/observed.ts";
 import { planStage } from "../../src/plan/plan-stage.ts";
 import { describePlan } from "../../src/plan/words.ts";
 import {
@@ -99,6 +100,23 @@ describe("what users notice", () => {
     expect(change({ ...proxied, workers: [worker] }, proxied).hosts[0]?.changes).toEqual([
       "app: release one → two",
       "queue: ends, the environment file no longer has it",
+    ]);
+  });
+
+  it("is told against what clients have, whatever stands by, and whenever its replicas came", () => {
+    const place = { ...proxied, rollout: rollout({ strategy: "blue-green" }) };
+    const next = (host: ObservedHost, name: string, as: Stage, wanted = {}) =>
+      applied(host, planOf(as, name, [host], wanted).hosts[0]!);
+    const two = next(next(emptyHost("a"), "one", place), "two", place);
+    const back = next(two, "one", place, { asItRanThen: true });
+    expect(planOf(place, "three", [back]).hosts[0]?.changes).toEqual(["app: release one → three"]);
+    expect(planOf(place, "two", [back]).hosts[0]?.changes).toEqual(["app: release one → two"]);
+    const grown = { ...proxied, app: workload({ replicas: 2 }) };
+    const both = next(next(emptyHost("a"), "one", proxied), "one", grown);
+    expect(planOf(grown, "two", [both]).hosts[0]?.changes).toEqual(["app: release one → two"]);
+    expect(planOf(proxied, "two", [both]).hosts[0]?.changes).toEqual([
+      "app: release one → two",
+      "app: replicas 2 → 1",
     ]);
   });
 
