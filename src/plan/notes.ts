@@ -2,7 +2,7 @@ import { formatDuration } from "../base/duration.ts";
 import type { Environment, Stage } from "../environment/model.ts";
 import { describeDev, devDifference, differsFromRelease } from "./dev-container.ts";
 import { siteId } from "./naming.ts";
-import { whyGap } from "./notice.ts";
+import { startsInSwitch, whyGap } from "./notice.ts";
 import { isRunning, type ObservedHost, roleOf, workloadOf } from "./observed.ts";
 import type { HostPlan } from "./plan.ts";
 import { trialOf } from "./trial.ts";
@@ -15,14 +15,10 @@ export function notesOf(
   hosts: readonly HostPlan[],
 ): string[] {
   const notes: string[] = [];
-  if (hosts.some((host) => host.gap)) {
+  if (hosts.some((host) => host.gap && startsInSwitch(host))) {
     notes.push(`the app is away from the stop of the old container until the new one is healthy: ${whyGap(stage)}`);
   }
-  const replaced = hosts.flatMap((host) =>
-    host.prepare.flatMap((step) =>
-      step.kind === "proxy" && step.replaces ? [`${step.proxy.name} on ${host.host}`] : [],
-    ),
-  );
+  const replaced = hosts.flatMap((host) => proxiesAway(host).map((name) => `${name} on ${host.host}`));
   if (replaced.length > 0) {
     notes.push(`other ports or another program take the proxy away for a moment: ${replaced.join(", ")}`);
   }
@@ -53,6 +49,18 @@ export function notesOf(
   }
   notes.push(...movedServices(stage, observed));
   return notes;
+}
+
+/** Proxies that are replaced, or give their ports to another while the app goes on. */
+function proxiesAway(host: HostPlan): string[] {
+  const replaced = host.prepare.flatMap((step) => (step.kind === "proxy" && step.replaces ? [step.proxy.name] : []));
+  if (!host.gap || startsInSwitch(host)) return replaced;
+  const leaving = new Set(host.tidy.flatMap((step) => (step.kind === "remove-proxy" ? [step.container.id] : [])));
+  const stops = host.switch.filter((step) => step.kind === "stop");
+  return [
+    ...replaced,
+    ...stops.map(({ container }) => container).flatMap(({ id, name }) => (leaving.has(id) ? [name] : [])),
+  ];
 }
 
 /** Another host is the first now: nobody carries data there. */

@@ -44,14 +44,19 @@ function appGap(host: ObservedHost, stage: Stage, plan: HostPlan): HostNotice[] 
   const { health } = stage.app;
   const stops = plan.switch.filter((step): step is StopStep => step.kind === "stop" && step.container.running);
   const grace = Math.max(0, ...stops.map(({ container }) => container.stopGrace));
-  const starts = plan.switch.some((step) => step.kind === "start");
-  if (!starts)
+  if (!startsInSwitch(plan))
     return [
       { host: host.name, why: "another proxy takes its place", atLeast: proxyRestart, atMost: proxyRestart + grace },
     ];
   const healthy = health ? Math.min(stage.rollout.timeout, health.interval * health.retries) : 0;
   const first = health?.interval ?? proxyRestart;
   return [{ host: host.name, why: whyGap(stage), atLeast: first, atMost: Math.max(first, grace + healthy) }];
+}
+
+/** True where the gap is the app's own: it starts once the old has stopped. Else a proxy alone gives way to another. */
+export function startsInSwitch(plan: HostPlan): boolean {
+  const app = new Set(plan.serving.map(({ name }) => name));
+  return plan.switch.some((step) => step.kind === "start" && app.has(step.container.name));
 }
 
 /** Why old and new cannot run side by side. */

@@ -114,10 +114,7 @@ describe("what users notice", () => {
     const grown = { ...proxied, app: workload({ replicas: 2 }) };
     const both = next(next(emptyHost("a"), "one", proxied), "one", grown);
     expect(planOf(grown, "two", [both]).hosts[0]?.changes).toEqual(["app: release one → two"]);
-    expect(planOf(proxied, "two", [both]).hosts[0]?.changes).toEqual([
-      "app: release one → two",
-      "app: replicas 2 → 1",
-    ]);
+    expect(planOf(proxied, "two", [both]).hosts[0]?.changes).toEqual(["app: release one → two", "app: replicas 2 → 1"]);
   });
 
   it("is told beside hooks and gates", () => {

@@ -96,6 +96,19 @@ describe("a plan in words", () => {
     expect(change(direct, handed).at(-1)).toMatch(/passes to another container, this once/);
   });
 
+  it("a proxy that gives its port to another: that it is away, and not the app", () => {
+    for (const strategy of ["rolling", "recreate"] as const) {
+      const place = (httpsPort: number) =>
+        stage({ ...proxied(strategy), proxy: stageProxy({ domains: ["shop.test"], httpsPort }) });
+      const up = applied(emptyHost("a"), planOf(place(443), "one", [emptyHost("a")]).hosts[0]!);
+      const { notes } = planOf(place(8443), "one", [up]);
+      expect(notes).toEqual(["other ports or another program take the proxy away for a moment: envctl-proxy on a"]);
+      const [app] = change(place(443), place(8443)).filter((line) => line.includes("the app is away"));
+      if (strategy === "recreate") expect(app).toMatch(/`strategy: recreate` asks for it/);
+      else expect(app).toBeUndefined();
+    }
+  });
+
   it("rolling: nothing to say, and nothing to do", () => {
     const lines = change(proxied("rolling"));
     expect(lines.join("\n")).not.toMatch(/note/);
