@@ -1,16 +1,19 @@
 import { formatDuration } from "../base/duration.ts";
 import type { Environment, Stage } from "../environment/model.ts";
-import { describeDev, devDifference, differsFromRelease } from "./dev-container.ts";
+import type { Release } from "../release/release.ts";
+import { describeDev, devDifference, differsFromRelease, isDevContainer } from "./dev-container.ts";
 import { siteId } from "./naming.ts";
 import { startsInSwitch, whyGap } from "./notice.ts";
-import { isRunning, type ObservedHost, roleOf, workloadOf } from "./observed.ts";
-import type { HostPlan } from "./plan.ts";
+import { isRunning, labelledDigest, type ObservedHost, roleOf, workloadOf } from "./observed.ts";
+import { type HostPlan, stepsOf } from "./plan.ts";
+import { servingApp } from "./serving.ts";
 import { trialOf } from "./trial.ts";
 
 /** What a person should know of a plan beside its steps. */
 export function notesOf(
   environment: Environment,
   stage: Stage,
+  release: Pick<Release, "digest">,
   observed: readonly ObservedHost[],
   hosts: readonly HostPlan[],
 ): string[] {
@@ -23,8 +26,9 @@ export function notesOf(
     notes.push(`other ports or another program take the proxy away for a moment: ${replaced.join(", ")}`);
   }
   if (stage.app.dev === undefined) notes.push(...observed.flatMap((host) => devNotes(host)));
-  notes.push(...strategyNotes(stage, hosts));
-  const id = siteId({ environment: environment.name, stage: stage.name });
+  const place = { environment: environment.name, stage: stage.name };
+  notes.push(...standbyNotes(place, release, observed, hosts), ...strategyNotes(stage, hosts));
+  const id = siteId(place);
   const maintained = observed.filter((host) =>
     host.proxies.some(({ sites }) => sites.some((site) => site.id === id && site.maintenance)),
   );
@@ -85,11 +89,31 @@ function devNotes(host: ObservedHost): string[] {
   });
 }
 
+/** Under blue-green: what clients leave stays. But a rollback goes to another release, never to another configuration of this one. */
+function standbyNotes(
+  place: Parameters<typeof servingApp>[1],
+  { digest }: Pick<Release, "digest">,
+  observed: readonly ObservedHost[],
+  hosts: readonly HostPlan[],
+): string[] {
+  const staying = hosts.flatMap((host, index) => {
+    const found = observed[index];
+    const stops = stepsOf(host).flatMap((step) => (step.kind === "stop" ? [step.container.id] : []));
+    const serving = host.serving.map(({ name }) => name);
+    const left = found ? servingApp(found, place) : [];
+    return left.filter(({ id, name }) => !stops.includes(id) && !serving.includes(name));
+  });
+  if (staying.length === 0) return [];
+  const isBefore = staying.some((found) => labelledDigest(found) !== digest && !isDevContainer(found));
+  return [
+    isBefore
+      ? "what serves now stays running: envctl rollback is a mere switch back"
+      : "what serves now stays running until the next change",
+  ];
+}
+
 function strategyNotes({ rollout, proxy }: Stage, hosts: readonly HostPlan[]): string[] {
-  const { strategy, canary } = rollout;
-  if (strategy === "blue-green" && hosts.some((host) => host.supersedes && !host.gap)) {
-    return ["what serves now stays running: envctl rollback is a mere switch back"];
-  }
+  const { canary } = rollout;
   const trial = trialOf(hosts, rollout);
   if (!trial) return [];
   const weighed = trial.by === "requests";

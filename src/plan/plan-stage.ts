@@ -62,7 +62,7 @@ export function planStage(wanted: Wanted, observed: readonly ObservedHost[]): St
     release,
     hosts,
     tasks: tasksOf(wanted, observed, hosts, app),
-    notes: notesOf(environment, stage, observed, hosts),
+    notes: notesOf(environment, stage, release, observed, hosts),
     notice: noticeOf(stage, observed, hosts),
   };
 }

@@ -88,6 +88,17 @@ describe("a plan in words", () => {
     );
   });
 
+  it("blue-green: promises no switch back to the same release as it was configured before", () => {
+    const place = proxied("blue-green");
+    const grown = ["one", "two"].reduce(
+      (host, name) => applied(host, planOf(place, name, [host]).hosts[0]!),
+      emptyHost("a"),
+    );
+    const lines = describePlan(planOf({ ...place, app: workload({ env: { LEVEL: "debug" } }) }, "two", [grown]));
+    expect(lines.join("\n")).toMatch(/stop \S*-one-\S*, which stood by/);
+    expect(lines.at(-1)).toBe("  note: what serves now stays running until the next change");
+  });
+
   it("recreate and shared ports: that there is a gap, and why", () => {
     expect(change(proxied("recreate")).at(-1)).toMatch(/the app is away .*`strategy: recreate` asks for it/);
     const direct = stage({ app: workload({ ports: [port] }) });
