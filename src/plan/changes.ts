@@ -1,13 +1,16 @@
 import { isDigest, shortDigest } from "../base/digest.ts";
 import { Label, type ObservedContainer } from "../engine/engine.ts";
 import { maskValue } from "../environment/mask.ts";
+import type { Stage } from "../environment/model.ts";
 import type { DesiredContainer } from "./desired.ts";
 import { type DesiredIdentity, type Difference, differences } from "./drift.ts";
+import { homeOf } from "./home.ts";
 import { containersOf, isRunning, newestRelease, type ObservedHost, roleOf, workloadOf } from "./observed.ts";
 import { servingApp } from "./serving.ts";
 
 interface Wish {
   readonly place: { readonly environment: string; readonly stage: string };
+  readonly stage: Stage;
   /** The containers of each workload. */
   readonly workloads: readonly (readonly DesiredContainer[])[];
   readonly identity: DesiredIdentity;
@@ -35,7 +38,7 @@ export function changesOf(host: ObservedHost, wish: Wish): string[] {
       serving.length === desired.length ? [] : [`${name}: replicas ${serving.length} → ${desired.length}`];
     return [...told, ...replicas];
   });
-  return [...lines, ...leaving(host, workloads)];
+  return [...lines, ...leaving(host, wish)];
 }
 
 /** Both follow from the release, which is told itself. */
@@ -56,13 +59,17 @@ function inWords(desired: DesiredContainer, found: ObservedContainer, { what, ..
   return `${what} ${show(values.found)} → ${show(values.wanted)}`;
 }
 
-function leaving(host: ObservedHost, workloads: readonly (readonly DesiredContainer[])[]): string[] {
+function leaving(host: ObservedHost, { stage, workloads }: Wish): string[] {
   const staying = new Set(workloads.flatMap(([first]) => (first ? [`${first.role} ${first.workload.name}`] : [])));
   const running = host.containers.filter((container) => isRunning(container) && isWorkload(roleOf(container)));
-  const names = running
+  const lines = running
     .filter((container) => !staying.has(`${roleOf(container)} ${workloadOf(container)}`))
-    .map(workloadOf);
-  return [...new Set(names)].map((name) => `${name}: ends, the environment file no longer has it`);
+    .map((container) => {
+      const home = homeOf(stage, container);
+      const why = home === undefined ? "the environment file no longer has it" : `it runs on ${home} alone`;
+      return `${workloadOf(container)}: ends, ${why}`;
+    });
+  return [...new Set(lines)];
 }
 
 function isWorkload(role: string): boolean {

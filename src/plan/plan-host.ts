@@ -55,6 +55,7 @@ export function planHost(host: ObservedHost, wish: HostWish): Omit<HostPlan, "ch
         keep: wish.stage.rollout.keep,
         release: wish.release.digest,
         left: leftUpstreams(sites),
+        stage: wish.stage,
         workloads: [
           ...wish.workers.flatMap((containers) => containers.slice(0, 1).map(({ workload }) => workload.name)),
           ...wish.services.map(({ service }) => service.name),

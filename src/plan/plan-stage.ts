@@ -54,7 +54,10 @@ export function planStage(wanted: Wanted, observed: readonly ObservedHost[]): St
     });
     const workloads = [app, ...workers, ...services.map(({ desired }) => [desired])];
     const idle = stepsOf(plan).length === 0;
-    return { ...plan, changes: idle ? [] : changesOf(host, { place: placement, workloads, identity, asItRanThen }) };
+    return {
+      ...plan,
+      changes: idle ? [] : changesOf(host, { place: placement, stage, workloads, identity, asItRanThen }),
+    };
   });
   return {
     environment: environment.name,

@@ -1,4 +1,5 @@
 import type { MountSpec, PortMapping } from "../engine/engine.ts";
+import { whyLeaving } from "./home.ts";
 import type { HostWish } from "./host-wish.ts";
 import { isRunning, type ObservedHost, roleOf, workloadOf } from "./observed.ts";
 import { existing, type StopStep } from "./plan.ts";
@@ -11,12 +12,12 @@ interface Needs {
 }
 
 /**
- * Stops of services that have what something else is to have now: those that the file no longer names, or names otherwise,
+ * Stops of services that have what something else is to have now: those that do not belong there, or are named otherwise now,
  * and others that are replaced and give a port away. All else of theirs goes on until it is tidied up.
  */
 export function roomFor(
   host: ObservedHost,
-  wish: Pick<HostWish, "services">,
+  wish: Pick<HostWish, "stage" | "services">,
   needs: Needs,
   others: readonly Replacement[],
 ): StopStep[] {
@@ -28,7 +29,7 @@ export function roomFor(
     ...leaving
       .filter((container) => clash(container.ports, needs.ports) || writesInto(container.mounts, needs.mounts))
       .map((container): StopStep => {
-        const why = "no longer in the environment file";
+        const why = whyLeaving(wish.stage, container);
         return { kind: "stop", container: existing(container), why, health: undefined };
       }),
     ...others.flatMap(({ replaced, stops }) =>

@@ -1,5 +1,7 @@
 import type { ObservedContainer } from "../engine/engine.ts";
+import type { Stage } from "../environment/model.ts";
 import { isDevContainer } from "./dev-container.ts";
+import { whyLeaving } from "./home.ts";
 import { upstreamName } from "./naming.ts";
 import {
   byGeneration,
@@ -41,12 +43,13 @@ interface TidyWish {
   readonly release: string;
   /** Upstreams that proxies had until now: they served, whatever else runs. */
   readonly left: ReadonlySet<string>;
+  readonly stage: Stage;
   /** Names of the workers and services that belong on the host. */
   readonly workloads: readonly string[];
 }
 
 /**
- * What is left over on a host: workers and services that the file no longer names, containers that never started, and stopped releases
+ * What is left over on a host: workers and services that do not belong there, containers that never started, and stopped releases
  * beyond those kept for rollback.
  */
 export function tidySteps(host: ObservedHost, wish: TidyWish): Step[] {
@@ -59,7 +62,7 @@ export function tidySteps(host: ObservedHost, wish: TidyWish): Step[] {
   for (const container of rest) {
     const role = roleOf(container);
     if ((role === "service" || role === "worker") && !wish.workloads.includes(workloadOf(container)))
-      remove(container, "no longer in the environment file");
+      remove(container, whyLeaving(wish.stage, container));
     else if (role === "service" && !isRunning(container)) remove(container, "replaced");
   }
   const stopped = rest.filter(

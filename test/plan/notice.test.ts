@@ -117,6 +117,24 @@ describe("what users notice", () => {
     expect(planOf(proxied, "two", [both]).hosts[0]?.changes).toEqual(["app: release one → two", "app: replicas 2 → 1"]);
   });
 
+  it("is told of what runs on the first host alone where another is the first", () => {
+    const [a, b] = [{ kind: "local", name: "a" } as const, { kind: "local", name: "b" } as const];
+    const queue = { ...workload({ name: "queue" }), place: "first" as const };
+    const before = stage({ hosts: [a, b], services: [service("db")], workers: [queue] });
+    const first = planOf(before, "one");
+    const up = ["a", "b"].map((host, index) => applied(emptyHost(host), first.hosts[index]!)).reverse();
+    const plan = planOf({ ...before, hosts: [b, a] }, "one", up);
+    expect(plan.hosts[1]?.changes).toEqual(["db: ends, it runs on b alone", "queue: ends, it runs on b alone"]);
+    const words = describePlan(plan).join("\n");
+    expect(words).toMatch(/remove shop-test-db-\S+ \(it runs on b alone\)/);
+    expect(words).not.toMatch(/environment file/);
+    const without = planOf(stage({ hosts: [b, a] }), "one", up);
+    expect(without.hosts[1]?.changes).toEqual([
+      "db: ends, the environment file no longer has it",
+      "queue: ends, the environment file no longer has it",
+    ]);
+  });
+
   it("is told beside hooks and gates", () => {
     const around = {
       hooks: ["before-deploy", "after-deploy"],
