@@ -26,7 +26,7 @@ import { requireFree, requireServable } from "./servable.ts";
 import { stageSecrets } from "./stage-secrets.ts";
 import { sweepLocks } from "./sweep-locks.ts";
 import type { VerificationResult } from "./verification.ts";
-import { type Standing, standingOf } from "./verified.ts";
+import { isRecorded, type Standing, standingOf } from "./verified.ts";
 
 /**
  * Read, observe, plan, act, record, prove: makes a stage run a release. All hosts must answer before the first is touched.
@@ -42,9 +42,9 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   await requireServable(workspace, stage, certificate);
   const standing = await readStanding(deployment, ledger);
   const { change: last, entry: head } = standing;
-  const recorded = last?.outcome === "succeeded" && last.release?.digest === deployment.release.digest;
-  const wish = { pins, secrets, certificate: certificate?.fingerprint, unrecorded: head !== undefined && !recorded };
-  const recordedAsIs = recorded && last.dev === stage.app.dev;
+  const recorded = isRecorded(standing, deployment.release.digest);
+  const wish = { pins, secrets, certificate: certificate?.fingerprint, unrecorded: !recorded };
+  const recordedAsIs = recorded && last?.dev === stage.app.dev;
   // What the stage does not run by its history is something to do for certain: its hosts are looked at once, under the lock.
   const looksFirst = recordedAsIs || deployment.dryRun || deployment.kept !== undefined;
   const seen = looksFirst ? await observeAll(deployment, engines) : undefined;

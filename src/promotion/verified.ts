@@ -93,6 +93,14 @@ export async function standingOf(ledger: Ledger, signal: AbortSignal): Promise<S
   return { change: undefined, entry: undefined, proofs };
 }
 
+/**
+ * Whether the history tells that a rollout of this release is what the stage last came through. Where it does not, one may
+ * have been killed after its switch: the stage's very first, too.
+ */
+export function isRecorded({ change }: Standing, digest: Digest): boolean {
+  return change?.outcome === "succeeded" && change.release?.digest === digest;
+}
+
 /** The release that a stage ran before the one it runs now, where that has not been verified since it came: what to go back to. */
 export async function releaseBefore(
   ledger: Ledger,

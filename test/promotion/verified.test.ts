@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { digestOf } from "../../src/base/digest.ts";
+import type { Duration } from "../../src/base/duration.ts";
+import { planStage } from "../../src/plan/plan-stage.ts";
 import type { StageRecord } from "../../src/promotion/record.ts";
-import { judgeProofs, releaseBefore } from "../../src/promotion/verified.ts";
-import { stage } from "../plan/world.ts";
+import { isRecorded, judgeProofs, releaseBefore } from "../../src/promotion/verified.ts";
+import { applied, emptyHost, environment, release, stage } from "../plan/world.ts";
 
 const frame = { timeout: 1, retries: 0, interval: 1, kind: "local", command: ["x"], junit: undefined };
 const checked = (...names: string[]) =>
@@ -62,6 +64,29 @@ describe("a release is verified in a stage", () => {
     expect(judgeProofs(checked("home"), change, [third, second, broken, first])).toEqual({ at: second.at });
     expect(judgeProofs(checked("home", "db"), change, [third, second])).toEqual({ at: third.at });
     expect(judgeProofs(checked("home"), change, [broken, first])).toEqual({ why: "check home failed", ran: true });
+  });
+});
+
+describe("a release that came to a stage", () => {
+  const standing = (change?: StageRecord) => ({ change, entry: undefined, proofs: [] });
+  const { digest } = record("up", "b").release!;
+
+  it("is told by the newest change, and not by one that failed or brought another", () => {
+    expect(isRecorded(standing(record("promote", "b")), digest)).toBe(true);
+    expect(isRecorded(standing(record("promote", "b", { outcome: "failed" })), digest)).toBe(false);
+    expect(isRecorded(standing(record("rollback", "a")), digest)).toBe(false);
+    expect(isRecorded(standing(record("down", undefined)), digest)).toBe(false);
+  });
+
+  it("is yet to be recorded where nothing is: the very first rollout may have been killed before its last task", () => {
+    expect(isRecorded(standing(), digest)).toBe(false);
+    const place = stage();
+    const task = { name: "warm", command: ["true"], when: "after-switch" as const, timeout: 1 as Duration };
+    const wanted = { environment: environment([place], { tasks: [task] }), stage: place, release: release("b") };
+    const wish = { ...wanted, pins: {}, secrets: {} };
+    const host = applied(emptyHost("a"), planStage(wish, [emptyHost("a")]).hosts[0]!);
+    const again = planStage({ ...wish, unrecorded: !isRecorded(standing(), wanted.release.digest) }, [host]);
+    expect(again.tasks.map(({ task: { name } }) => name)).toEqual(["warm"]);
   });
 });
 
