@@ -7,9 +7,10 @@ import { type DesiredContainer, desiredApp, desiredService, desiredWorkers, type
 import { type DesiredIdentity, differences } from "./drift.ts";
 import { notesOf } from "./notes.ts";
 import { noticeOf } from "./notice.ts";
-import { containersOf, generationOf, isRunning, type ObservedHost } from "./observed.ts";
+import { containersOf, generationOf, isRunning, labelledDigest, type ObservedHost } from "./observed.ts";
 import { type HostPlan, type PlannedTask, type StagePlan, stepsOf } from "./plan.ts";
 import { planHost } from "./plan-host.ts";
+import { servingApp } from "./serving.ts";
 import { isMaintained } from "./site-conflicts.ts";
 
 /** What a stage should run, with all that is decided outside: the release, the pinned services, the secrets' values. */
@@ -85,11 +86,24 @@ function tasksOf(
   const changesRelease = observed.some(
     (host) => !containersOf(host, "app", "app").some((found) => runsAlready(found, app, host, identity)),
   );
-  const before = creates && changesRelease;
+  const before = (creates && changesRelease) || observed.some((host) => comesAgain(wanted, host));
   const after = before || (wanted.unrecorded ?? false);
   return wanted.environment.tasks
     .filter((task) => (task.when === "before-switch" && before) || (task.when === "after-switch" && after))
     .map((task) => ({ task, host: home.host, app: first }));
+}
+
+/**
+ * True where a release comes that this host has run before, and that clients left for another. What runs already was started by a
+ * rollout that was killed, after its first tasks; under `blue-green` it may as well stand by.
+ */
+function comesAgain({ environment, stage, release, unrecorded }: Wanted, host: ObservedHost): boolean {
+  const serving = servingApp(host, { environment: environment.name, stage: stage.name }).map(labelledDigest);
+  if (!unrecorded || serving.length === 0 || serving.includes(release.digest)) return false;
+  const own = containersOf(host, "app", "app").filter(
+    (found) => labelledDigest(found) === release.digest && found.startedAt !== undefined,
+  );
+  return own.length > 0 && (stage.rollout.strategy === "blue-green" || !own.some(isRunning));
 }
 
 export function releaseIds(release: Release): Digest[] {

@@ -197,6 +197,36 @@ describe("the plan for a stage", () => {
     expect(planStage(reconfigured, hosts).tasks).toEqual([]);
   });
 
+  it.each(["rolling", "recreate", "blue-green"] as const)(
+    "runs tasks where a kept release comes again, and not where it is merely started again or goes back: %s",
+    (strategy) => {
+      const place = stage({ proxy: stageProxy({ domains: ["shop.test"] }), rollout: rollout({ strategy }) });
+      const tasks = (["before-switch", "after-switch"] as const).map((when) => ({
+        ...{ name: when, command: ["true"], when, timeout: 1 as Duration },
+      }));
+      const plans = (which: typeof one, host: ObservedHost, more = {}) =>
+        planStage(want(place, which, { environment: environment([place], { tasks }), ...more }), [host]);
+      const named = (...asked: Parameters<typeof plans>) => plans(...asked).tasks.map(({ task: { name } }) => name);
+      const grown = [one, two].reduce((host, which) => applied(host, plans(which, host).hosts[0]!), emptyHost("a"));
+      const back = applied(grown, plans(one, grown, { asItRanThen: true }).hosts[0]!);
+      expect(named(one, grown, { asItRanThen: true, unrecorded: true })).toEqual([]);
+      const again = plans(two, back, { unrecorded: true });
+      expect(kinds(again)).not.toContain("create");
+      expect(named(two, back, { unrecorded: true })).toEqual(["before-switch", "after-switch"]);
+      // What was killed after the switch has run the first of them.
+      const killed = [...again.hosts[0]!.prepare, ...again.hosts[0]!.start, ...again.hosts[0]!.switch].reduce(
+        apply,
+        back,
+      );
+      expect(named(two, killed, { unrecorded: true })).toEqual(["after-switch"]);
+      const stopped = grown.containers.map((container) => ({ ...container, state: "exited" as const }));
+      expect(named(two, { ...grown, containers: stopped })).toEqual([]);
+      if (strategy !== "rolling") return;
+      const third = plans(release("three"), back).hosts[0]!.start.slice(0, 2).reduce(apply, back);
+      expect(named(release("three"), third, { unrecorded: true })).toEqual(["after-switch"]);
+    },
+  );
+
   it("never shows a secret, and replaces a container when its secret changes", () => {
     const place = stage({ app: workload({ secrets: ["TOKEN"] }) });
     const host = applied(
