@@ -115,6 +115,7 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
     }),
   );
   const stopped = new Set(fromProxy.map(({ name }) => name));
+  const leaves = sites.serving.some((name) => stopped.has(name));
   const routes = sites.routes.filter((step) => !stopped.has(step.proxy.name));
   // Where nothing new starts, nothing has to make room for it: then, too, proxies turn away before anything stops.
   const roomForBoth = app.starts.length === 0 || (strategy !== "recreate" && direct.length === 0);
@@ -129,7 +130,7 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
       switch: swaps ? [...handsOver, ...sites.prepare, ...routes] : sites.routes,
       retire: [...drainSteps(wish.stage, sites, stops), ...stops.map(aside)],
       standDown: standsBy ? standDownSteps(wish, app, sites) : [],
-      gap: swaps,
+      gap: leaves,
       stopped,
     };
   }
@@ -149,7 +150,7 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
     ],
     retire: [],
     standDown: [],
-    gap: (app.starts.length > 0 || toProxy) && (app.replaced.length > 0 || fromProxy.length > 0),
+    gap: (app.starts.length > 0 || toProxy) && (app.replaced.length > 0 || leaves),
     stopped,
   };
 }

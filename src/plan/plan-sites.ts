@@ -3,10 +3,11 @@ import type { Stage } from "../environment/model.ts";
 import type { Site, Upstream } from "../proxy/proxy.ts";
 import type { Release } from "../release/release.ts";
 import { canonicalJson } from "./desired.ts";
-import { networkName, siteId, upstreamName } from "./naming.ts";
+import { networkName, proxyNetwork, siteId, upstreamName } from "./naming.ts";
 import { isRunning, type ObservedHost, type ObservedProxy } from "./observed.ts";
 import { existing, type RouteStep, type Step } from "./plan.ts";
 import { type DesiredProxy, type DesiredSite, desiredSites } from "./proxies.ts";
+import { clash } from "./room.ts";
 import { isShared } from "./site-conflicts.ts";
 
 export interface SiteWish {
@@ -43,12 +44,12 @@ export function planSites(host: ObservedHost, wish: SiteWish): SitePlan {
   const network = networkName(wish.place);
   const prepare = wanted.flatMap(({ proxy }) => proxySteps(host, proxy, network));
   const routes = wanted.flatMap(({ proxy, site }) => routeSteps(host, proxy, site, wish.maintained));
-  const stale = host.proxies.filter(
-    ({ container, sites }) =>
-      sites.some((site) => site.id === id) && !wanted.some(({ proxy }) => proxy.name === container.name),
-  );
+  const unwanted = host.proxies.filter(({ container }) => !wanted.some(({ proxy }) => proxy.name === container.name));
+  const stale = unwanted.filter(({ sites }) => sites.some((site) => site.id === id));
   // One that does not run serves nobody: it is only not to begin with it again.
   const away = stale.filter(({ container }) => isRunning(container)).map((proxy) => awayFrom(proxy, id));
+  const ports = [...wanted.flatMap(({ proxy }) => proxy.ports), ...wish.stage.app.ports];
+  const idle = unwanted.filter((proxy) => isIdle(proxy, network) && clash(proxy.container.ports, ports));
   const forgotten = stale.filter(({ container }) => !isRunning(container) && isShared(container));
   return {
     prepare,
@@ -60,9 +61,12 @@ export function planSites(host: ObservedHost, wish: SiteWish): SitePlan {
       .map(({ container }) => container.name),
     removals: [
       ...forgotten.map((proxy) => awayFrom(proxy, id)),
-      ...[...ownProxies(host, wish.place), ...stale.filter(({ container }) => isShared(container))].flatMap((proxy) =>
-        wanted.some((one) => one.proxy.name === proxy.container.name) ? [] : removeSteps(proxy, id, network),
-      ),
+      ...unwanted
+        .filter(
+          (proxy) =>
+            isOwn(proxy, wish.place) || (isShared(proxy.container) && stale.includes(proxy)) || idle.includes(proxy),
+        )
+        .flatMap((proxy) => removeSteps(proxy, id, network)),
     ],
   };
 }
@@ -84,11 +88,23 @@ function removeSteps({ container, sites }: ObservedProxy, id: string, network: s
   ];
 }
 
+/**
+ * A shared proxy that serves nobody, and is on no network of another stage: whoever made it was killed before it served. Its
+ * ports are free for whom they are to serve now. (Who makes one this very moment wants a port that only one of both can have.)
+ */
+function isIdle({ container, sites }: ObservedProxy, network: string): boolean {
+  const joined = Object.keys(container.networks).filter((name) => name !== proxyNetwork && name !== network);
+  return isShared(container) && sites.length === 0 && joined.length === 0;
+}
+
 /** The proxies that are a stage's own. */
 export function ownProxies(host: ObservedHost, place: { readonly environment: string; readonly stage: string }) {
-  return host.proxies.filter(
-    ({ container }) =>
-      container.labels["envctl.environment"] === place.environment && container.labels["envctl.stage"] === place.stage,
+  return host.proxies.filter((proxy) => isOwn(proxy, place));
+}
+
+function isOwn({ container }: ObservedProxy, place: { readonly environment: string; readonly stage: string }): boolean {
+  return (
+    container.labels["envctl.environment"] === place.environment && container.labels["envctl.stage"] === place.stage
   );
 }
 

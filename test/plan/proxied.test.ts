@@ -35,6 +35,7 @@ const configuration = fc.record({
   published: fc.constantFrom("nobody", "app", "proxy"),
   domains: fc.constantFrom([], ["shop.test"], ["shop.test", "www.shop.test"]),
   httpPort: fc.constantFrom(80, 8000),
+  httpsPort: fc.constantFrom(443, 8443),
   /** One more port, which the app publishes itself in any case. */
   metrics: fc.boolean(),
   replicas: fc.integer({ min: 1, max: 3 }),
@@ -57,7 +58,7 @@ function stageOf(entry: Configuration): Stage {
       ? stageProxy({
           domains: entry.domains,
           httpPort: entry.httpPort,
-          httpsPort: entry.httpPort === 80 ? 443 : 8443,
+          httpsPort: entry.httpsPort,
           ports: entry.published === "proxy" ? [port] : [],
         })
       : undefined,
@@ -129,8 +130,7 @@ describe("a stage with a proxy", () => {
         expect(serving.length).toBeGreaterThanOrEqual(place.app.replicas);
         expect(broken(host)).toEqual([]);
         const proxies = host.proxies.map(({ container, sites }) => [container.name, sites.length] as const);
-        const shared =
-          last.domains.length > 0 ? [sharedProxyName(last.httpPort, last.httpPort === 80 ? 443 : 8443)] : [];
+        const shared = last.domains.length > 0 ? [sharedProxyName(last.httpPort, last.httpsPort)] : [];
         const own = last.published === "proxy" ? ["shop-test-proxy"] : [];
         expect(
           proxies
@@ -262,6 +262,36 @@ describe("a port that passes on", () => {
       expect(stepsOf(planned(second, name, host))).toEqual([]);
     }
     expect(applied(before, plan).proxies.map(({ container }) => container.name)).toEqual(["envctl-proxy-80-8443"]);
+  });
+
+  it.each(["rolling", "recreate", "blue-green", "canary"] as const)(
+    "of a shared proxy that a killed rollout made, and that serves nobody, goes to the next one with no gap: %s",
+    (strategy) => {
+      const place = (httpsPort: number) => stage({ proxy: proxy(httpsPort), rollout: rollout({ strategy }) });
+      const first = planned(place(443), "one", emptyHost("a"));
+      const made = first.prepare.findIndex(({ kind }) => kind === "proxy") + 1;
+      for (const steps of [made, made + 1]) {
+        const left = applied(emptyHost("a"), first, steps);
+        const plan = planned(place(8443), "one", left);
+        expect(plan.gap).toBe(false);
+        for (const killed of [...stepsOf(plan).keys(), Number.POSITIVE_INFINITY]) {
+          const begun = applied(left, plan, killed);
+          const host = applied(begun, planned(place(8443), "one", begun));
+          expect(host.proxies.map(({ container }) => container.name)).toEqual(["envctl-proxy-80-8443"]);
+          expect([broken(host), stepsOf(planned(place(8443), "one", host))]).toEqual([[], []]);
+        }
+      }
+    },
+  );
+
+  it("of a shared proxy that is there for another stage stays its own", () => {
+    const place = stage({ proxy: proxy(443) });
+    const left = applied(emptyHost("a"), planned(place, "one", emptyHost("a")), 4);
+    const [idle] = left.proxies;
+    const networks = { "other-prod": { address: "", aliases: [] } };
+    const others = [{ ...idle!, container: { ...idle!.container, networks } }];
+    const plan = planned(stage({ proxy: proxy(8443) }), "one", { ...left, proxies: others });
+    expect(stepsOf(plan).filter(({ kind }) => kind === "stop" || kind === "remove-proxy")).toEqual([]);
   });
 
   it("of a shared proxy is free before the app starts that publishes it itself", () => {
