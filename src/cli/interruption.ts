@@ -13,6 +13,8 @@ interface InterruptionSettings {
 }
 
 const goOn = "run the same command again: it goes on from what is there";
+/** Where nobody nearer to the work has told more. */
+const unfinished = "what was done until then stays as it is";
 
 /** A signal that Ctrl-C, SIGTERM, SIGHUP or the time limit aborts; a second Ctrl-C leaves at once. */
 export class Interruption {
@@ -47,11 +49,10 @@ export class Interruption {
   /** What interrupted calls throw is of many kinds: why they were interrupted is what counts, and how things stand. */
   explain(thrown: unknown): unknown {
     const { aborted, reason } = this.#controller.signal;
-    if (!aborted || thrown === reason) return thrown;
-    if (!(thrown instanceof EnvctlError)) return reason;
-    return reason instanceof EnvctlError && cameOfAbort(thrown, reason)
-      ? reason.with({ where: thrown.where, state: thrown.state })
-      : thrown;
+    if (!aborted || !(reason instanceof EnvctlError)) return thrown;
+    if (!(thrown instanceof EnvctlError)) return reason.with({ state: unfinished });
+    if (thrown !== reason && !cameOfAbort(thrown, reason)) return thrown;
+    return reason.with({ where: thrown.where, state: thrown.state ?? unfinished });
   }
 
   #lastWords(): string {

@@ -10,5 +10,6 @@ export function readCount(option: string, typed: string | undefined, least = 1):
     exitCode: ExitCode.usage,
     what: `${option} ${typed} is no whole number, ${least} or more`,
     state: "nothing was touched",
+    next: `write a whole number: ${option} 20`,
   });
 }

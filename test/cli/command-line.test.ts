@@ -47,6 +47,8 @@ describe("the command line", () => {
     [["maintenance", "offf", "dev"], /did you mean "off"\?/],
     [["maintenance", "on", "dve"], /there is no stage "dve"; did you mean "dev"\?/],
     [["history", "--limit", "x"], /--limit x is no whole number/],
+    [["history", "--limit", "0"], /--limit 0 is no whole number, 1 or more\n[^]*next: {2}write a whole number: --limit 20/],
+    [["logs", "dev", "--tail", "x"], /--tail x is no whole number, 0 or more/],
     [["logs", "dev", "--since", "yesterday"], /--since yesterday is no time/],
     [["up", "dve"], /there is no stage "dve"; did you mean "dev"\?/],
   ])("refuses %j with exit code 2", async (args, expected) => {
@@ -54,6 +56,7 @@ describe("the command line", () => {
     expect(stderr).toMatch(expected);
     expect([exitCode, stdout]).toEqual([2, ""]);
     expect(stderr).toMatch(/state: nothing was touched/);
+    expect(stderr).toMatch(/next: {2}\S/);
   });
 
   it("keeps stdout for the document with --json, errors too", async () => {

@@ -40,7 +40,7 @@ describe("an interrupted command", () => {
     const command = [cli, "logs", "dev", "--timeout", "300ms"];
     const { cwd } = await silentHost();
     const { exitCode, stderr } = await execa(process.execPath, command, { cwd, reject: false });
-    expect(stderr).toMatch(/✗ not done within 300ms/);
+    expect(stderr).toMatch(/✗ not done within 300ms\n {2}state: what was done until then stays as it is/);
     expect(exitCode).toBe(1);
   });
 });
@@ -64,6 +64,12 @@ describe("an error after an interruption", () => {
     }
     expect(interrupted((it) => it.explain(aborted))).toMatchObject({ code: "interrupted", exitCode: 130 });
     expect(interrupted((it) => it.explain(it.signal.reason))).toMatchObject({ code: "interrupted" });
+  });
+
+  it("says what became of the work where nobody nearer to it did", () => {
+    const state = "what was done until then stays as it is";
+    expect(interrupted((it) => it.explain(it.signal.reason))).toMatchObject({ state });
+    expect(interrupted((it) => it.explain(aborted))).toMatchObject({ state });
   });
 
   it("is told as it is where it did not, or where a person is needed", () => {
