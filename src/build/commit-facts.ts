@@ -1,4 +1,4 @@
-import { type GitOptions, git } from "./git.ts";
+import { type GitOptions, git, remedyFor } from "./git.ts";
 
 /** What git knows of a commit that a release was built of. */
 export interface Commit {
@@ -10,6 +10,12 @@ export interface Commit {
   readonly signature: { readonly valid: boolean; readonly words: string } | undefined;
 }
 
+/** Why git says nothing of a commit, and what a person can do about it where fetching it is not what helps. */
+export interface UnknownCommit {
+  readonly unknown: string;
+  readonly next?: string | undefined;
+}
+
 /**
  * Asks the repository that holds `directory` about a commit (its full name, in hex). Never throws but for the signal: where git
  * is not there or does not know the commit, it says why.
@@ -19,16 +25,20 @@ export async function readCommit(
   id: string,
   wanted: { readonly signature: boolean },
   options: GitOptions,
-): Promise<Commit | { readonly unknown: string }> {
+): Promise<Commit | UnknownCommit> {
   const short = id.slice(0, 12);
   const author = await git(
     directory,
     ["log", "--max-count=1", "--no-show-signature", "--format=%an%x00%ae", id, "--"],
     options,
   );
-  if (author.failure === "not-installed")
-    return { unknown: `git is not installed here, and nobody else knows ${short}` };
-  if (author.failure !== undefined) return { unknown: `git does not know ${short} here: ${firstLine(author.failure)}` };
+  if (author.failure !== undefined) {
+    const missing = author.failure === "not-installed";
+    const unknown = missing
+      ? `git is not installed here, and nobody else knows ${short}`
+      : `git does not know ${short} here: ${firstLine(author.failure)}`;
+    return { unknown, next: remedyFor(author.failure, directory) };
+  }
   const [name = "", email = ""] = author.output.trimEnd().split("\0");
   const references = await git(
     directory,

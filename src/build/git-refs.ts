@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import { timeLimit } from "../base/time-limit.ts";
-import { type GitOptions, git } from "./git.ts";
+import { type GitOptions, git, isNoRepository, remedyFor } from "./git.ts";
 
 /** Brings the refs of the remote here: of `origin`, or of the only other one; without any, nothing. Throws `git-failed` (exit 5). */
 export async function fetchRefs(directory: string, options: GitOptions): Promise<void> {
@@ -90,9 +90,15 @@ async function ask(directory: string, command: readonly string[], options: GitOp
   throw new EnvctlError({
     code: "git-failed",
     exitCode: command[0] === "fetch" ? ExitCode.unreachable : ExitCode.failed,
-    what: failure === "not-installed" ? "git is not installed" : `git ${command[0]} failed`,
+    ...reading(failure, command, directory),
     where: directory,
-    evidence: failure === "not-installed" ? [] : failure.split("\n").slice(-10),
     state: "nothing was touched",
+    next: remedyFor(failure, directory),
   });
+}
+
+function reading(failure: string, command: readonly string[], directory: string) {
+  if (failure === "not-installed") return { what: "git is not installed" };
+  if (isNoRepository(failure)) return { what: `${directory} is in no git repository` };
+  return { what: `git ${command[0]} failed`, evidence: failure.split("\n").slice(-10) };
 }

@@ -91,12 +91,33 @@ export async function git(directory: string, command: readonly string[], options
 }
 
 function explain(failure: string, directory: string): string | undefined {
-  if (failure.includes("not a git repository")) return undefined;
-  if (failure.includes("dubious ownership")) {
-    const folder = /safe\.directory (\S.*)$/m.exec(failure)?.[1] ?? directory;
-    return `git refuses to read ${folder} because someone else owns it, so the commit is unknown. To trust it: git config --global --add safe.directory ${folder}`;
-  }
+  if (isNoRepository(failure)) return undefined;
+  const folder = distrusted(failure, directory);
+  if (folder !== undefined)
+    return `git refuses to read ${folder} because someone else owns it, so the commit is unknown. To trust it: ${trust(folder)}`;
   return `git can't tell the commit: ${failure.split("\n")[0] ?? ""}`;
+}
+
+/** What a person can do about a failure that keeps git from saying anything at all of `directory`; undefined for any other. */
+export function remedyFor(failure: string, directory: string): string | undefined {
+  if (failure === "not-installed") return "install git on this machine";
+  if (isNoRepository(failure)) return "run it in a clone of the sources";
+  const folder = distrusted(failure, directory);
+  return folder === undefined ? undefined : `trust the folder: ${trust(folder)}`;
+}
+
+export function isNoRepository(failure: string): boolean {
+  return failure.includes("not a git repository");
+}
+
+/** The folder that git does not read because someone else owns it. */
+function distrusted(failure: string, directory: string): string | undefined {
+  if (!failure.includes("dubious ownership")) return undefined;
+  return /safe\.directory (\S.*)$/m.exec(failure)?.[1] ?? directory;
+}
+
+function trust(folder: string): string {
+  return `git config --global --add safe.directory ${folder}`;
 }
 
 async function readSource(directory: string, options: GitOptions): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-import type { Commit } from "../build/commit-facts.ts";
+import type { Commit, UnknownCommit } from "../build/commit-facts.ts";
 import type { ApprovalFacts } from "../plan/gates/facts.ts";
 import type { Release } from "../release/release.ts";
 import type { Workspace } from "../rollout/workspace.ts";
@@ -13,7 +13,7 @@ export async function findAuthors(
   workspace: Workspace,
   release: Release,
   keys: readonly PublicKey[],
-  known: { readonly builder: PublicKey | undefined; readonly commit: Commit | { readonly unknown: string } },
+  known: { readonly builder: PublicKey | undefined; readonly commit: Commit | UnknownCommit },
 ): Promise<Authors> {
   const { builder, commit } = known;
   const first = await firstToRun(workspace, release, keys);

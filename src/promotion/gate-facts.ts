@@ -1,5 +1,5 @@
 import { zoneHere } from "../base/zoned-time.ts";
-import { type Commit, readCommit } from "../build/commit-facts.ts";
+import { type Commit, readCommit, type UnknownCommit } from "../build/commit-facts.ts";
 import type { Stage } from "../environment/model.ts";
 import type { ApprovalFacts, GateFacts, ImageFacts, ProvenanceFacts, VerifiedStage } from "../plan/gates/facts.ts";
 import type { Release } from "../release/release.ts";
@@ -88,7 +88,7 @@ async function readCommitOf(
   { environment, variables, signal }: Workspace,
   { gates }: Stage,
   { commit }: Release,
-): Promise<Commit | { readonly unknown: string }> {
+): Promise<Commit | UnknownCommit> {
   const { git } = gates;
   if (!git.signed && git.branches.length === 0 && gates.approvals?.notAuthor !== true) return { unknown: notAsked };
   if (commit === undefined) return { unknown: "it was built of no commit: git was not there, or had none" };

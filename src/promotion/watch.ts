@@ -23,6 +23,8 @@ export interface WatchEvent {
   readonly state: "released" | "done" | "waiting" | "held" | "failed";
   readonly what: string;
   readonly evidence: readonly string[];
+  /** What to do about a failure. */
+  readonly next?: string | undefined;
   readonly again: boolean;
 }
 
@@ -75,14 +77,14 @@ export async function watchOnce(round: WatchRound): Promise<void> {
         stage: stage.name,
         state: "failed",
         what: messageOf(error),
-        evidence: evidenceOf(error),
+        ...detailsOf(error),
         again: true,
       });
     }
   }
 }
 
-type Found = Pick<WatchEvent, "state" | "what"> & Partial<Pick<WatchEvent, "evidence" | "again">>;
+type Found = Pick<WatchEvent, "state" | "what"> & Partial<Pick<WatchEvent, "evidence" | "next" | "again">>;
 
 async function follow(round: WatchRound, stage: Stage, auto: Auto, fetchOnce: () => Promise<void>): Promise<Found> {
   const { workspace } = round;
@@ -160,11 +162,11 @@ async function attempt(round: WatchRound, stage: Stage, what: string, work: () =
   } catch (error) {
     round.workspace.signal.throwIfAborted();
     const exitCode = error instanceof EnvctlError ? error.exitCode : ExitCode.failed;
-    const evidence = evidenceOf(error);
+    const { evidence, next } = detailsOf(error);
     if (exitCode === ExitCode.gateClosed) return { state: "waiting", what: messageOf(error), evidence };
     const again = exitCode === ExitCode.locked || exitCode === ExitCode.unreachable;
     if (!again) round.memory.giveUp(stage.name, what);
-    return { state: "failed", what: `${what}: ${messageOf(error)}`, evidence, again };
+    return { state: "failed", what: `${what}: ${messageOf(error)}`, evidence, next, again };
   }
 }
 
@@ -208,6 +210,8 @@ async function pastChanges(workspace: Workspace, stage: Stage): Promise<PastChan
   return changes;
 }
 
-function evidenceOf(error: unknown): readonly string[] {
-  return error instanceof EnvctlError ? error.evidence : [];
+function detailsOf(error: unknown): Pick<EnvctlError, "evidence" | "next"> {
+  return error instanceof EnvctlError
+    ? { evidence: error.evidence, next: error.next }
+    : { evidence: [], next: undefined };
 }

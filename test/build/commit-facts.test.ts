@@ -80,10 +80,14 @@ describe("what git knows of a commit", () => {
       unknown: expect.stringMatching(/^git does not know 0123456789ab here: ./),
     });
     await using empty = await Folder.of({});
-    expect(await ask(empty, id)).toEqual({ unknown: expect.stringMatching(/not a git repository/) });
+    expect(await ask(empty, id)).toEqual({
+      unknown: expect.stringMatching(/not a git repository/),
+      next: "run it in a clone of the sources",
+    });
     const nowhere = { variables: { ...variables, PATH: "/nonexistent" } };
     expect(await readCommit(folder.path, id, { signature: true }, nowhere)).toEqual({
       unknown: "git is not installed here, and nobody else knows 0123456789ab",
+      next: "install git on this machine",
     });
   });
 });

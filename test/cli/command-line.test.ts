@@ -47,7 +47,10 @@ describe("the command line", () => {
     [["maintenance", "offf", "dev"], /did you mean "off"\?/],
     [["maintenance", "on", "dve"], /there is no stage "dve"; did you mean "dev"\?/],
     [["history", "--limit", "x"], /--limit x is no whole number/],
-    [["history", "--limit", "0"], /--limit 0 is no whole number, 1 or more\n[^]*next: {2}write a whole number: --limit 20/],
+    [
+      ["history", "--limit", "0"],
+      /--limit 0 is no whole number, 1 or more[\s\S]*next: {2}write a whole number: --limit 20/,
+    ],
     [["logs", "dev", "--tail", "x"], /--tail x is no whole number, 0 or more/],
     [["logs", "dev", "--since", "yesterday"], /--since yesterday is no time/],
     [["up", "dve"], /there is no stage "dve"; did you mean "dev"\?/],
@@ -145,6 +148,15 @@ describe("the command line", () => {
     const cwd = folder({ "envctl.yaml": good.replace("ssh://nowhere.invalid", "unix:///nowhere.sock") });
     const { exitCode } = await envctl(["logs", "test", "--timeout", "1ms"], { cwd });
     expect([1, 5]).toContain(exitCode);
+  });
+
+  it("says what a promoter needs outside a git repository", async () => {
+    const cwd = folder({ "envctl.yaml": good.replace("dev: {}", "dev: { auto: { branch: main } }") });
+    const { exitCode, stdout } = await envctl(["watch", "--once"], { cwd });
+    expect(stdout).toMatch(/dev: failed \S+ is in no git repository\n {2}next: run it in a clone of the sources/);
+    expect(exitCode).toBe(1);
+    const [event] = (await envctl(["watch", "--once", "--json"], { cwd })).stdout.split("\n");
+    expect(JSON.parse(event ?? "")).toMatchObject({ state: "failed", next: "run it in a clone of the sources" });
   });
 
   it("completes verbs, stages and options in bash", async () => {

@@ -36,7 +36,8 @@ export const watch: Verb = {
       } catch (error) {
         const isWrong = error instanceof EnvctlError && error.exitCode === ExitCode.usage;
         if (once || context.signal.aborted || (looks === 0 && isWrong)) throw error;
-        teller.tell({ stage: "", state: "failed", what: messageOf(error), evidence: evidenceOf(error), again: true });
+        const { evidence, next } = detailsOf(error);
+        teller.tell({ stage: "", state: "failed", what: messageOf(error), evidence, next, again: true });
       }
       if (once) return { json: undefined, text: "", exitCode: teller.failed ? ExitCode.failed : ExitCode.done };
       await context.clock.wait(interval, context.signal);
@@ -77,7 +78,7 @@ class Teller {
   }
 
   tell(event: WatchEvent): void {
-    const { stage, state, what, evidence, again } = event;
+    const { stage, state, what, evidence, next, again } = event;
     if (state === "failed") this.failed = true;
     const news = JSON.stringify(event);
     if (this.#said.get(stage) === news && state !== "released") return;
@@ -96,6 +97,7 @@ class Teller {
     const lines = [
       `${at.replace(/\.\d+Z$/, "Z")} ${who}${paint(style, state)} ${clean(what)}${then}`,
       ...evidence.map((line) => `  ${clean(line)}`),
+      ...(next === undefined ? [] : [`  next: ${clean(next)}`]),
     ];
     write(`${lines.join("\n")}\n`);
   }
@@ -112,6 +114,6 @@ function nothingToFollow(file: string): EnvctlError {
   });
 }
 
-function evidenceOf(error: unknown): readonly string[] {
-  return error instanceof EnvctlError ? error.evidence : [];
+function detailsOf(error: unknown): Pick<EnvctlError, "evidence" | "next"> {
+  return error instanceof EnvctlError ? error : { evidence: [], next: undefined };
 }

@@ -52,7 +52,8 @@ export interface ApprovalStatement {
 
 /** What git says of the release's commit, or why it says nothing. */
 type CommitFacts =
-  | { readonly unknown: string }
+  /** `next`: what to do about it, where git itself is in the way. */
+  | { readonly unknown: string; readonly next?: string | undefined }
   | {
       readonly id: string;
       /** Branches that have it, here and of remotes, without the remotes' names. */

@@ -26,7 +26,8 @@ function clean({ release }: Pick<GateFacts, "release">): JudgedGate {
 function branches(patterns: readonly string[], { commit, release }: Pick<GateFacts, "commit" | "release">): JudgedGate {
   const gate = "git.branches";
   const wanted = patterns.join(", ");
-  if ("unknown" in commit) return { gate, open: false, found: commit.unknown, missing: fetchIt(release.commit) };
+  if ("unknown" in commit)
+    return { gate, open: false, found: commit.unknown, missing: commit.next ?? fetchIt(release.commit) };
   const allowed = commit.branches.filter((name) => patterns.some((pattern) => matchesName(pattern, name)));
   const short = commit.id.slice(0, 12);
   if (allowed.length > 0) return { gate, open: true, found: `${short} is in ${some(allowed)}` };
@@ -42,7 +43,8 @@ function branches(patterns: readonly string[], { commit, release }: Pick<GateFac
 
 function signed({ commit, release }: Pick<GateFacts, "commit" | "release">): JudgedGate {
   const gate = "git.signed";
-  if ("unknown" in commit) return { gate, open: false, found: commit.unknown, missing: fetchIt(release.commit) };
+  if ("unknown" in commit)
+    return { gate, open: false, found: commit.unknown, missing: commit.next ?? fetchIt(release.commit) };
   const { valid = false, words = "" } = commit.signature ?? {};
   const found = `${commit.id.slice(0, 12)}: ${words}`;
   if (valid) return { gate, open: true, found };

@@ -181,7 +181,18 @@ describe("git", () => {
 
   it("is closed with the reason where git says nothing", () => {
     for (const gate of ["git.branches", "git.signed"]) {
-      expect(judged(gate, { git: rules })).toMatchObject({ open: false, found: "git does not know 0123456789ab here" });
+      expect(judged(gate, { git: rules })).toMatchObject({
+        open: false,
+        found: "git does not know 0123456789ab here",
+        missing: expect.stringContaining("git fetch --unshallow"),
+      });
+    }
+  });
+
+  it("does not advise to fetch where git itself is missing", () => {
+    const nowhere = { unknown: "git is not installed here", next: "install git on this machine" };
+    for (const gate of ["git.branches", "git.signed"]) {
+      expect(judged(gate, { git: rules }, { commit: nowhere }).missing).toBe("install git on this machine");
     }
   });
 });
