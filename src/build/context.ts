@@ -27,7 +27,8 @@ export interface ContextSource {
 
 /**
  * Lists a build context as Docker does: `.dockerignore` applied, links kept as links and never followed, sockets, pipes and
- * devices left out. Throws `context-missing`, `dockerfile-missing`, `context-unreadable`, `dockerignore-invalid`.
+ * devices left out. Throws `context-missing`, `dockerfile-missing`, `context-unreadable`, `dockerfile-unreadable`,
+ * `dockerignore-invalid`.
  */
 export async function listContext(source: ContextSource, signal?: AbortSignal): Promise<BuildContext> {
   const root = await resolveRoot(source.context);
@@ -46,29 +47,36 @@ export async function listContext(source: ContextSource, signal?: AbortSignal): 
   };
 }
 
-/** Throws `context-missing`. */
+/** Throws `context-missing`, `context-unreadable`. */
 export async function resolveRoot(context: string): Promise<string> {
-  const root = await realpath(context).catch((error: unknown) =>
-    missing("context-missing", "build context", context, error),
-  );
+  const root = await realpath(context).catch((error: unknown) => missing("context", context, error));
   const isDirectory = lstatSync(root, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  return isDirectory ? root : missing("context-missing", "build context", context, new Error("not a directory"));
+  return isDirectory ? root : missing("context", context, new Error("not a directory"));
 }
 
+/** Throws `dockerfile-missing`, `dockerfile-unreadable`. */
 export async function readDockerfile(path: string): Promise<Buffer> {
-  return readFile(path).catch((error: unknown) => missing("dockerfile-missing", "Dockerfile", path, error));
+  return readFile(path).catch((error: unknown) => missing("dockerfile", path, error));
 }
 
-function missing(code: string, noun: string, path: string, cause: unknown): never {
+const sources = {
+  context: { noun: "build context", next: "Set image.context in the environment file to the folder to build." },
+  dockerfile: {
+    noun: "Dockerfile",
+    next: "Write a Dockerfile (`envctl init` makes one), or set image.dockerfile in the environment file.",
+  },
+} as const;
+
+function missing(source: keyof typeof sources, path: string, cause: unknown): never {
+  const { noun, next } = sources[source];
+  const isForbidden = cause instanceof Error && "code" in cause && (cause.code === "EACCES" || cause.code === "EPERM");
   throw new EnvctlError({
-    code,
+    code: `${source}-${isForbidden ? "unreadable" : "missing"}`,
     exitCode: ExitCode.usage,
     what: `The ${noun} can't be read: ${messageOf(cause)}`,
     where: path,
-    next:
-      code === "context-missing"
-        ? "Set image.context in the environment file to the folder to build."
-        : "Write a Dockerfile (`envctl init` makes one), or set image.dockerfile in the environment file.",
+    state: "Nothing was built.",
+    next: isForbidden ? "Give yourself permission to read it." : next,
     cause,
   });
 }

@@ -101,21 +101,24 @@ describe("a build context", () => {
     await using folder = await Folder.of({ Dockerfile: "FROM scratch\n", "private/file": "" });
     await chmod(folder.join("private"), 0o000);
     await chmod(folder.path, 0o755);
-    // Root may read everything, so the listing runs as somebody else.
-    const list = async () => {
-      const { stdout } = await execa(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], {
-        env: { FOLDER: folder.path, MODULE: new URL("../../src/build/context.ts", import.meta.url).href },
-        ...(process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}),
-      });
-      return JSON.parse(stdout) as unknown;
-    };
     try {
-      expect(await list()).toMatchObject({ code: "context-unreadable", where: folder.join("private") });
+      expect(await listAsNobody(folder)).toMatchObject({ code: "context-unreadable", where: folder.join("private") });
       await folder.write(".dockerignore", "private\n!**/x\n");
-      expect(await list()).toEqual([".dockerignore", "Dockerfile"]);
+      expect(await listAsNobody(folder)).toEqual([".dockerignore", "Dockerfile"]);
     } finally {
       await chmod(folder.join("private"), 0o700);
     }
+  });
+
+  it("does not advise to write a Dockerfile that it may not read", async () => {
+    await using folder = await Folder.of({ Dockerfile: "FROM scratch\n" });
+    await chmod(folder.path, 0o755);
+    await chmod(folder.join("Dockerfile"), 0o000);
+    expect(await listAsNobody(folder)).toMatchObject({
+      code: "dockerfile-unreadable",
+      where: folder.join("Dockerfile"),
+      next: "Give yourself permission to read it.",
+    });
   });
 
   it("can be interrupted", async () => {
@@ -126,12 +129,21 @@ describe("a build context", () => {
   });
 });
 
+/** Root may read everything, so the listing runs as somebody else. */
+async function listAsNobody(folder: Folder): Promise<unknown> {
+  const { stdout } = await execa(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], {
+    env: { FOLDER: folder.path, MODULE: new URL("../../src/build/context.ts", import.meta.url).href },
+    ...(process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}),
+  });
+  return JSON.parse(stdout);
+}
+
 const program = `
   const { listContext } = await import(process.env.MODULE);
   const folder = process.env.FOLDER;
   const result = await listContext({ context: folder, dockerfile: folder + "/Dockerfile" }).then(
     (context) => context.entries.map((entry) => entry.path),
-    ({ code, where }) => ({ code, where }),
+    ({ code, where, next }) => ({ code, where, next }),
   );
   console.log(JSON.stringify(result));
 `;
