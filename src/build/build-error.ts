@@ -1,24 +1,12 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { BuildFailure } from "./build-steps.ts";
+import { blamesEngine, engineUnreachable } from "./engine-unreachable.ts";
 
 /** The error for a build that failed, in a person's terms. All text must be free of secrets already. */
 export function buildError(failure: BuildFailure, dockerfile: string, engine: string): EnvctlError {
   const text = failure.evidence.join("\n");
   // Only outside any step: a step's own program may talk to an engine too.
-  if (
-    failure.title === undefined &&
-    /cannot connect to the Docker daemon|failed to dial gRPC|error during connect:/i.test(text)
-  ) {
-    return new EnvctlError({
-      code: "engine-unreachable",
-      exitCode: ExitCode.unreachable,
-      what: "The Docker engine that should build the image does not answer.",
-      where: engine,
-      state: "Nothing was built.",
-      next: "Start Docker, or check DOCKER_HOST; `envctl doctor` tells more.",
-      evidence: failure.evidence,
-    });
-  }
+  if (failure.title === undefined && blamesEngine(text)) return engineUnreachable(engine, failure.evidence);
   return new EnvctlError({
     code: "build-failed",
     exitCode: ExitCode.failed,

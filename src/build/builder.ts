@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { access, realpath } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { engineUnreachable } from "./engine-unreachable.ts";
 
 type BuilderKind = "buildx" | "buildkit" | "classic";
 
@@ -29,7 +30,8 @@ export interface ProbeOptions {
 /**
  * Finds the best builder among all docker CLIs on PATH. Nothing is assumed from a version alone: a newer CLI may lack the
  * buildx plug-in and then refuses BuildKit, while an older one behind it on PATH has it built in.
- * Throws `docker-missing`, or `engine-unreachable` (exit 5) where the engine has to be asked and doesn't answer.
+ * Throws `docker-missing`, or `engine-unreachable` or `docker-permission-denied` (exit 5) where the engine has to be asked
+ * and doesn't answer.
  */
 export async function findBuilder(options: ProbeOptions): Promise<Builder> {
   const binaries = await dockerBinaries(options.variables.PATH ?? "");
@@ -92,15 +94,8 @@ async function describeEngine(binary: string, options: ProbeOptions): Promise<En
   const answer = await run(binary, ["version", "--format", format], options);
   const match = /^(1\.(\d+)) (\S+) (.*)$/m.exec(answer.output);
   if (match === null) {
-    throw new EnvctlError({
-      code: "engine-unreachable",
-      exitCode: ExitCode.unreachable,
-      what: "The Docker engine that should build the image does not answer.",
-      where: options.variables.DOCKER_HOST ?? options.variables.DOCKER_CONTEXT ?? "the local Docker engine",
-      state: "Nothing was built.",
-      next: "Start Docker (for example `systemctl start docker`), or check DOCKER_HOST; `envctl doctor` tells more.",
-      evidence: answer.problem === "" ? undefined : answer.problem.split("\n"),
-    });
+    const where = options.variables.DOCKER_HOST ?? options.variables.DOCKER_CONTEXT ?? "the local Docker engine";
+    throw engineUnreachable(where, answer.problem === "" ? [] : answer.problem.split("\n"));
   }
   const isPodman = /podman/i.test(match[4] ?? "");
   return { version: match[1] ?? "", hasBuildKit: Number(match[2]) >= 39 && match[3] === "linux" && !isPodman };

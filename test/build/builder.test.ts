@@ -8,13 +8,16 @@ interface Cli {
   readonly buildx?: string;
   /** What `docker version` says of the engine; missing if no engine answers. */
   readonly engine?: string;
+  /** What it prints where none answers. */
+  readonly problem?: string;
 }
 
 /** Programs that answer like docker CLIs of several versions: what the machine has installed must not matter. */
 async function machine(folders: Readonly<Record<string, Cli>>): Promise<Folder> {
   const files = Object.entries(folders).map(([name, cli]) => {
     const buildx = cli.buildx === undefined ? "echo unknown command >&2; exit 1" : `echo '${cli.buildx}'`;
-    const engine = cli.engine === undefined ? "echo 'Cannot connect' >&2; exit 1" : `echo '${cli.engine}'`;
+    const engine =
+      cli.engine === undefined ? `echo '${cli.problem ?? "Cannot connect"}' >&2; exit 1` : `echo '${cli.engine}'`;
     const text = `#!/bin/sh
 case "$1" in
 buildx) ${buildx} ;;
@@ -95,6 +98,19 @@ describe("finding a builder", () => {
       exitCode: 5,
       where: "unix:///x",
       evidence: ["Cannot connect"],
+    });
+  });
+
+  it.each([
+    "Got permission denied while trying to connect to the Docker daemon socket at unix:///x: dial unix /x: connect: permission denied",
+    "permission denied while trying to connect to the docker API at unix:///x",
+  ])("says that this user may not use the engine: %s", async (problem) => {
+    await using folder = await machine({ a: { version: oldCli.version, problem } });
+    await expect(find(folder, "a")).rejects.toMatchObject({
+      code: "docker-permission-denied",
+      exitCode: 5,
+      message: expect.stringMatching(/^This user may not use the socket/),
+      next: expect.stringContaining("usermod -aG docker"),
     });
   });
 

@@ -90,6 +90,16 @@ describe("BuildKit's output", () => {
     expect(error.evidence).toContain("   7 | >>> RUN make");
   });
 
+  it("says that this user may not use the engine", async () => {
+    const text = "ERROR: permission denied while trying to connect to the Docker daemon socket at unix:///x";
+    const { failure } = await told(new BuildkitOutput(), text, "stopped");
+    expect(buildError(failure, "Dockerfile", "local")).toMatchObject({
+      code: "docker-permission-denied",
+      exitCode: 5,
+      where: "local",
+    });
+  });
+
   it("names the line of a Dockerfile that cannot be parsed, old printers and new", async () => {
     const old =
       "failed to solve with frontend dockerfile.v0: failed to create LLB definition: dockerfile parse error line 2: unknown instruction: RUNN";
