@@ -74,3 +74,11 @@ test("values of the environment are never repeated", () => {
   expect(shown).not.toContain("PIN=12");
   expect(shown).toContain("TOKEN=***");
 });
+
+test("of a value that begins with another nothing is left standing", () => {
+  const secrets = { SHORT: "s3cret", LONG: "s3cret-and-the-rest" };
+  const message = "invalid: s3cret-and-the-rest, s3cret";
+  expect(apiError({ status: 400, message, where: "a", doing: "creating", secrets }).message).toBe(
+    "creating: invalid: ***, ***",
+  );
+});

@@ -147,7 +147,8 @@ export function apiError(details: {
 /** Engines repeat parts of a request in their complaints, values of the environment included. */
 function redact(message: string, secrets: Readonly<Record<string, string>>): string {
   let clean = message;
-  for (const [name, value] of Object.entries(secrets)) {
+  // Longest first, or a value that is part of another would leave the rest of it standing.
+  for (const [name, value] of Object.entries(secrets).sort(([, a], [, b]) => b.length - a.length)) {
     if (value === "") continue;
     clean = clean.replaceAll(`${name}=${value}`, `${name}=***`);
     // Short values (`1`, `true`) stand in every other sentence and are no secrets.
