@@ -130,14 +130,20 @@ async function unhealthy(
   why: string,
 ): Promise<EnvctlError> {
   const { redact } = redactorOf(container?.env ?? {}, wait.secretNames);
-  const evidence = container ? (await lastLines(wait.engine, container.id, 20)).map(redact) : [];
+  const printed = container ? (await lastLines(wait.engine, container.id, 20)).map(redact) : [];
+  const indented = (lines: readonly string[]) => lines.map((line) => `  ${line}`);
+  // The time may be over before the engine has seen so many failures that it counts the container as unhealthy.
+  const said = container?.healthOutput?.trim() ?? "";
+  const checked = why.includes(said) ? "" : said;
   return new EnvctlError({
     code: "unhealthy",
     exitCode: ExitCode.failed,
     what: `${wait.name} did not become healthy: ${redact(why)}`,
     where: `${wait.engine.name}, container ${wait.name}`,
-    evidence:
-      evidence.length > 0 ? ["its last output:", ...evidence.map((line) => `  ${line}`)] : ["it printed nothing"],
+    evidence: [
+      ...(checked === "" ? [] : ["its health check said:", ...indented(redact(checked).split("\n"))]),
+      ...(printed.length > 0 ? ["its last output:", ...indented(printed)] : ["it printed nothing"]),
+    ],
   });
 }
 

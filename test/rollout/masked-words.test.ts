@@ -3,6 +3,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import type { EnvctlError } from "../../src/base/errors.ts";
 import { Progress, silent } from "../../src/base/progress.ts";
 import type { ContainerSpec, Engine, ObservedContainer } from "../../src/engine/engine.ts";
+import type { Health } from "../../src/environment/model.ts";
 import { waitUntilHealthy } from "../../src/rollout/health.ts";
 import { runOneOff } from "../../src/rollout/one-off.ts";
 import { untilUnhealthy } from "../../src/rollout/watch-health.ts";
@@ -38,6 +39,19 @@ it("why a release is unhealthy is told without its secrets: the reason is record
   );
   expect(error.message).toBe(`shop-1 did not become healthy: its health check fails: ${masked}`);
   expect(error.evidence).toEqual(["its last output:", `  ${masked}`]);
+});
+
+it("what its health check said last is shown where the time is over before the engine counts it as unhealthy", async () => {
+  const health = { kind: "command", command: ["check"], interval: 20, timeout: 20, retries: 3 } as unknown as Health;
+  const starting = {
+    ...engine,
+    container: async () => ({ ...container, health: "starting", healthOutput: `one\n${words}\n` }),
+  } as unknown as Engine;
+  const wait = { engine: starting, name: "shop-1", labels: {}, health, secretNames, timeout: 1000 };
+  await expect(waitUntilHealthy({ ...wait, clock: systemClock, progress: silent, signal })).rejects.toMatchObject({
+    message: "shop-1 did not become healthy: within 60ms: its health check has not passed yet",
+    evidence: ["its health check said:", "  one", `  ${masked}`, "its last output:", `  ${masked}`],
+  });
 });
 
 it("so is why a canary is", async () => {
