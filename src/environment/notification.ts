@@ -21,7 +21,10 @@ interface WebHook {
 
 interface LocalCommand {
   readonly kind: "command";
-  /** Run on this machine in the folder of the environment file, with the event on its standard input. */
+  /**
+   * Run on this machine in the folder of the environment file, with the event on its standard input. Its arguments may hold a
+   * secret: shown by the program alone.
+   */
   readonly command: readonly string[];
 }
 

@@ -44,12 +44,12 @@ export function resolvedDocument(environment: Environment, stageName: string | u
   };
 }
 
-/** The address of a web hook may be a secret in itself. */
+/** The address of a web hook may be a secret in itself, and so may what a program is given. */
 function notificationDocument(notification: Notification) {
   const { name, events, stages } = notification;
   const target =
     notification.kind === "command"
-      ? { command: notification.command }
+      ? { command: notification.command.length > 1 ? [notification.command[0], mask] : notification.command }
       : {
           webhook: `${new URL(notification.url).origin}/${mask}`,
           secret: notification.secret,

@@ -83,6 +83,16 @@ describe("what is in force", () => {
     expect(text).toContain("fine");
     expect(text).toContain('"KEY":"<secret>"');
   });
+
+  it("tells whom a notification goes to, and no more: its address and its arguments may be secrets", async () => {
+    const told = `{ webhook: "https://chat.test/hooks/\${TOKEN}" }, { command: "tell --as=\${TOKEN} all" }, { command: [tell] }`;
+    const result = await readText(`${minimal}notify: [${told}]\nstages: { dev: {} }\n`, { TOKEN: "hush-hush" });
+    const text = JSON.stringify(resolvedDocument(result.environment!, "dev"));
+    expect(text).not.toContain("hush-hush");
+    expect(text).toContain('"webhook":"https://chat.test/<masked>"');
+    expect(text).toContain('"command":["tell","<masked>"]');
+    expect(text).toContain('"command":["tell"]');
+  });
 });
 
 describe("the section for envctl dev", () => {
