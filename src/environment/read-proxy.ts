@@ -44,12 +44,21 @@ export function readProxy(
     return undefined;
   }
   if (stage.domain === undefined && ports.length === 0) return undefined;
-  return {
-    ...readSettings(reading, document, path, stage.proxy ?? {}),
-    domains,
-    ports,
-    appPort,
-  };
+  const settings = readSettings(reading, document, path, stage.proxy ?? {});
+  if (settings.tls.kind !== "off") requireNames(reading, [...path, "domain"], stage.domain);
+  return { ...settings, domains, ports, appPort };
+}
+
+/** Certificates are chosen by the name that a client tells, and of an address it tells none (RFC 6066 §3). */
+function requireNames(reading: Reading, path: Path, value: StageDocument["domain"]): void {
+  for (const [index, domain] of [value ?? []].flat().entries()) {
+    if (isIP(domain) === 0) continue;
+    reading.problems.error(
+      typeof value === "string" ? path : [...path, index],
+      `${domain} is an address: clients tell a proxy no name for it, and get no certificate`,
+      "give it a name that leads there, or serve it by plain HTTP: `proxy.tls: off`",
+    );
+  }
 }
 
 /** The port of the HTTP health check: whoever answers there speaks HTTP. */

@@ -42,6 +42,7 @@ describe("which stage has a proxy", () => {
   });
 
   it("has a name once that is there in two spellings", async () => {
+    expect((await only(stage("domain: 192.168.1.10, proxy: { tls: off }")))?.proxy?.domains).toEqual(["192.168.1.10"]);
     expect((await only(stage("domain: [Shop.test, a.test, shop.test]")))?.proxy?.domains).toEqual([
       "shop.test",
       "a.test",
@@ -78,6 +79,16 @@ describe("a mistake in a proxy is shown at its place", () => {
     ],
     ["a domain with a port", stage('domain: "a.b:8443"'), /^4:26 .*`proxy\.https_port`/],
     ["a domain in another script", stage("domain: müller.example"), /^4:26 .* \| .*punycode/],
+    [
+      "an address, for which no client asks by name, and so gets no certificate",
+      stage("domain: [a.b, 192.168.1.10]"),
+      /^4:32 192\.168\.1\.10 is an address: clients tell a proxy no name .* \| give it a name .*`proxy\.tls: off`/,
+    ],
+    [
+      "an address with a certificate from the proxy's own authority",
+      `proxy: { tls: internal }\n${stage("domain: 192.168.1.10")}`,
+      /^5:26 192\.168\.1\.10 is an address/,
+    ],
     ["a wildcard in the midst", stage('domain: "a.*.b"'), /^4:26 "a\.\*\.b" is no domain name/],
     [
       "an image that is none",
