@@ -116,7 +116,7 @@ async function decide(
   wish: Pick<Wanted, "pins" | "secrets" | "certificate" | "unrecorded">,
 ): Promise<StagePlan> {
   const { workspace, stage, release } = deployment;
-  requireFree(workspace, stage, observed);
+  await requireFree(workspace, stage, observed);
   const asItRanThen = deployment.kind === "rollback";
   const wanted = { environment: workspace.environment, stage, release, asItRanThen, ...wish };
   const plan = planStage(wanted, observed);

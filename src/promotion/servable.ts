@@ -4,6 +4,7 @@ import type { ObservedHost } from "../plan/observed.ts";
 import { type DesiredSite, desiredSites } from "../plan/proxies.ts";
 import { siteConflicts } from "../plan/site-conflicts.ts";
 import { proxyDriver } from "../proxy/drivers.ts";
+import type { ProxyDriver } from "../proxy/proxy.ts";
 import type { Certificate } from "../rollout/certificate.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 
@@ -30,11 +31,18 @@ export async function requireServable(
 }
 
 /**
- * Before anything is switched: what proxies that are there would refuse in the midst of it. Throws `domain-taken` or
- * `proxy-differs` (exit 2).
+ * Before anything is switched: what proxies that are there would refuse in the midst of it. Throws `domain-taken`,
+ * `proxy-differs` or `proxy-full` (exit 2).
  */
-export function requireFree(workspace: Workspace, stage: Stage, observed: readonly ObservedHost[]): void {
+export async function requireFree(
+  workspace: Workspace,
+  stage: Stage,
+  observed: readonly ObservedHost[],
+): Promise<void> {
+  if (!stage.proxy) return;
   const wanted = wantedSites(workspace, stage, undefined);
+  const driver = await proxyDriver(stage.proxy.driver);
+  for (const host of observed) requireRoom(driver, host, wanted);
   const conflicts = observed.flatMap((host) => siteConflicts(host, wanted));
   const [first] = conflicts;
   if (!first) return;
@@ -50,6 +58,23 @@ export function requireFree(workspace: Workspace, stage: Stage, observed: readon
         ? `give one of them another \`domain\` or \`proxy.path\`; if the name moved, first: envctl up ${first.rival.stage} (of ${first.rival.environment}), or envctl down ${first.rival.stage}`
         : `set \`proxy.driver: ${first.driver}\`, or give this stage other ports (\`proxy.http_port\`, \`proxy.https_port\`)`,
   });
+}
+
+function requireRoom(driver: ProxyDriver, host: ObservedHost, wanted: readonly DesiredSite[]): void {
+  for (const { proxy, site } of wanted) {
+    const found = host.proxies.find(({ container }) => container.name === proxy.name);
+    const others = (found?.sites ?? []).filter(({ id }) => id !== site.id);
+    const why = driver.refusesTogether?.([...others, site]);
+    if (why === undefined) continue;
+    throw new EnvctlError({
+      code: "proxy-full",
+      exitCode: ExitCode.usage,
+      what: `the proxy ${proxy.name} cannot serve stage ${site.stage} as well: ${why}`,
+      where: host.name,
+      state: "nothing was switched: the proxy serves what it served",
+      next: "give this stage other ports (`proxy.http_port`, `proxy.https_port`) or another host, or let Caddy serve them all (`proxy.driver: caddy`)",
+    });
+  }
 }
 
 function wantedSites(workspace: Workspace, stage: Stage, certificate: Certificate | undefined): DesiredSite[] {

@@ -5,6 +5,12 @@ import { isSecure } from "./routes.ts";
 /** Bytes: HAProxy answers with no page that does not fit into the buffers that each request has. */
 const largestPage = 131_072;
 
+/**
+ * A line of HAProxy's configuration has 64 words at most (`MAX_LINE_ARGS`), five of which say how it listens; each certificate
+ * takes two. A second line for the port would be a second socket, and the kernel picks one of them without looking at names.
+ */
+const mostCertificates = Math.floor((64 - 5) / 2);
+
 /** Why HAProxy cannot serve a site, for people; undefined if it can. */
 export function haproxyRefuses(site: Site): string | undefined {
   const refused = refusedName(site);
@@ -19,6 +25,13 @@ export function haproxyRefuses(site: Site): string | undefined {
     return `a page of ${size} KiB is more than HAProxy can answer with; make it ${largestPage / 1024} KiB or less`;
   }
   return undefined;
+}
+
+/** Why one HAProxy cannot serve all these sites, for people; undefined if it can. */
+export function haproxyRefusesTogether(sites: readonly Site[]): string | undefined {
+  const count = sites.filter(isSecure).length;
+  if (count <= mostCertificates) return undefined;
+  return `one HAProxy takes ${mostCertificates} certificates, and with these would be ${count}`;
 }
 
 /** The user's own pages. */

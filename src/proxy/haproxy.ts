@@ -1,6 +1,6 @@
 import { readHaproxyAccess } from "./haproxy-access.ts";
 import { haproxyConfiguration } from "./haproxy-configuration.ts";
-import { haproxyRefuses } from "./haproxy-refusal.ts";
+import { haproxyRefuses, haproxyRefusesTogether } from "./haproxy-refusal.ts";
 import { type ProxyDriver, proxyFolder, revisionPort } from "./proxy.ts";
 
 const file = `${proxyFolder}/haproxy.cfg`;
@@ -46,6 +46,7 @@ export const haproxy: ProxyDriver = {
   activation: { prepare: ":", activate, conclude: ":" },
   turns: false,
   refuses: haproxyRefuses,
+  refusesTogether: haproxyRefusesTogether,
   render: haproxyConfiguration,
   readAccess: readHaproxyAccess,
 };

@@ -116,6 +116,8 @@ export interface ProxyDriver {
   readonly turns: boolean;
   /** Why this driver cannot serve such a site, for people; undefined if it can. */
   refuses(site: Site): string | undefined;
+  /** Why one proxy cannot serve all these sites, each of which it could, for people; undefined if it can. */
+  refusesTogether?(sites: readonly Site[]): string | undefined;
   /**
    * The whole configuration. `GET /revision` at `revisionPort` (never published) answers `revision` as plain text once
    * it is live, followed by `+` and `id/file` for each site that was turned (`turnFile`); no other path of that port answers with

@@ -140,6 +140,8 @@ export class ProxyHost {
     const { engine, commands } = this.#options;
     const { sites } = state;
     for (const site of sites) this.#requireServable(driver, site, sites, container);
+    const tooMany = driver.refusesTogether?.(sites);
+    if (tooMany !== undefined) throw this.#refused(container, tooMany, []);
     const takeBack = await this.#bringCertificate(container, changed, signal);
     const configuration = driver.render(sites, configurationOf(sites));
     const input = activationInput(JSON.stringify(sites), configuration, stale);

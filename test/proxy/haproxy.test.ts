@@ -261,6 +261,22 @@ describe("an access log line of HAProxy", () => {
   });
 });
 
+describe("certificates that HAProxy cannot take together", () => {
+  const own = (count: number) =>
+    Array.from({ length: count }, (_, index) =>
+      siteOf({ id: `s${index}`, domains: [`s${index}.test`], tls: { kind: "own", fingerprint: "1" } }),
+    );
+
+  it("are more than fit into one line of its configuration", () => {
+    const longest = (sites: readonly Site[]) =>
+      Math.max(...directivesOf(haproxy.render(sites, "1")).map((words) => words.length));
+    expect(haproxy.refusesTogether?.([...own(29), siteOf(), siteOf({ ports: [8080] })])).toBeUndefined();
+    expect(longest(own(29))).toBeLessThanOrEqual(64);
+    expect(haproxy.refusesTogether?.(own(30))).toMatch(/29 certificates.*with these would be 30/);
+    expect(longest(own(30))).toBeGreaterThan(64);
+  });
+});
+
 describe("a site that HAProxy refuses", () => {
   it.each([
     [siteOf({ ports: [9101] }), /9101/],
