@@ -41,3 +41,8 @@ export async function dropCertificate(
 ): Promise<void> {
   await capture(engine, container, ["rm", "-f", certificateFile(site), keyFile(site)], signal);
 }
+
+/** The same for a container that does not run: nothing can be removed there, but be written over. */
+export function emptyCertificate(site: Pick<Site, "id">): ContainerFile[] {
+  return [certificateFile(site), keyFile(site)].map((path) => ({ path, content: "", mode: 0o600 }));
+}

@@ -12,7 +12,7 @@ import type { ProxyDriver, ProxyDriverName, Site } from "../proxy/proxy.ts";
 import { activationCommand, activationInput, isUnwritten } from "./activation.ts";
 import type { Certificate } from "./certificate.ts";
 import { currentState, rememberState } from "./known-sites.ts";
-import { bringCertificate, dropCertificate } from "./proxy-certificates.ts";
+import { bringCertificate, dropCertificate, emptyCertificate } from "./proxy-certificates.ts";
 import { ensureProxyContainer } from "./proxy-container.ts";
 import { whileProxyLocked } from "./proxy-lock.ts";
 import { untilRevision } from "./proxy-revision.ts";
@@ -105,11 +105,14 @@ export class ProxyHost {
     if (isRunning(container)) return await this.route(proxy, id, undefined, signal);
     await this.#locked(proxy, signal, async () => {
       const driver = await driverOf(container, engine.name);
-      const sites = (await readState(engine, container.id, signal)).sites.filter((site) => site.id !== id);
+      const told = (await readState(engine, container.id, signal)).sites;
+      const sites = told.filter((site) => site.id !== id);
+      const hadOwn = told.some((site) => site.id === id && site.tls.kind === "own");
       // What it will start with.
       const files = [
         { path: driver.file, content: driver.render(sites, configurationOf(sites)), mode: 0o600 },
         { path: sitesFile, content: JSON.stringify(sites), mode: 0o600 },
+        ...(hadOwn ? emptyCertificate({ id }) : []),
       ];
       await engine.writeFiles(container.id, files, signal);
     });
