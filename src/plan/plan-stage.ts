@@ -5,6 +5,7 @@ import type { Release } from "../release/release.ts";
 import { changesOf } from "./changes.ts";
 import { type DesiredContainer, desiredApp, desiredService, desiredWorkers, type SecretValues } from "./desired.ts";
 import { type DesiredIdentity, differences } from "./drift.ts";
+import { formerHostNote, hostsSince, type LastHosts } from "./former-hosts.ts";
 import { notesOf } from "./notes.ts";
 import { noticeOf } from "./notice.ts";
 import { containersOf, generationOf, isRunning, labelledDigest, type ObservedHost } from "./observed.ts";
@@ -27,6 +28,8 @@ export interface Wanted {
   readonly unrecorded?: boolean;
   /** Fingerprint of the certificate that the user brought for the stage's domains. */
   readonly certificate?: string | undefined;
+  /** Where the stage ran by its history; undefined where that does not tell. */
+  readonly last?: LastHosts | undefined;
 }
 
 /** Decides the least that turns what was observed into what is wanted. Pure: the same input gives the same plan. */
@@ -60,13 +63,18 @@ export function planStage(wanted: Wanted, observed: readonly ObservedHost[]): St
       changes: idle ? [] : changesOf(host, { place: placement, stage, workloads, identity, asItRanThen }),
     };
   });
+  const { former: formerHosts } = hostsSince(wanted.last, observed);
   return {
     environment: environment.name,
     stage: stage.name,
     release,
     hosts,
     tasks: tasksOf(wanted, observed, hosts, app),
-    notes: notesOf(environment, stage, release, observed, hosts),
+    notes: [
+      ...notesOf(environment, stage, release, observed, hosts),
+      ...formerHosts.map((host) => formerHostNote(stage.name, host)),
+    ],
+    formerHosts,
     notice: noticeOf(stage, observed, hosts),
   };
 }

@@ -158,6 +158,8 @@ export interface StagePlan {
   /** Before any host is switched, or after all are, as `when` says. */
   readonly tasks: readonly PlannedTask[];
   readonly notes: readonly string[];
+  /** Hosts that the stage has no more, and where nobody took down what ran; each has a note, too. */
+  readonly formerHosts: readonly string[];
   /** What those who use the stage notice of it. */
   readonly notice: Notice;
 }

@@ -77,6 +77,8 @@ export interface StageStatus {
    * `empty` (nothing should run), or `unknown` (a host is out of reach).
    */
   readonly verdict: "ok" | "drift" | "dev" | "empty" | "unknown";
+  /** Hosts that the stage has no more, and where nobody took down what ran. They are not asked, and the verdict is not about them. */
+  readonly formerHosts: readonly string[];
 }
 
 export interface StageVerified {
@@ -197,10 +199,10 @@ export function stageStatus(
   stage: Stage,
   expected: ExpectedRelease | undefined,
   hosts: readonly HostStatus[],
-  verification: StageVerified | undefined,
+  history: Pick<StageStatus, "verification" | "formerHosts">,
 ): StageStatus {
   const verdict = verdictOf(expected, hosts);
-  return { stage: stage.name, after: stage.after, expected, hosts, verification, verdict };
+  return { stage: stage.name, after: stage.after, expected, hosts, verdict, ...history };
 }
 
 function verdictOf(expected: ExpectedRelease | undefined, hosts: readonly HostStatus[]): StageStatus["verdict"] {

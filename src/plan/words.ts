@@ -1,6 +1,7 @@
 import { shortDigest } from "../base/digest.ts";
 import { formatDuration, milliseconds } from "../base/duration.ts";
 import type { Task } from "../environment/model.ts";
+import { formerHostNote } from "./former-hosts.ts";
 import type { JudgedGate } from "./gates/judged-gate.ts";
 import { type HostPlan, isEmpty, type RouteStep, type StagePlan, type Step, stepsOf } from "./plan.ts";
 
@@ -60,7 +61,9 @@ export interface PlanSurroundings {
 export function describePlan(plan: StagePlan, around: PlanSurroundings = { hooks: [], gates: [] }): string[] {
   const title = `${plan.environment} ${plan.release.name} (${shortDigest(plan.release.digest)}) on ${plan.stage}`;
   const gates = around.gates.map(describeGate);
-  if (isEmpty(plan)) return [`${title}: nothing to do`, ...gates];
+  // Of the notes, only these are about more than what would be done.
+  const former = plan.formerHosts.map((host) => `  note: ${formerHostNote(plan.stage, host)}`);
+  if (isEmpty(plan)) return [`${title}: nothing to do`, ...gates, ...former];
   const lines = [title, ...gates];
   const hooks = (when: "before" | "after", words: string) => {
     for (const hook of around.hooks) if (hook.startsWith(`${when}-`)) lines.push(`  ${words}: run hook ${hook}`);

@@ -2,6 +2,7 @@ import type { Digest } from "../base/digest.ts";
 import { EnvctlError, messageOf } from "../base/errors.ts";
 import { timeLimit } from "../base/time-limit.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { HostsSince } from "../plan/former-hosts.ts";
 import type { ObservedHost } from "../plan/observed.ts";
 import { isEmpty, type StagePlan } from "../plan/plan.ts";
 import { releaseIds } from "../plan/plan-stage.ts";
@@ -15,6 +16,7 @@ import { ProxyHost } from "../rollout/proxy-host.ts";
 import { ReadyCommands } from "../rollout/ready-commands.ts";
 import { author } from "./author.ts";
 import type { Admission, Deployment } from "./deployment.ts";
+import { runsOn } from "./last-hosts.ts";
 import type { Ledger } from "./ledger.ts";
 import { bringProxyImage, type ProxyImages } from "./proxy-images.ts";
 import { recordedRelease, type StageRecord } from "./record.ts";
@@ -32,6 +34,8 @@ export interface Action {
   readonly proxyImages: ProxyImages;
   readonly lock: HeldLock;
   readonly admission: Admission | undefined;
+  /** What became of the hosts that the stage had, as it was before anything was done. */
+  readonly since: HostsSince;
 }
 
 /**
@@ -120,19 +124,22 @@ function workerFor(deployment: Deployment, engine: Engine, present: string | und
 /** The record is written even after Ctrl-C: it tells what became of the stage. */
 async function record(
   deployment: Deployment,
-  { ledger, pins, admission }: Action,
+  { ledger, pins, admission, since }: Action,
   failure: string | undefined,
 ): Promise<void> {
-  const { workspace, stage, release } = deployment;
+  const { workspace, stage, release, kind } = deployment;
+  const outcome = failure === undefined ? "succeeded" : "failed";
+  const hosts = stage.hosts.map((host) => host.name);
   const entry: StageRecord = {
     version: 1,
-    kind: deployment.kind,
-    outcome: failure === undefined ? "succeeded" : "failed",
+    kind,
+    outcome,
     environment: workspace.environment.name,
     stage: stage.name,
     release: recordedRelease(release),
     from: deployment.from,
-    hosts: stage.hosts.map((host) => host.name),
+    hosts,
+    ...runsOn({ kind, outcome, hosts }, since),
     services: pins,
     by: author(),
     at: workspace.clock.now().toISOString(),

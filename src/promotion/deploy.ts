@@ -1,5 +1,6 @@
 import { messageOf } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
+import { formerHostNote, hostsSince } from "../plan/former-hosts.ts";
 import type { ObservedHost } from "../plan/observed.ts";
 import { isEmpty, type StagePlan } from "../plan/plan.ts";
 import { planStage, type Wanted } from "../plan/plan-stage.ts";
@@ -41,10 +42,10 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   const [secrets, certificate] = await Promise.all([stageSecrets(workspace, stage), readCertificate(stage.proxy)]);
   await requireServable(workspace, stage, certificate);
   const standing = await readStanding(deployment, ledger);
-  const { change: last, entry: head } = standing;
+  const { change, entry: head, last } = standing;
   const recorded = isRecorded(standing, deployment.release.digest);
-  const wish = { pins, secrets, certificate: certificate?.fingerprint, unrecorded: !recorded };
-  const recordedAsIs = recorded && last?.dev === stage.app.dev;
+  const wish = { pins, secrets, certificate: certificate?.fingerprint, unrecorded: !recorded, last };
+  const recordedAsIs = recorded && change?.dev === stage.app.dev;
   // What the stage does not run by its history is something to do for certain: its hosts are looked at once, under the lock.
   const looksFirst = recordedAsIs || deployment.dryRun || deployment.kept !== undefined;
   const seen = looksFirst ? await observeAll(deployment, engines) : undefined;
@@ -57,6 +58,7 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
   const settled = plan && isEmpty(plan) && seen.every((host) => restless(host).length === 0);
   if (settled && recordedAsIs && (!proves || isProven(stage, standing))) {
     await sweepLocks(workspace, stage.name, engines);
+    warnOfFormerHosts(deployment, plan);
     return { plan, changed: false };
   }
   const first = engines[0];
@@ -78,7 +80,8 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
         const proxyImages = await pinProxyImages(workspace, stage, current);
         const changed = !isEmpty(current) || !recordedAsIs;
         const admission = changed ? await deployment.admit?.(ledger) : undefined;
-        const action = { engines, commands, ledger, pins, certificate, proxyImages, lock, admission };
+        const since = hostsSince(last, now);
+        const action = { engines, commands, ledger, pins, certificate, proxyImages, lock, admission, since };
         const sweeping = sweepLocks(workspace, stage.name, engines);
         try {
           let tagged = false;
@@ -86,6 +89,7 @@ export async function deploy(deployment: Deployment): Promise<DeploymentResult> 
             await before();
             tagged = await act(deployment, current, now, action);
           }
+          warnOfFormerHosts(deployment, current);
           const verification = proves ? await prove(deployment, wish, action) : undefined;
           return { plan: current, changed, verification, tagged };
         } finally {
@@ -113,7 +117,7 @@ async function decide(
   deployment: Deployment,
   engines: readonly Engine[],
   observed: readonly ObservedHost[],
-  wish: Pick<Wanted, "pins" | "secrets" | "certificate" | "unrecorded">,
+  wish: Pick<Wanted, "pins" | "secrets" | "certificate" | "unrecorded" | "last">,
 ): Promise<StagePlan> {
   const { workspace, stage, release } = deployment;
   await requireFree(workspace, stage, observed);
@@ -149,8 +153,14 @@ async function readStanding({ kind, workspace }: Deployment, ledger: Ledger): Pr
   } catch (error) {
     if (kind !== "rollback") throw error;
     workspace.progress.warn(`the stage's history cannot be read: ${messageOf(error)}`);
-    return { change: undefined, entry: undefined, proofs: [] };
+    return { change: undefined, entry: undefined, proofs: [], last: undefined };
   }
+}
+
+/** Who works on the sources is told by the other verbs: here it would come with each change. */
+function warnOfFormerHosts({ workspace, stage }: Deployment, { formerHosts }: StagePlan): void {
+  if (stage.app.dev !== undefined) return;
+  for (const host of formerHosts) workspace.progress.warn(formerHostNote(stage.name, host));
 }
 
 /** Checks what was brought there; the stage's tag tells what runs, whatever they find. */

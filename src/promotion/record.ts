@@ -16,7 +16,15 @@ export interface StageRecord {
   readonly release: RecordedRelease | undefined;
   /** The stage it was promoted from. */
   readonly from: string | undefined;
+  /** Those that the stage had then; of `former`, those that it had before. */
   readonly hosts: readonly string[];
+  /**
+   * Where the stage runs since, if that is not as `hosts` has it: there are others besides, which it had before and where nobody
+   * took it down; or the change failed, and it runs where it ran.
+   */
+  readonly runsOn?: readonly string[] | undefined;
+  /** True of a `down` on hosts that the stage had no more: what it runs is as before. */
+  readonly former?: true | undefined;
   readonly services: Readonly<Record<string, Digest>>;
   /** `user@machine`. */
   readonly by: string;
@@ -61,8 +69,8 @@ export function recordedRelease({ name, digest, commit, dirty, fingerprint }: Re
 }
 
 /** True of records that tell what the stage runs since. */
-export function isChange({ kind }: StageRecord): boolean {
-  return kind !== "verify" && kind !== "override";
+export function isChange({ kind, former }: StageRecord): boolean {
+  return kind !== "verify" && kind !== "override" && former !== true;
 }
 
 interface RecordedRelease {
@@ -93,13 +101,14 @@ export function parseRecord(value: unknown): StageRecord | undefined {
 
 function isRecord(value: unknown): value is StageRecord {
   if (!isObject(value)) return false;
-  const { version, kind, outcome, environment, stage, at, by, hosts, release, attestations } = value;
+  const { version, kind, outcome, environment, stage, at, by, hosts, runsOn, release, attestations } = value;
   return (
     version === 1 &&
     kinds.some((known) => known === kind) &&
     (outcome === "succeeded" || outcome === "failed") &&
     [environment, stage, at, by].every((field) => typeof field === "string") &&
     Array.isArray(hosts) &&
+    (runsOn === undefined || Array.isArray(runsOn)) &&
     (attestations === undefined || (Array.isArray(attestations) && attestations.every(isDigestText))) &&
     (release === undefined || (isObject(release) && typeof release.digest === "string" && isDigest(release.digest)))
   );

@@ -2,6 +2,7 @@ import { isDigest } from "../base/digest.ts";
 import type { HostAddress } from "../base/host.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
+import { hostsSince, type LastHosts } from "../plan/former-hosts.ts";
 import { labelledDigest, type ObservedHost } from "../plan/observed.ts";
 import { servingApp } from "../plan/serving.ts";
 import {
@@ -19,6 +20,7 @@ import { probeStage } from "../rollout/probe-stage.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { redactorOf } from "../secrets/redactor.ts";
 import { askHost, whyNot, within } from "./ask-host.ts";
+import { lastHosts } from "./last-hosts.ts";
 import { Ledger } from "./ledger.ts";
 import { readPins } from "./pins.ts";
 import { isChange, type StageRecord } from "./record.ts";
@@ -44,7 +46,7 @@ interface Looked {
 }
 
 async function readStage(workspace: Workspace, stage: Stage, hostTimeout: number): Promise<StageStatus> {
-  const [{ expectation, silent, verification }, looked] = await Promise.all([
+  const [{ expectation, silent, verification, last }, looked] = await Promise.all([
     expectedRelease(workspace, stage, hostTimeout),
     Promise.all(stage.hosts.map((host) => look(workspace, stage, host, hostTimeout))),
   ]);
@@ -69,7 +71,12 @@ async function readStage(workspace: Workspace, stage: Stage, hostTimeout: number
       );
     }),
   );
-  return stageStatus(stage, expectation, hosts, verification);
+  const present = looked.map(({ address: { name }, result }) => ({
+    name,
+    containers: "observed" in result ? result.observed.containers : undefined,
+  }));
+  const { former } = hostsSince(last, present);
+  return stageStatus(stage, expectation, hosts, { verification, formerHosts: former });
 }
 
 async function look(workspace: Workspace, stage: Stage, address: HostAddress, hostTimeout: number): Promise<Looked> {
@@ -95,28 +102,33 @@ interface Expectation {
   /** The registry did not answer: asking it for more would only take longer. */
   readonly silent: boolean;
   readonly verification: StageVerified | undefined;
+  /** Where the stage ran after its newest change. */
+  readonly last: LastHosts | undefined;
 }
 
 async function expectedRelease(workspace: Workspace, stage: Stage, hostTimeout: number): Promise<Expectation> {
   const signal = within(workspace, hostTimeout);
+  let last: LastHosts | undefined;
   try {
     const repository = await workspace.connections.repository(stage.repository);
     const ledger = new Ledger(repository, workspace.environment.name, stage.name);
-    const proofs: StageRecord[] = [];
+    const since: StageRecord[] = [];
     for await (const { record } of ledger.entries(Number.POSITIVE_INFINITY, signal)) {
-      if (record.kind === "verify") proofs.push(record);
+      if (isChange(record)) last ??= lastHosts(record, since);
+      since.push(record);
       if (record.outcome === "failed" || !isChange(record)) continue;
       if (record.kind === "down" || !record.release) break;
       const { name, digest } = record.release;
       const expectation = { name, digest, at: record.at, by: record.by };
-      return { expectation, silent: false, verification: verificationOf(stage, record, proofs) };
+      const proofs = since.filter(({ kind }) => kind === "verify");
+      return { expectation, silent: false, verification: verificationOf(stage, record, proofs), last };
     }
   } catch (error) {
     workspace.signal.throwIfAborted();
     workspace.progress.warn(`the history of ${stage.name} cannot be read: ${whyNot(error, signal, hostTimeout)}`);
-    return { expectation: undefined, silent: true, verification: undefined };
+    return { expectation: undefined, silent: true, verification: undefined, last };
   }
-  return { expectation: undefined, silent: false, verification: undefined };
+  return { expectation: undefined, silent: false, verification: undefined, last };
 }
 
 function verificationOf(stage: Stage, change: StageRecord, proofs: readonly StageRecord[]): StageVerified | undefined {

@@ -1,6 +1,8 @@
 import type { Digest } from "../base/digest.ts";
 import type { Stage } from "../environment/model.ts";
+import type { LastHosts } from "../plan/former-hosts.ts";
 import type { Workspace } from "../rollout/workspace.ts";
+import { lastHosts } from "./last-hosts.ts";
 import { Ledger } from "./ledger.ts";
 import { isChange, type LedgerEntry, type StageRecord } from "./record.ts";
 
@@ -80,24 +82,27 @@ export interface Standing {
   readonly entry: LedgerEntry | undefined;
   /** Records of its checks since then, newest first. */
   readonly proofs: readonly StageRecord[];
+  /** Where it ran since then. */
+  readonly last: LastHosts | undefined;
 }
 
 /** Reads a stage's history back to its newest change. */
 export async function standingOf(ledger: Ledger, signal: AbortSignal): Promise<Standing> {
-  const proofs: StageRecord[] = [];
+  const since: StageRecord[] = [];
+  const proofs = () => since.filter(({ kind }) => kind === "verify");
   for await (const entry of ledger.entries(Number.POSITIVE_INFINITY, signal)) {
     const { record } = entry;
-    if (isChange(record)) return { change: record, entry, proofs };
-    if (record.kind === "verify") proofs.push(record);
+    if (isChange(record)) return { change: record, entry, proofs: proofs(), last: lastHosts(record, since) };
+    since.push(record);
   }
-  return { change: undefined, entry: undefined, proofs };
+  return { change: undefined, entry: undefined, proofs: proofs(), last: undefined };
 }
 
 /**
  * Whether the history tells that a rollout of this release is what the stage last came through. Where it does not, one may
  * have been killed after its switch: the stage's very first, too.
  */
-export function isRecorded({ change }: Standing, digest: Digest): boolean {
+export function isRecorded({ change }: Pick<Standing, "change">, digest: Digest): boolean {
   return change?.outcome === "succeeded" && change.release?.digest === digest;
 }
 

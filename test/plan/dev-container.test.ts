@@ -99,7 +99,10 @@ describe("the status", () => {
   const statusOf = (host: ObservedHost, settings: Partial<DevSettings> = {}) => {
     const facts = { environment: worldOf(settings), stage: place, release: one, pins: {}, secrets: {} };
     const expected = { name: "one", digest: one.digest, at: "", by: "" };
-    return stageStatus(place, expected, [hostStatus(facts, host, true, new Map())], undefined);
+    return stageStatus(place, expected, [hostStatus(facts, host, true, new Map())], {
+      verification: undefined,
+      formerHosts: [],
+    });
   };
 
   it("is neither ok nor drift where something else than the release runs", () => {

@@ -89,6 +89,7 @@ function planDocument(plan: StagePlan, { hooks, gates }: PlanSurroundings) {
       steps: stepsOf(host).map((step) => ({ kind: step.kind, what: describeStep(step) })),
     })),
     notes: plan.notes,
+    formerHosts: plan.formerHosts,
     notice: plan.notice,
   };
 }

@@ -57,6 +57,7 @@ function stageDocument(stage: StageStatus) {
     verification: stage.verification
       ? { ...stage.verification, since: stage.verification.since ?? null, why: stage.verification.why ?? null }
       : null,
+    formerHosts: stage.formerHosts,
     hosts: stage.hosts.map((host) => ({
       host: host.host,
       reachable: host.unreachable === undefined,

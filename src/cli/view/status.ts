@@ -1,6 +1,7 @@
 import { isDigest, shortDigest } from "../../base/digest.ts";
 import { formatDuration } from "../../base/duration.ts";
 import { describeDev, differsFromRelease, nameFiles } from "../../plan/dev-container.ts";
+import { formerHostNote } from "../../plan/former-hosts.ts";
 import type { ContainerStatus, HostStatus, StageStatus } from "../../plan/status.ts";
 import type { Context } from "../verb.ts";
 import { type Cell, renderTable } from "./table.ts";
@@ -24,6 +25,7 @@ export function renderStatus(
   const drifted = stages.filter((stage) => stage.verdict === "drift").map((stage) => stage.stage);
   const inDev = stages.filter((stage) => stage.verdict === "dev").map((stage) => stage.stage);
   const unverified = stages.filter(({ verification }) => verification?.verified === false);
+  const former = stages.flatMap(({ stage, formerHosts }) => formerHosts.map((host) => formerHostNote(stage, host)));
   const advice = [
     ...drifted.map((stage) => `mend it: envctl up ${stage}`),
     ...unverified
@@ -36,7 +38,7 @@ export function renderStatus(
   return [
     `${paint("bold", environment)}`,
     table,
-    ...[...notes, ...unverified.map(whyUnverified)].map((note) => `${paint("yellow", "!")} ${note}`),
+    ...[...notes, ...former, ...unverified.map(whyUnverified)].map((note) => `${paint("yellow", "!")} ${note}`),
     ...advice,
   ].join("\n");
 }
