@@ -73,3 +73,21 @@ function parseAuthority(text: string): { host: string; port: number | undefined 
   if (!hostName.test(host) || (port !== undefined && (port < 1 || port > 65_535))) return undefined;
   return { host: host.replace(/^\[|\]$/g, ""), port };
 }
+
+/**
+ * What two addresses of one machine have in common, as far as that can be told without asking anybody: the name without user
+ * and port, or that it is this machine. Undefined where only who reads the user's configuration could know.
+ */
+export function machineOf(name: string): string | undefined {
+  const address = parseHostAddress(name);
+  switch (address?.kind) {
+    case "ssh":
+    case "tcp":
+      return address.host.toLowerCase();
+    case "local":
+    case "unix":
+      return "local";
+    default:
+      return undefined;
+  }
+}

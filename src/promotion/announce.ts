@@ -56,7 +56,7 @@ export function sentenceOf(announcement: Announcement): string {
     promote:
       failed === "" ? `${stage} runs ${what}, promoted from ${from}` : `the promotion of ${what} to ${stage}${failed}`,
     rollback: failed === "" ? `${stage} went back to ${what}` : `going back to ${what} in ${stage}${failed}`,
-    down: `${stage} was taken down`,
+    down: `${stage} was taken down${announcement.former ? ` on ${announcement.hosts.join(", ")}, which it has no more` : ""}`,
     verify: failed === "" ? `${what} is verified in ${stage}` : `the checks of ${what} in ${stage}${failed}`,
     override: `${announcement.override?.gate ?? "a gate"} was overridden for ${what} in ${stage}: ${announcement.override?.reason ?? ""}`,
     approve: announcement.withdrawn

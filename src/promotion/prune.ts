@@ -11,9 +11,16 @@ import { observeHost } from "../rollout/observe.ts";
 import { observeProxies } from "../rollout/observe-proxies.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { leaveProxies, sharedProxies } from "./leave-proxies.ts";
+import { whileLocked } from "./locked.ts";
+import { openHosts } from "./open-hosts.ts";
+import { readLastHosts } from "./read-last-hosts.ts";
+import { recordDown } from "./record-down.ts";
+import { stageSigner } from "./stage-signer.ts";
 
 export interface PrunedHost {
   readonly host: string;
+  /** Stages that the environment file no longer has there, and that had something there. */
+  readonly stages: readonly string[];
   /** Containers of stages that the environment file no longer has. */
   readonly containers: readonly string[];
   /** Networks of such stages. */
@@ -39,6 +46,7 @@ export async function prune(workspace: Workspace, options: { readonly dryRun: bo
       ),
     ),
   );
+  if (!options.dryRun) await recordFormer(workspace, result);
   if (!options.dryRun && workspace.environment.image.registry === undefined) {
     await workspace.progress.step("prune the embedded registry", async () => {
       await collectGarbage(embeddedRegistryDirectory(workspace.variables));
@@ -83,6 +91,7 @@ async function pruneHost(
   }
   return {
     host: engine.name,
+    stages: gone.map(({ place }) => place.stage),
     containers: orphans.map((container) => container.name),
     networks: gone.flatMap(({ observed }) => observed.networks),
     sites: gone.flatMap(({ place, observed }) =>
@@ -91,6 +100,30 @@ async function pruneHost(
     images: unused.map((image) => image.labels[ImageLabel.release] ?? image.id),
     size: unused.reduce((sum, image) => sum + image.size, 0),
   };
+}
+
+/**
+ * What of a stage was removed from hosts that it has no more is written in its history: else they would be told of for ever.
+ * It is done already: who cannot write it down is warned.
+ */
+async function recordFormer(workspace: Workspace, pruned: readonly PrunedHost[]): Promise<void> {
+  for (const stage of workspace.environment.stages) {
+    const cleared = pruned.filter(({ stages }) => stages.includes(stage.name)).map(({ host }) => host);
+    if (cleared.length === 0) continue;
+    try {
+      const ran = (await readLastHosts(workspace, stage))?.ran ?? [];
+      const hosts = cleared.filter((host) => ran.includes(host));
+      const [first] = hosts.length > 0 ? await openHosts(workspace, stage) : [];
+      if (!first) continue;
+      const signer = await stageSigner(workspace, { dryRun: false });
+      await whileLocked(workspace, stage, first, "envctl prune", () =>
+        recordDown(workspace, stage, { hosts, former: true }, signer),
+      );
+    } catch (error) {
+      workspace.signal.throwIfAborted();
+      workspace.progress.warn(`this is not in the history of ${stage.name}: ${messageOf(error)}`);
+    }
+  }
 }
 
 /** Stages that the file no longer has on this host, and that left something there. */

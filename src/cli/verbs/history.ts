@@ -139,7 +139,8 @@ function entryRow({ record }: LedgerEntry, signer: string | undefined) {
   ];
 }
 
-function particulars({ from, checks, override }: LedgerEntry["record"]): string {
+function particulars({ from, checks, override, former, hosts }: LedgerEntry["record"]): string {
+  if (former) return `only ${hosts.join(", ")}`;
   if (override) return `${override.gate}: ${override.reason}`;
   if (checks) return `${checks.length} ${checks.length === 1 ? "check" : "checks"}`;
   return from ? `from ${from}` : "";
