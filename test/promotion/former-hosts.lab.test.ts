@@ -90,7 +90,7 @@ stages:
       hosts: ["local"],
     });
     await project.ok("history", "--verify");
-  });
+  }, 240_000);
 
   it("is told of no more either where prune took it down, because another stage has it", async () => {
     environment("ssh://test1", "ssh://prod1");
