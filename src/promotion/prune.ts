@@ -1,5 +1,4 @@
 import { EnvctlError, messageOf } from "../base/errors.ts";
-import type { HostAddress } from "../base/host.ts";
 import type { Engine, ObservedContainer, ObservedImage } from "../engine/engine.ts";
 import { Label } from "../engine/engine.ts";
 import { siteId } from "../plan/naming.ts";
@@ -10,6 +9,7 @@ import { embeddedRegistryDirectory } from "../rollout/connections.ts";
 import { observeHost } from "../rollout/observe.ts";
 import { observeProxies } from "../rollout/observe-proxies.ts";
 import type { Workspace } from "../rollout/workspace.ts";
+import { distinctEngines, type FoundEngine } from "./distinct-engines.ts";
 import { leaveProxies, sharedProxies } from "./leave-proxies.ts";
 import { whileLocked } from "./locked.ts";
 import { openHosts } from "./open-hosts.ts";
@@ -35,39 +35,42 @@ export interface PrunedHost {
 
 /** Removes what is left of this environment on its hosts and nobody needs: never a container that a stage runs or keeps. */
 export async function prune(workspace: Workspace, options: { readonly dryRun: boolean }): Promise<PrunedHost[]> {
-  const hosts = new Map<string, HostAddress>();
-  for (const stage of workspace.environment.stages) for (const host of stage.hosts) hosts.set(host.name, host);
-  const result = await workspace.progress.step("prune hosts", (progress) =>
-    Promise.all(
-      [...hosts.values()].map((host) =>
-        progress.step(host.name, async () =>
-          pruneHost(workspace, await workspace.connections.engine(host, workspace.signal), options),
-        ),
-      ),
-    ),
+  const { environment, progress } = workspace;
+  const engines = await progress.step("look at the hosts", () => findEngines(workspace));
+  const result = await progress.step("prune hosts", (at) =>
+    Promise.all(engines.map((found) => at.step(found.engine.name, () => pruneHost(workspace, found, options)))),
   );
   if (!options.dryRun) await recordFormer(workspace, result);
-  if (!options.dryRun && workspace.environment.image.registry === undefined) {
-    await workspace.progress.step("prune the embedded registry", async () => {
+  if (!options.dryRun && environment.image.registry === undefined) {
+    await progress.step("prune the embedded registry", async () => {
       await collectGarbage(embeddedRegistryDirectory(workspace.variables));
     });
   }
   return result;
 }
 
+/** All must answer before anything is removed: what a stage runs on one may be known under the name of another. */
+async function findEngines({ environment, connections, signal }: Workspace): Promise<FoundEngine[]> {
+  const hosts = new Map(environment.stages.flatMap((stage) => stage.hosts).map((host) => [host.name, host]));
+  const found = await Promise.all(
+    [...hosts.values()].map(async (host) => {
+      const engine = await connections.engine(host, signal);
+      return { engine, containers: await engine.containers({ [Label.environment]: environment.name }, signal) };
+    }),
+  );
+  return distinctEngines(found);
+}
+
 async function pruneHost(
   workspace: Workspace,
-  engine: Engine,
+  { engine, names, containers }: FoundEngine,
   options: { readonly dryRun: boolean },
 ): Promise<PrunedHost> {
   const { environment, signal } = workspace;
-  const [containers, images] = await Promise.all([
-    engine.containers({ [Label.environment]: environment.name }, signal),
-    engine.images({ [ImageLabel.environment]: environment.name }, signal),
-  ]);
+  const images = await engine.images({ [ImageLabel.environment]: environment.name }, signal);
   const stages = new Set(
     environment.stages
-      .filter((stage) => stage.hosts.some((host) => host.name === engine.name))
+      .filter((stage) => stage.hosts.some((host) => names.includes(host.name)))
       .map((stage) => stage.name),
   );
   const orphans = containers.filter((container) => !stages.has(container.labels[Label.stage] ?? ""));
