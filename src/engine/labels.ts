@@ -11,6 +11,8 @@ export const Label = {
   digest: "envctl.digest",
   generation: "envctl.generation",
   configHash: "envctl.config-hash",
+  /** On containers of a release: where its program listens, and how it is told that it serves, as JSON. */
+  endpoint: "envctl.endpoint",
   /** On containers that `envctl dev` made: what of their configuration is not the stage's; files may be synced into them. */
   dev: "envctl.dev",
   /** Program of a proxy: `caddy`, `haproxy`. */

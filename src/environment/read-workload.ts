@@ -52,6 +52,11 @@ export function readWorkload(
   };
 }
 
+/** As it may stand in a request. */
+export function isUrlPath(text: string): boolean {
+  return /^\/[\x21-\x7e]*$/.test(text);
+}
+
 function readHealth(
   reading: Reading,
   path: Path,
@@ -85,7 +90,7 @@ function readHealth(
     return undefined;
   }
   if (given.path === undefined) return { ...timing, kind: "tcp", port: chosen };
-  if (!/^\/[\x21-\x7e]*$/.test(given.path)) {
+  if (!isUrlPath(given.path)) {
     reading.problems.error(
       [...path, "path"],
       `"${given.path}" is no path of a URL`,

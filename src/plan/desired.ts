@@ -2,6 +2,7 @@ import { type Digest, digestOf } from "../base/digest.ts";
 import { type ContainerSpec, type HealthcheckSpec, Label, type Labels } from "../engine/engine.ts";
 import type { Service, Stage, Task, Workload } from "../environment/model.ts";
 import type { Release } from "../release/release.ts";
+import { endpointLabel } from "./endpoint.ts";
 import { containerName, networkName, upstreamName, volumeName } from "./naming.ts";
 
 /** Where and as what a container runs. */
@@ -110,7 +111,7 @@ export function taskSpec(
     name: `${app.spec.name}-task-${task.name}-${unique}`,
     command: task.command,
     entrypoint: undefined,
-    labels: { ...withoutDev(app.spec.labels), [Label.role]: "task", [Label.workload]: task.name },
+    labels: { ...ofEveryKind(app.spec.labels), [Label.role]: "task", [Label.workload]: task.name },
     ports: [],
     aliases: [],
     healthcheck: undefined,
@@ -118,9 +119,9 @@ export function taskSpec(
   };
 }
 
-/** Nothing is ever synced into a task's container. */
-function withoutDev(labels: Labels): Labels {
-  return Object.fromEntries(Object.entries(labels).filter(([name]) => name !== Label.dev));
+/** Nothing is ever synced into a task's container, and nobody asks it anything. */
+function ofEveryKind(labels: Labels): Labels {
+  return Object.fromEntries(Object.entries(labels).filter(([name]) => name !== Label.dev && name !== Label.endpoint));
 }
 
 interface Particulars {
@@ -162,6 +163,8 @@ function desire(placement: Placement, workload: Workload, particulars: Particula
     [Label.digest]: particulars.digest,
     [Label.generation]: String(placement.generation),
     [Label.configHash]: configHash,
+    // A service is never rolled back: it is what the file says.
+    ...(particulars.role === "service" ? {} : { [Label.endpoint]: endpointLabel(workload) }),
     ...(workload.dev === undefined ? {} : { [Label.dev]: workload.dev }),
   };
   const { secretNames, env, ...rest } = publicPart;

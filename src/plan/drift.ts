@@ -2,6 +2,7 @@ import type { ObservedContainer, ObservedImage } from "../engine/engine.ts";
 import { Label } from "../engine/engine.ts";
 import { canonicalJson, type DesiredContainer } from "./desired.ts";
 import { isDevContainer } from "./dev-container.ts";
+import { describeHealth, ownEndpoint } from "./endpoint.ts";
 import { isRunning, runsDigest } from "./observed.ts";
 
 /** One way in which what runs is not what should run. Values of secrets are never in it. */
@@ -49,6 +50,11 @@ export function differences(
   if (!(desired.spec.network in found.networks)) {
     replace("network", desired.spec.network, Object.keys(found.networks).join(", ") || "none");
   }
+  const endpoint = ownEndpoint(found);
+  if (endpoint) {
+    replace("port", desired.workload.port, endpoint.port);
+    replace("health check", describeHealth(desired.workload.health), describeHealth(endpoint.health));
+  }
   // Files may be synced into a container of `envctl dev` at any time: it is never taken for the release, nor the other way.
   if (desired.workload.dev === undefined ? isDevContainer(found) : !isDevContainer(found)) {
     replace(
@@ -57,7 +63,7 @@ export function differences(
       found.labels[Label.dev] ?? "the release",
     );
   }
-  // What no field above shows (a health check, a stop signal) is in the hash of the whole configuration.
+  // What no field above shows (a health check's command, a stop signal) is in the hash of the whole configuration.
   if (list.length === 0) replace("configuration", desired.configHash, found.labels[Label.configHash]);
   if (!isRunning(found) || found.state === "paused") {
     list.push({ what: "state", wanted: "running", found: found.state, needsReplacement: false });

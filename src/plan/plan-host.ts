@@ -1,6 +1,7 @@
 import { Label, type ObservedContainer, type PortMapping } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
 import type { DesiredContainer } from "./desired.ts";
+import { endpointOf, hasEndpoint } from "./endpoint.ts";
 import type { HostWish } from "./host-wish.ts";
 import { upstreamName } from "./naming.ts";
 import { isRunning, newestRelease, type ObservedHost } from "./observed.ts";
@@ -66,7 +67,7 @@ export function planHost(host: ObservedHost, wish: HostWish): Omit<HostPlan, "ch
       ...sites.removals,
     ],
     gap: turn.gap,
-    serving: app.serving.map((name) => ({ name, workload: wish.stage.app.name, health: wish.stage.app.health })),
+    serving: app.serving,
     proxies: sites.wanted,
     supersedes: app.replaced.some((container) => isSuperseded(container, wish.app) || app.starts.length > 0),
     returns: wish.asItRanThen,
@@ -75,7 +76,12 @@ export function planHost(host: ObservedHost, wish: HostWish): Omit<HostPlan, "ch
 
 /** By its labels: another release, or the same one configured otherwise. */
 function isSuperseded(container: ObservedContainer, [wanted]: readonly DesiredContainer[]): boolean {
-  return container.labels[Label.digest] !== wanted?.digest || container.labels[Label.configHash] !== wanted?.configHash;
+  return (
+    wanted === undefined ||
+    container.labels[Label.digest] !== wanted.digest ||
+    container.labels[Label.configHash] !== wanted.configHash ||
+    !hasEndpoint(container, wanted.workload)
+  );
 }
 
 /** What runs as it is wanted and is one too many, or is not what its labels say: nothing to go back to. */
@@ -128,7 +134,7 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
       start: [...app.creates, ...app.starts, ...waitsFor(app, sites, stops)],
       trial: app.starts.length > 0 || sites.routes.length > 0 ? sites.trial : [],
       switch: swaps ? [...handsOver, ...sites.prepare, ...routes] : sites.routes,
-      retire: [...drainSteps(wish.stage, sites, stops), ...stops.map(aside)],
+      retire: [...drainSteps(wish.stage, app, sites, stops), ...stops.map(aside)],
       standDown: standsBy ? standDownSteps(wish, app, sites) : [],
       gap: leaves,
       stopped,
@@ -210,7 +216,7 @@ function waitsFor(app: Replacement, sites: SitePlan, stops: readonly StopStep[])
 function standDownSteps({ stage, app: wanted }: HostWish, app: Replacement, sites: SitePlan): Step[] {
   const replaced = app.replaced.filter((container) => isSuperseded(container, wanted));
   const stops = formerStandby({ ...app, replaced }, sites);
-  return stage.proxy?.driver === "haproxy" ? [...drainSteps(stage, sites, stops), ...stops] : stops;
+  return stage.proxy?.driver === "haproxy" ? [...drainSteps(stage, app, sites, stops), ...stops] : stops;
 }
 
 /**
@@ -231,14 +237,22 @@ function leftUpstreams(sites: SitePlan): ReadonlySet<string> {
   return new Set(sites.routes.flatMap((step) => step.before?.upstreams.map(({ name }) => name) ?? []));
 }
 
-function drainSteps(stage: Stage, sites: SitePlan, stops: readonly StopStep[]): Step[] {
+function drainSteps(stage: Stage, app: Replacement, sites: SitePlan, stops: readonly StopStep[]): Step[] {
   const { proxy } = stage;
-  const containers = stops.map((step) => step.container).filter((container) => container.running);
-  if (!proxy || sites.serving.length === 0 || containers.length === 0) return [];
+  if (!proxy || sites.serving.length === 0) return [];
+  const leaving = new Set(stops.map((step) => step.container.id));
   // The new may listen elsewhere; the old is asked where it was until now.
-  const [left] = sites.routes.flatMap((step) => step.before?.upstreams ?? []);
-  const port = left?.port ?? proxy.appPort;
-  return [{ kind: "drain", proxies: sites.serving, containers, port, limit: proxy.drain }];
+  const left = sites.routes.flatMap((step) => step.before?.upstreams ?? []);
+  const containers = app.replaced
+    .filter(({ id }) => leaving.has(id))
+    .map((container) => {
+      const routed = left.find(({ name }) => name === upstreamName(container.name));
+      return {
+        ...existing(container),
+        port: routed?.port ?? endpointOf(container, stage.app).port ?? proxy.appPort,
+      };
+    });
+  return containers.length === 0 ? [] : [{ kind: "drain", proxies: sites.serving, containers, limit: proxy.drain }];
 }
 
 function portsOf(app: readonly DesiredContainer[]): readonly PortMapping[] {

@@ -5,7 +5,7 @@ import type { Release } from "../release/release.ts";
 import { canonicalJson } from "./desired.ts";
 import { networkName, proxyNetwork, siteId, upstreamName } from "./naming.ts";
 import { isRunning, type ObservedHost, type ObservedProxy } from "./observed.ts";
-import { existing, type RouteStep, type Step } from "./plan.ts";
+import { existing, type RouteStep, type ServingContainer, type Step } from "./plan.ts";
 import { type DesiredProxy, type DesiredSite, desiredSites } from "./proxies.ts";
 import { clash } from "./room.ts";
 import { isShared } from "./site-conflicts.ts";
@@ -16,8 +16,8 @@ export interface SiteWish {
   readonly release: Release;
   /** Fingerprint of the certificate that the user brought. */
   readonly certificate: string | undefined;
-  /** Names of the containers that run the app once it is switched. */
-  readonly serving: readonly string[];
+  /** The containers that run the app once it is switched. */
+  readonly serving: readonly ServingContainer[];
   /** True where the stage is under maintenance: what is new of it is, too. */
   readonly maintained: boolean;
 }
@@ -38,7 +38,8 @@ export interface SitePlan {
 
 /** Decides the least that lets the proxies of a host serve a stage as it is wanted, and nothing of it besides. */
 export function planSites(host: ObservedHost, wish: SiteWish): SitePlan {
-  const running = { release: wish.release, upstreams: wish.serving.map(upstreamName) };
+  const upstreams = wish.serving.map(({ name, port }) => ({ name: upstreamName(name), port }));
+  const running = { release: wish.release, upstreams };
   const wanted = desiredSites(wish.place, wish.stage, running, wish.certificate);
   const id = siteId(wish.place);
   const network = networkName(wish.place);

@@ -34,8 +34,7 @@ export type Step =
   | {
       readonly kind: "drain";
       readonly proxies: readonly string[];
-      readonly containers: readonly ExistingContainer[];
-      readonly port: number;
+      readonly containers: readonly (ExistingContainer & { readonly port: number })[];
       readonly limit: number;
     }
   /** Takes a proxy off a network whose containers it no longer routes to. */
@@ -82,6 +81,8 @@ interface ContainerTarget {
 }
 
 export interface ServingContainer extends ContainerTarget {
+  /** Where it listens; undefined where nobody said so. */
+  readonly port: number | undefined;
   readonly health: Health | undefined;
 }
 

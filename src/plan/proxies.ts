@@ -52,16 +52,22 @@ function sharedProxy({ driver, httpPort, httpsPort }: StageProxy): DesiredProxy 
   };
 }
 
-/** What each proxy of a stage is to serve, given the containers that run the release. */
+/**
+ * What each proxy of a stage is to serve, given the containers that run the release, each with the port that it listens
+ * on where that is known.
+ */
 export function desiredSites(
   place: { readonly environment: string; readonly stage: string },
   stage: Stage,
-  running: { readonly release: Pick<Release, "name">; readonly upstreams: readonly string[] },
+  running: {
+    readonly release: Pick<Release, "name">;
+    readonly upstreams: readonly { readonly name: string; readonly port?: number | undefined }[];
+  },
   certificate: string | undefined,
 ): DesiredSite[] {
   const { proxy: settings } = stage;
   if (!settings) return [];
-  const upstreams: Upstream[] = running.upstreams.map((name) => ({ name, port: settings.appPort }));
+  const upstreams = running.upstreams.map(({ name, port }): Upstream => ({ name, port: port ?? settings.appPort }));
   return desiredProxies(place, stage).map((proxy) => {
     const own = proxy.owner !== undefined;
     const site: Site = {

@@ -1,9 +1,10 @@
-import type { ObservedContainer } from "../engine/engine.ts";
+import type { ObservedContainer, PortMapping } from "../engine/engine.ts";
 import type { Workload } from "../environment/model.ts";
-import type { DesiredContainer } from "./desired.ts";
-import { type DesiredIdentity, differences } from "./drift.ts";
+import { canonicalJson, type DesiredContainer } from "./desired.ts";
+import { type DesiredIdentity, type Difference, differences } from "./drift.ts";
+import { endpointOf } from "./endpoint.ts";
 import { containersOf, isRunning, newestRelease, type ObservedHost } from "./observed.ts";
-import { existing, type PlannedImage, type Step, type StopStep, type WaitStep } from "./plan.ts";
+import { existing, type PlannedImage, type ServingContainer, type Step, type StopStep, type WaitStep } from "./plan.ts";
 
 export interface Matching {
   readonly identity: DesiredIdentity;
@@ -21,8 +22,8 @@ export interface Replacement {
   readonly stops: readonly StopStep[];
   /** Ids of containers that are what is wanted. */
   readonly kept: readonly string[];
-  /** Names of the containers that run the workload afterwards. */
-  readonly serving: readonly string[];
+  /** The containers that run the workload afterwards. */
+  readonly serving: readonly ServingContainer[];
   /** What runs now and is not what is wanted, newest first. */
   readonly replaced: readonly ObservedContainer[];
 }
@@ -36,22 +37,26 @@ export function replace(
   const first = desired[0];
   if (!first) return { creates: [], starts: [], waits: [], stops: [], kept: [], serving: [], replaced: [] };
   const found = containersOf(host, first.role, first.workload.name);
-  const matches = desired.map((container) => ({ container, match: findMatch(host, found, container, how) }));
+  const matches = desired.map((container) => {
+    const match = findMatch(host, found, container, how);
+    return { container, match, serves: servingAs(container, match) };
+  });
   const matched = new Set(matches.flatMap(({ match }) => (match ? [match.id] : [])));
   const replaced = found.filter((container) => isRunning(container) && !matched.has(container.id));
   const creates: Step[] = [];
   const starts: Step[] = [];
   const starting: WaitStep[] = [];
   const waits: WaitStep[] = [];
-  for (const { container, match } of matches) {
+  for (const { container, match, serves } of matches) {
+    const { health, name, workload } = serves;
+    const wait: WaitStep = { kind: "wait-healthy", container: { name, workload }, health };
     if (match && isRunning(match)) {
-      (match.health === "starting" ? starting : waits).push(waitStep(match.name, container.workload));
+      (match.health === "starting" ? starting : waits).push(wait);
       continue;
     }
     if (!match) creates.push({ kind: "create", container, image: how.image });
-    const name = match?.name ?? container.spec.name;
-    starts.push({ kind: "start", container: { name, workload: container.workload.name } });
-    starting.push(waitStep(name, container.workload));
+    starts.push({ kind: "start", container: { name, workload } });
+    starting.push(wait);
   }
   starts.push(...starting);
   const ranBefore = matches.some(({ match }) => match?.startedAt !== undefined);
@@ -62,7 +67,7 @@ export function replace(
     waits,
     stops: stopped.map((container) => stopStep(container, first.workload)),
     kept: [...matched],
-    serving: matches.map(({ container, match }) => match?.name ?? container.spec.name),
+    serving: matches.map(({ serves }) => serves),
     replaced,
   };
 }
@@ -90,9 +95,10 @@ function findMatch(
       candidate.state !== "dead" &&
       candidate.state !== "removing" &&
       candidate.state !== "paused" &&
-      !differences(container, candidate, host.images.get(candidate.imageId), matching.identity).some(
-        ({ needsReplacement, what }) =>
-          matching.asItRanThen ? isNoMatchForRollback(what) : needsReplacement && !isRelabelled(what),
+      !differences(container, candidate, host.images.get(candidate.imageId), matching.identity).some((difference) =>
+        matching.asItRanThen
+          ? isNoMatchForRollback(difference, container.spec.ports, candidate.ports)
+          : difference.needsReplacement && !isRelabelled(difference.what),
       ),
   );
   return same.find(isRunning) ?? same[0];
@@ -102,8 +108,20 @@ function findMatch(
  * What a kept container was is as good as new, but not where it publishes ports that the proxy has now, or has not, and
  * never what `envctl dev` ran.
  */
-function isNoMatchForRollback(what: string): boolean {
-  return what === "image" || what === "ports" || what === "network" || what === "dev";
+function isNoMatchForRollback(
+  { what }: Difference,
+  wanted: readonly PortMapping[],
+  found: readonly PortMapping[],
+): boolean {
+  return what === "ports" ? !isPublishedAt(wanted, found) : what === "image" || what === "network" || what === "dev";
+}
+
+/** True of the same ports of the host: to which of its own they lead is the container's matter. */
+function isPublishedAt(wanted: readonly PortMapping[], found: readonly PortMapping[]): boolean {
+  const [left, right] = [wanted, found].map((ports) =>
+    ports.map(({ address = "", hostPort, protocol }) => `${address} ${hostPort}/${protocol}`).sort(),
+  );
+  return canonicalJson(left) === canonicalJson(right);
 }
 
 /** The release's name is for people: the same digest under another name is no reason to replace a container. */
@@ -111,10 +129,12 @@ function isRelabelled(what: string): boolean {
   return what === "env ENVCTL_RELEASE";
 }
 
-function waitStep(name: string, workload: Workload): WaitStep {
-  return { kind: "wait-healthy", container: { name, workload: workload.name }, health: workload.health };
+function servingAs({ workload, spec }: DesiredContainer, match: ObservedContainer | undefined): ServingContainer {
+  const { port, health } = match ? endpointOf(match, workload) : workload;
+  return { name: match?.name ?? spec.name, workload: workload.name, port, health };
 }
 
 function stopStep(container: ObservedContainer, workload: Workload): StopStep {
-  return { kind: "stop", container: existing(container), why: "replaced", health: workload.health };
+  const { health } = endpointOf(container, workload);
+  return { kind: "stop", container: existing(container), why: "replaced", health };
 }

@@ -159,7 +159,10 @@ export function hostStatus(facts: StageFacts, observed: ObservedHost, home: bool
 /** The proxies that should serve the stage, and whether they do: from what was told them last. */
 function proxyStatuses(facts: StageFacts, observed: ObservedHost, serving: readonly string[]): ContainerStatus[] {
   const place = { environment: facts.environment.name, stage: facts.stage.name };
-  const running = { release: { name: facts.release?.name ?? "" }, upstreams: serving.map(upstreamName) };
+  const running = {
+    release: { name: facts.release?.name ?? "" },
+    upstreams: serving.map((name) => ({ name: upstreamName(name) })),
+  };
   return desiredSites(place, facts.stage, running, undefined).map(({ proxy, site }) => {
     const found = observed.proxies.find(({ container }) => container.name === proxy.name);
     const drift: Difference[] = [];

@@ -79,6 +79,6 @@ function requireRoom(driver: ProxyDriver, host: ObservedHost, wanted: readonly D
 
 function wantedSites(workspace: Workspace, stage: Stage, certificate: Certificate | undefined): DesiredSite[] {
   const place = { environment: workspace.environment.name, stage: stage.name };
-  const running = { release: { name: "" }, upstreams: ["app"] };
+  const running = { release: { name: "" }, upstreams: [{ name: "app" }] };
   return desiredSites(place, stage, running, certificate?.fingerprint);
 }

@@ -3,6 +3,7 @@ import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Engine, ObservedContainer } from "../engine/engine.ts";
 import type { Environment, Stage } from "../environment/model.ts";
 import { describeDev, devDifference, differsFromRelease, nameFiles } from "../plan/dev-container.ts";
+import { endpointOf } from "../plan/endpoint.ts";
 import { labelledDigest, type RunningHost, runsDigest } from "../plan/observed.ts";
 import { releaseIds } from "../plan/plan-stage.ts";
 import { servingApp } from "../plan/serving.ts";
@@ -168,7 +169,7 @@ async function requireHealth(
   { engine, container }: RunningContainer,
   signal: AbortSignal,
 ): Promise<void> {
-  const health = stage.app.health;
+  const { health } = endpointOf(container, stage.app);
   if (container.state !== "running")
     throw notReady(stage, purpose, `${container.name} on ${engine.name} is ${container.state}`);
   if (container.health === "unhealthy" || container.health === "starting") {

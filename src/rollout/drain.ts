@@ -8,8 +8,7 @@ import type { ReadyCommands } from "./ready-commands.ts";
 export interface Drain {
   /** Names of the proxies whose requests are waited for. */
   readonly proxies: readonly string[];
-  readonly containers: readonly { readonly id: string; readonly name: string }[];
-  readonly port: number;
+  readonly containers: readonly { readonly id: string; readonly name: string; readonly port: number }[];
   /** Milliseconds. */
   readonly limit: number;
 }
@@ -45,11 +44,13 @@ export const drainCommand = ["sh", "-c", watch];
  */
 export async function drain(
   { engine, commands }: { readonly engine: Engine; readonly commands: ReadyCommands },
-  { proxies, containers, port, limit }: Drain,
+  { proxies, containers, limit }: Drain,
   signal: AbortSignal,
 ): Promise<void> {
-  const found = await Promise.all(containers.map(({ id }) => engine.container(id, signal)));
-  const addresses = found.flatMap((container) =>
+  const found = await Promise.all(
+    containers.map(async ({ id, port }) => ({ container: await engine.container(id, signal), port })),
+  );
+  const addresses = found.flatMap(({ container, port }) =>
     Object.values(container?.networks ?? {}).flatMap(({ address }) => kernelAddress(address, port) ?? []),
   );
   if (addresses.length === 0) return;

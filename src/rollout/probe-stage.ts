@@ -1,6 +1,7 @@
 import { messageOf } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
+import { endpointOf } from "../plan/endpoint.ts";
 import { isRunning, type ObservedHost, workloadOf } from "../plan/observed.ts";
 import type { Probed } from "../plan/status.ts";
 import { probe } from "./probe.ts";
@@ -16,7 +17,7 @@ export async function probeStage(
     const workload = [stage.app, ...stage.workers, ...stage.services].find(
       (candidate) => candidate.name === workloadOf(container),
     );
-    const health = workload?.health;
+    const health = workload && endpointOf(container, workload).health;
     return health?.kind === "http" || health?.kind === "tcp" ? [{ container, health }] : [];
   });
   const results = await Promise.all(

@@ -124,10 +124,9 @@ async function routeBack(step: RouteStep, worker: HostWorker, signal: AbortSigna
   if (!site) return;
   const kept = new Set(step.before?.upstreams.map((upstream) => upstream.name));
   const left = [...site.upstreams, ...(site.canary?.upstreams ?? [])].filter((upstream) => !kept.has(upstream.name));
-  const [first] = left;
-  if (!first) return;
-  const containers = left.map((upstream) => ({ id: upstream.name, name: upstream.name }));
-  await drain(worker, { proxies: [name], containers, port: first.port, limit: site.drain }, signal);
+  if (left.length === 0) return;
+  const containers = left.map((upstream) => ({ id: upstream.name, name: upstream.name, port: upstream.port }));
+  await drain(worker, { proxies: [name], containers, limit: site.drain }, signal);
 }
 
 async function create(step: Extract<Step, { kind: "create" }>, worker: HostWorker, signal: AbortSignal): Promise<void> {

@@ -167,7 +167,7 @@ describe("the plan for a stage", () => {
     const place = (appPort: number) => stage({ proxy: stageProxy({ ports: [port], appPort }) });
     const [before] = planStage(want(place(8080)), [emptyHost("a")]).hosts;
     const [after] = planStage(want(place(9090), two), [applied(emptyHost("a"), before!)]).hosts;
-    expect(after!.retire).toMatchObject([{ kind: "drain", port: 8080 }, { kind: "stop" }]);
+    expect(after!.retire).toMatchObject([{ kind: "drain", containers: [{ port: 8080 }] }, { kind: "stop" }]);
   });
 
   it("removes a service that is stopped and replaced once", () => {

@@ -38,6 +38,7 @@ const configuration = fc.record({
   httpsPort: fc.constantFrom(443, 8443),
   /** One more port, which the app publishes itself in any case. */
   metrics: fc.boolean(),
+  listens: fc.constantFrom(8080, 9090),
   replicas: fc.integer({ min: 1, max: 3 }),
   level: fc.constantFrom("a", "b"),
   keep: fc.integer({ min: 0, max: 3 }),
@@ -51,15 +52,17 @@ const histories = (minLength = 1) => fc.array(configuration, { minLength, maxLen
 function stageOf(entry: Configuration): Stage {
   const proxied = entry.published === "proxy" || entry.domains.length > 0;
   const direct = [...(entry.published === "app" ? [port] : []), ...(entry.metrics ? [metrics] : [])];
-  const { strategy, keep, weights } = entry;
+  const { strategy, keep, weights, listens } = entry;
+  const replicas = direct.length > 0 ? 1 : entry.replicas;
   return stage({
-    app: workload({ ports: direct, env: { LEVEL: entry.level }, replicas: direct.length > 0 ? 1 : entry.replicas }),
+    app: workload({ port: listens, ports: direct, env: { LEVEL: entry.level }, replicas }),
     proxy: proxied
       ? stageProxy({
           domains: entry.domains,
           httpPort: entry.httpPort,
           httpsPort: entry.httpsPort,
           ports: entry.published === "proxy" ? [port] : [],
+          appPort: listens,
         })
       : undefined,
     rollout: rollout({
@@ -101,14 +104,22 @@ function upstreamsOf(site: Site): string[] {
   return [...site.upstreams, ...(site.canary?.upstreams ?? [])].map(({ name }) => name);
 }
 
-/** Proxies of whose clients some would reach nobody. */
+/** Proxies of whose clients some would reach nobody, or a port on which nobody listens. */
 function broken(host: ObservedHost): string[] {
-  const alive = new Set(running(host).map(({ name }) => upstreamName(name)));
+  const alive = new Set(
+    running(host).map(({ name, labels }) => {
+      const { port: listens } = JSON.parse(labels["envctl.endpoint"] ?? "{}") as { readonly port?: number };
+      return `${upstreamName(name)}:${listens}`;
+    }),
+  );
   return host.proxies
     .filter(
       ({ container, sites }) =>
         sites.length > 0 &&
-        (container.state !== "running" || sites.some((site) => upstreamsOf(site).some((name) => !alive.has(name)))),
+        (container.state !== "running" ||
+          sites
+            .flatMap((site) => [...site.upstreams, ...(site.canary?.upstreams ?? [])])
+            .some((upstream) => !alive.has(`${upstream.name}:${upstream.port}`))),
     )
     .map(({ container }) => container.name);
 }
