@@ -1,3 +1,4 @@
+import { portIn } from "../../plan/endpoint.ts";
 import { type Dial, LocalForward } from "../../rollout/local-forward.ts";
 import { dialContainer } from "../../rollout/probe.ts";
 import type { CheckedStage } from "./check.ts";
@@ -31,7 +32,8 @@ export async function openAddresses({ stage, engines, running }: CheckedStage): 
     const { port } = stage.app;
     const urls: string[] = [];
     for (const { engine, container } of port === undefined ? [] : running) {
-      urls.push(await forward((signal) => dialContainer(engine, container, port ?? 0, signal)));
+      const own = portIn(container, stage.app, port ?? 0);
+      urls.push(await forward((signal) => dialContainer(engine, container, own, signal)));
     }
     const [engine] = engines;
     const published = stage.ports.find(({ protocol, containerPort }) => protocol === "tcp" && containerPort === port);

@@ -5,6 +5,7 @@ import { messageOf } from "../../base/errors.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { PortBinding, ProxyTls, StageProxy } from "../../environment/model.ts";
 import type { CheckFrame, HttpCheck } from "../../environment/verification.ts";
+import { portIn } from "../../plan/endpoint.ts";
 import { type Answer, judgeAnswer } from "../../plan/judge-answer.ts";
 import { dialContainer } from "../../rollout/probe.ts";
 import { ask } from "./ask.ts";
@@ -74,7 +75,7 @@ async function judged(
 
 function containerWays(
   { path, port }: Extract<HttpCheck["target"], { kind: "containers" }>,
-  { running }: CheckedStage,
+  { running, stage }: CheckedStage,
 ): Way[] {
   return running.map(({ engine, container }) => ({
     engine,
@@ -83,7 +84,7 @@ function containerWays(
     host: "localhost",
     tls: undefined,
     dial: async (signal) => {
-      const socket = await dialContainer(engine, container, port, signal);
+      const socket = await dialContainer(engine, container, portIn(container, stage.app, port), signal);
       if (socket) return socket;
       throw new Error(`port ${port} cannot be reached through this host's connection; publish it under \`ports\``);
     },

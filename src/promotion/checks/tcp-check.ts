@@ -1,6 +1,7 @@
 import { messageOf } from "../../base/errors.ts";
 import { type Engine, Label, type ObservedContainer } from "../../engine/engine.ts";
 import type { CheckFrame, TcpCheck } from "../../environment/verification.ts";
+import { portIn } from "../../plan/endpoint.ts";
 import { isRunning } from "../../plan/observed.ts";
 import { stageLabels } from "../../rollout/observe.ts";
 import { dialContainer, staysOpen } from "../../rollout/probe.ts";
@@ -14,13 +15,16 @@ export async function checkTcp(
   checked: CheckedStage,
   attempt: Attempt,
 ): Promise<Finding> {
+  const { workspace, stage, engines, running } = checked;
   if (check.service === undefined) {
     const found = await Promise.all(
-      checked.running.map(({ engine, container }) => connectTo(check, engine, container, attempt)),
+      running.map(({ engine, container }) => {
+        const own = { ...check, port: portIn(container, stage.app, check.port) };
+        return connectTo(own, engine, container, attempt);
+      }),
     );
     return { wrong: found.flat() };
   }
-  const { workspace, stage, engines } = checked;
   const [home] = engines;
   if (!home) throw new RangeError(`stage ${stage.name} has no host`);
   const labels = {
