@@ -1,7 +1,7 @@
 import { PassThrough, Readable, Writable } from "node:stream";
 import fc from "fast-check";
 import { packTar } from "modern-tar";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { digestOf } from "../../src/base/digest.ts";
 import { Progress, silent } from "../../src/base/progress.ts";
 import type { ContainerEvent, ContainerSpec, Engine, LogLine, ObservedContainer } from "../../src/engine/engine.ts";
@@ -371,9 +371,10 @@ describeLab("an engine over its Unix socket", () => {
       stdin,
       stdout: out.stream,
       stderr: out.stream,
-      onResize: (resize) => {
-        setTimeout(() => resize(120, 40), 600);
-        setTimeout(() => stdin.write("\n"), 900);
+      onResize: async (resize) => {
+        await vi.waitFor(() => expect(out.text()).toContain("30 100"), { timeout: 10_000 });
+        resize(120, 40);
+        setTimeout(() => stdin.write("\n"), 1000);
       },
     });
     expect(await running).toBe(9);

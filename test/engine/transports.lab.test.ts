@@ -296,7 +296,7 @@ describeLab("an engine", () => {
 
     test.each([
       ["host-key-unknown", { hostKey: "unknown" }, /ssh .*odd/],
-      ["host-key-changed", { hostKey: "changed" }, /ssh-keygen -R/],
+      ["host-key-changed", { hostKey: "changed" }, /ssh-keygen (-f \S+ )?-R \S+$/],
       ["ssh-permission-denied", { login: "refused" }, /ssh-copy-id/],
       ["docker-missing", { docker: "absent" }, /install Docker/],
       ["docker-permission-denied", { docker: "forbidden" }, /usermod -aG docker/],
