@@ -277,7 +277,7 @@ describeLab("proxies that stages share", () => {
       await expect
         .poll(() => docker(prod1.socket, "version").then(String, String), { timeout: 30_000 })
         .toMatch(/connect/);
-      const { hosts } = await proxies(shop, "prod", "--host-timeout", "2s");
+      const { hosts } = await proxies(shop, "prod", "--host-timeout", "10s");
       expect(hosts.map(({ reachable }) => reachable)).toEqual([false, true]);
     } finally {
       await lab.startEngine("prod1");
