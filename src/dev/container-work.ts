@@ -37,6 +37,8 @@ export class ContainerWork {
   readonly #statistics = new EditStatistics();
   readonly #healthWaits = new Map<string, AbortController>();
   readonly #under = new Set<Promise<void>>();
+  /** Whose restart was asked for while something else was done in them. */
+  readonly #owedRestarts = new Set<AppContainer>();
 
   constructor(around: WorkSurroundings) {
     this.#around = around;
@@ -132,9 +134,12 @@ export class ContainerWork {
     });
   }
 
-  /** Starts the process anew, because a person asked for it. */
+  /** Starts the process anew, because a person asked for it; once what is under way is done. */
   restart(container: AppContainer): void {
-    if (container.busy) return;
+    if (container.busy) {
+      this.#owedRestarts.add(container);
+      return;
+    }
     this.#alone(container, async () => {
       const options = this.#around.options();
       const begun = performance.now();
@@ -207,6 +212,8 @@ export class ContainerWork {
         await work();
       } finally {
         container.busy = false;
+        const owed = this.#owedRestarts.delete(container);
+        if (owed && !this.#around.options().signal.aborted) this.restart(container);
       }
     });
   }
