@@ -2,6 +2,7 @@ import type { Digest } from "../base/digest.ts";
 import { Label, type ObservedContainer, type ObservedImage } from "../engine/engine.ts";
 import type { Site } from "../proxy/proxy.ts";
 import type { WorkloadRole } from "./desired.ts";
+import type { NameRival } from "./name-rivals.ts";
 
 /** All that envctl knows about one stage on one host, read in one go. */
 export interface ObservedHost {
@@ -17,6 +18,8 @@ export interface ObservedHost {
   readonly unhealthy: ReadonlySet<string>;
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
+  /** Stages of other environments whose networks or volumes have the names that are this stage's. */
+  readonly rivals: readonly NameRival[];
   /** By container id: files that `envctl dev` changed in it. Containers without are not in it. */
   readonly synced: ReadonlyMap<string, SyncedFiles>;
   /** All proxies of envctl's on this host, whosever sites they serve. */

@@ -1,5 +1,6 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Stage } from "../environment/model.ts";
+import { networkName } from "../plan/naming.ts";
 import type { ObservedHost } from "../plan/observed.ts";
 import { type DesiredSite, desiredSites } from "../plan/proxies.ts";
 import { siteConflicts } from "../plan/site-conflicts.ts";
@@ -31,14 +32,15 @@ export async function requireServable(
 }
 
 /**
- * Before anything is switched: what proxies that are there would refuse in the midst of it. Throws `domain-taken`,
- * `proxy-differs` or `proxy-full` (exit 2).
+ * Before anything is switched: who has the stage's names already, and what proxies that are there would refuse in the
+ * midst of it. Throws `names-taken`, `domain-taken`, `proxy-differs` or `proxy-full` (exit 2).
  */
 export async function requireFree(
   workspace: Workspace,
   stage: Stage,
   observed: readonly ObservedHost[],
 ): Promise<void> {
+  requireOwnNames(workspace, stage, observed);
   if (!stage.proxy) return;
   const wanted = wantedSites(workspace, stage, undefined);
   const driver = await proxyDriver(stage.proxy.driver);
@@ -57,6 +59,23 @@ export async function requireFree(
       first.kind === "taken"
         ? `give one of them another \`domain\` or \`proxy.path\`; if the name moved, first: envctl up ${first.rival.stage} (of ${first.rival.environment}), or envctl down ${first.rival.stage}`
         : `set \`proxy.driver: ${first.driver}\`, or give this stage other ports (\`proxy.http_port\`, \`proxy.https_port\`)`,
+  });
+}
+
+/** Two databases that write into one volume are the end of both. */
+function requireOwnNames({ environment }: Workspace, stage: Stage, observed: readonly ObservedHost[]): void {
+  const taken = observed.flatMap(({ name, rivals }) => rivals.map((rival) => ({ host: name, rival })));
+  const [first] = taken;
+  if (!first) return;
+  const { rival } = first;
+  const name = networkName({ environment: environment.name, stage: stage.name });
+  throw new EnvctlError({
+    code: "names-taken",
+    exitCode: ExitCode.usage,
+    what: `stage ${stage.name} of ${environment.name} and stage ${rival.stage} of ${rival.environment} are both ${name}, and would share network and volumes`,
+    where: [...new Set(taken.map(({ host }) => host))].join(", "),
+    state: "no host was touched",
+    next: `give one of the stages another name or another host; if it is the same one, renamed, first in the old file: envctl down ${rival.stage} (--volumes takes away its data, too)`,
   });
 }
 

@@ -1,7 +1,8 @@
 import { readSyncedMarker } from "../dev/synced-marker.ts";
-import type { Engine, ObservedContainer, ObservedImage } from "../engine/engine.ts";
+import type { Engine, Labels, ObservedContainer, ObservedImage, ObservedNamed } from "../engine/engine.ts";
 import { Label } from "../engine/engine.ts";
 import { isDevContainer } from "../plan/dev-container.ts";
+import { nameRivals } from "../plan/name-rivals.ts";
 import { type ObservedHost, type RunningHost, roleOf } from "../plan/observed.ts";
 import type { Release } from "../release/release.ts";
 import { findRelease } from "./image.ts";
@@ -22,8 +23,9 @@ export async function observeHost(
   const labels = stageLabels(place.environment, place.stage);
   const [containers, networks, volumes, proxies] = await Promise.all([
     engine.containers(labels, signal),
-    engine.networks(labels, signal),
-    engine.volumes(labels, signal),
+    // Everybody's: an engine hands out what is there under a name, whoever made it.
+    engine.networks({}, signal),
+    engine.volumes({}, signal),
     observeProxies(engine, place, signal),
   ]);
   const [images, synced] = await Promise.all([
@@ -37,10 +39,16 @@ export async function observeHost(
     presentImage: release && (presentIn(images, release) ?? (await findRelease(engine, release, signal))),
     unhealthy: new Set(),
     synced,
-    networks: networks.map((network) => network.name),
-    volumes: volumes.map((volume) => volume.name),
+    networks: namesOf(networks, labels),
+    volumes: namesOf(volumes, labels),
+    rivals: nameRivals(place, [...networks, ...volumes]),
     proxies,
   };
+}
+
+function namesOf(found: readonly ObservedNamed[], labels: Labels): string[] {
+  const own = found.filter((named) => Object.entries(labels).every(([name, value]) => named.labels[name] === value));
+  return own.map(({ name }) => name);
 }
 
 /** Reads what of a stage runs on one host, and whom its clients reach. */

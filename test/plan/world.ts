@@ -163,6 +163,7 @@ export function emptyHost(name: string): ObservedHost {
     presentImage: undefined,
     networks: [],
     volumes: [],
+    rivals: [],
     unhealthy: new Set(),
     synced: new Map(),
     proxies: [],

@@ -22,7 +22,9 @@ it("a proxy that has as many certificates as it takes is found out before anythi
       siteOf({ id: `s${index}`, domains: [`s${index}.test`], tls: { kind: "own", fingerprint: "1" } }),
     );
     const container = { name: "envctl-proxy" };
-    return [{ name: "web1", proxies: [{ container, driver: "haproxy", sites }] }] as unknown as ObservedHost[];
+    return [
+      { name: "web1", rivals: [], proxies: [{ container, driver: "haproxy", sites }] },
+    ] as unknown as ObservedHost[];
   };
   await expect(requireFree(workspace, stage, hostWith(28))).resolves.toBeUndefined();
   await expect(requireFree(workspace, stage, hostWith(29))).rejects.toMatchObject({
