@@ -25,14 +25,10 @@ stages: { ${stage}: { hosts: [local] } }`);
   }, 100_000);
 
   it("the second one is refused before it touches the first one's data", async () => {
-    for (const command of ["plan", "up"]) {
-      const { exitCode, stderr } = await second.run(command, "prod");
-      expect([exitCode, stderr]).toEqual([
-        2,
-        expect.stringContaining(`stage prod of ${base}-eu and stage eu-prod of ${base} are both ${base}-eu-prod`),
-      ]);
-      expect(stderr).toContain("no host was touched");
-    }
+    const { exitCode, stderr } = await second.run("up", "prod");
+    const both = `stage prod of ${base}-eu and stage eu-prod of ${base} are both ${base}-eu-prod`;
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining(both)]);
+    expect(stderr).toContain("no host was touched");
     expect(await writer(second)).toBe("");
   });
 
