@@ -43,7 +43,11 @@ export function planSites(host: ObservedHost, wish: SiteWish): SitePlan {
   const wanted = desiredSites(wish.place, wish.stage, running, wish.certificate);
   const id = siteId(wish.place);
   const network = networkName(wish.place);
-  const prepare = wanted.flatMap(({ proxy }) => proxySteps(host, proxy, network));
+  // One that is replaced may have a port that another is to have now.
+  const prepare = wanted
+    .map(({ proxy }) => proxySteps(host, proxy, network))
+    .sort((left, right) => Number(right.some(isReplacement)) - Number(left.some(isReplacement)))
+    .flat();
   const routes = wanted.flatMap(({ proxy, site }) => routeSteps(host, proxy, site, wish.maintained));
   const unwanted = host.proxies.filter(({ container }) => !wanted.some(({ proxy }) => proxy.name === container.name));
   const stale = unwanted.filter(({ sites }) => sites.some((site) => site.id === id));
@@ -121,6 +125,10 @@ function proxySteps(host: ObservedHost, proxy: DesiredProxy, network: string): S
     steps.push({ kind: "join", proxy: proxy.name, network });
   }
   return steps;
+}
+
+function isReplacement(step: Step): boolean {
+  return step.kind === "proxy" && step.replaces;
 }
 
 /** A stage's own proxy follows the file; one that others share is replaced by `envctl proxy` alone. */

@@ -305,6 +305,18 @@ describe("a port that passes on", () => {
     expect(stepsOf(plan).filter(({ kind }) => kind === "stop" || kind === "remove-proxy")).toEqual([]);
   });
 
+  it("of the stage's own proxy is free before the shared one starts that is to have it", () => {
+    const published = stage({ proxy: stageProxy({ ports: [{ ...port, hostPort: 80 }, port] }) });
+    const named = stage({ proxy: stageProxy({ domains: ["shop.test"], ports: [port] }) });
+    const before = applied(emptyHost("a"), planned(published, "one", emptyHost("a")));
+    const plan = planned(named, "two", before);
+    for (const killed of [...stepsOf(plan).keys(), Number.POSITIVE_INFINITY]) {
+      const left = applied(before, plan, killed);
+      const host = applied(left, planned(named, "two", left));
+      expect([broken(host), stepsOf(planned(named, "two", host))]).toEqual([[], []]);
+    }
+  });
+
   it("of a shared proxy is free before the app starts that publishes it itself", () => {
     const direct = stage({ app: workload({ ports: [{ ...port, hostPort: 80 }] }) });
     const before = applied(emptyHost("a"), planned(stage({ proxy: proxy(443) }), "one", emptyHost("a")));
