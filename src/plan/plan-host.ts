@@ -58,8 +58,8 @@ export function planHost(host: ObservedHost, wish: HostWish): Omit<HostPlan, "ch
         left: leftUpstreams(sites),
         stage: wish.stage,
         workloads: [
-          ...wish.workers.flatMap((containers) => containers.slice(0, 1).map(({ workload }) => workload.name)),
-          ...wish.services.map(({ service }) => service.name),
+          ...wish.workers.flatMap((containers) => containers.slice(0, 1)),
+          ...wish.services.map(({ desired }) => desired),
         ],
       }),
       // A proxy that was stopped is told now: it goes only where it serves nobody, as far as it knows.

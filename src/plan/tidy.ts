@@ -1,5 +1,6 @@
 import type { ObservedContainer } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
+import type { DesiredContainer } from "./desired.ts";
 import { isDevContainer } from "./dev-container.ts";
 import { whyLeaving } from "./home.ts";
 import { upstreamName } from "./naming.ts";
@@ -44,8 +45,8 @@ interface TidyWish {
   /** Upstreams that proxies had until now: they served, whatever else runs. */
   readonly left: ReadonlySet<string>;
   readonly stage: Stage;
-  /** Names of the workers and services that belong on the host. */
-  readonly workloads: readonly string[];
+  /** The workers and services that belong on the host; one may have the name that one of the other kind had before. */
+  readonly workloads: readonly Pick<DesiredContainer, "role" | "workload">[];
 }
 
 /**
@@ -61,7 +62,7 @@ export function tidySteps(host: ObservedHost, wish: TidyWish): Step[] {
   const rest = byGeneration(host.containers).filter((container) => !wish.kept.has(container.id));
   for (const container of rest) {
     const role = roleOf(container);
-    if ((role === "service" || role === "worker") && !wish.workloads.includes(workloadOf(container)))
+    if ((role === "service" || role === "worker") && !belongs(container, wish))
       remove(container, whyLeaving(wish.stage, container));
     else if (role === "service" && !isRunning(container)) remove(container, "replaced");
   }
@@ -110,5 +111,9 @@ function keptForRollback(containers: readonly ObservedContainer[], wish: Omit<Ti
 /** Containers of the app, and of the workers that belong on the host. */
 function runsRelease(container: ObservedContainer, wish: Pick<TidyWish, "workloads">): boolean {
   const role = roleOf(container);
-  return role === "app" || (role === "worker" && wish.workloads.includes(workloadOf(container)));
+  return role === "app" || (role === "worker" && belongs(container, wish));
+}
+
+function belongs(container: ObservedContainer, { workloads }: Pick<TidyWish, "workloads">): boolean {
+  return workloads.some(({ role, workload }) => role === roleOf(container) && workload.name === workloadOf(container));
 }

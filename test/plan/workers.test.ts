@@ -1,10 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Worker } from "../../src/environment/model.ts";
+import type { Stage, Worker } from "../../src/environment/model.ts";
 import { type ObservedHost, roleOf, workloadOf } from "../../src/plan/observed.ts";
-import { isEmpty, type StagePlan } from "../../src/plan/plan.ts";
+import { isEmpty, type StagePlan, stepsOf } from "../../src/plan/plan.ts";
 import { planStage } from "../../src/plan/plan-stage.ts";
-import { applied, emptyHost, environment, release, rollout, running, stage, undone, workload } from "./world.ts";
+import {
+  applied,
+  emptyHost,
+  environment,
+  release,
+  rollout,
+  running,
+  service,
+  stage,
+  undone,
+  workload,
+} from "./world.ts";
 
 const [one, two] = [release("one"), release("two")];
 
@@ -98,6 +109,23 @@ describe("workers", () => {
     expect(kinds(plan.start)).toEqual(["create", "create", "start", "start", "wait-healthy", "wait-healthy"]);
     expect(plan.start[0]).toMatchObject({ container: { role: "worker", spec: { healthcheck: "none" } } });
     expect(plan.retire.at(-1)).toMatchObject({ kind: "stop", container: { name: "shop-test-mail-one-1" } });
+  });
+
+  it("and services leave nothing behind where one comes that has the name of the other", () => {
+    const places = [stage({ services: [service("mail")] }), stage({ workers: [worker("mail")] })];
+    const planned = (place: Stage, host: ObservedHost) =>
+      planStage(
+        { environment: environment([place]), stage: place, release: one, pins: { mail: two.digest }, secrets: {} },
+        [host],
+      ).hosts[0]!;
+    for (const [first, second] of [places, [...places].reverse()]) {
+      const before = applied(emptyHost("a"), planned(first!, emptyHost("a")));
+      const plan = planned(second!, before);
+      const host = applied(before, plan);
+      const left = running(host, second!.services.length > 0 ? "worker" : "service");
+      expect([left, plan.changes]).toEqual([[], ["mail: ends, the environment file no longer has it"]]);
+      expect(stepsOf(planned(second!, host))).toEqual([]);
+    }
   });
 
   it("that must run but once run on the first host", () => {
