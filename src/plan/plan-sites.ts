@@ -5,7 +5,7 @@ import type { Release } from "../release/release.ts";
 import { canonicalJson } from "./desired.ts";
 import { networkName, proxyNetwork, siteId, upstreamName } from "./naming.ts";
 import { isRunning, type ObservedHost, type ObservedProxy } from "./observed.ts";
-import { existing, type RouteStep, type ServingContainer, type Step } from "./plan.ts";
+import { existing, type FormerProxy, type RouteStep, type ServingContainer, type Step } from "./plan.ts";
 import { type DesiredProxy, type DesiredSite, desiredSites } from "./proxies.ts";
 import { clash } from "./room.ts";
 import { isShared } from "./site-conflicts.ts";
@@ -115,10 +115,8 @@ function isOwn({ container }: ObservedProxy, place: { readonly environment: stri
 
 function proxySteps(host: ObservedHost, proxy: DesiredProxy, network: string): Step[] {
   const found = host.proxies.find(({ container }) => container.name === proxy.name);
-  const replaces =
-    found !== undefined &&
-    proxy.owner !== undefined &&
-    (found.driver !== proxy.driver || publishesOther(found, proxy.ports));
+  const differs = found && (found.driver !== proxy.driver || publishesOther(found, proxy.ports));
+  const replaces = differs && proxy.owner !== undefined ? former(found) : undefined;
   const steps: Step[] = [];
   if (!found || replaces || !isRunning(found.container)) steps.push({ kind: "proxy", proxy, replaces });
   if (!found || replaces || !(network in found.container.networks)) {
@@ -128,7 +126,11 @@ function proxySteps(host: ObservedHost, proxy: DesiredProxy, network: string): S
 }
 
 function isReplacement(step: Step): boolean {
-  return step.kind === "proxy" && step.replaces;
+  return step.kind === "proxy" && step.replaces !== undefined;
+}
+
+function former({ container, driver }: ObservedProxy): FormerProxy {
+  return { driver, image: container.imageReference, ports: container.ports };
 }
 
 /** A stage's own proxy follows the file; one that others share is replaced by `envctl proxy` alone. */

@@ -1,5 +1,5 @@
 import type { Digest } from "../base/digest.ts";
-import type { ObservedContainer } from "../engine/engine.ts";
+import type { ObservedContainer, PortMapping } from "../engine/engine.ts";
 import type { Health, Task, VolumeMount } from "../environment/model.ts";
 import type { Site } from "../proxy/proxy.ts";
 import type { Release } from "../release/release.ts";
@@ -26,7 +26,7 @@ export type Step =
   | StopStep
   | { readonly kind: "remove"; readonly container: ExistingContainer; readonly why: string }
   /** Makes a proxy, or starts it again; `replaces` another of the same name, with other ports or of another program. */
-  | { readonly kind: "proxy"; readonly proxy: DesiredProxy; readonly replaces: boolean }
+  | { readonly kind: "proxy"; readonly proxy: DesiredProxy; readonly replaces: FormerProxy | undefined }
   /** Lets a proxy reach the containers of a network. */
   | { readonly kind: "join"; readonly proxy: string; readonly network: string }
   | RouteStep
@@ -46,6 +46,13 @@ export type Step =
       readonly certificates: boolean;
       readonly why: string;
     };
+
+/** A proxy that gives way to another of its name: all it takes to make it again. */
+export interface FormerProxy {
+  readonly driver: string;
+  readonly image: string;
+  readonly ports: readonly PortMapping[];
+}
 
 export interface WaitStep {
   readonly kind: "wait-healthy";

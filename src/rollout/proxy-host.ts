@@ -4,6 +4,7 @@ import type { Progress } from "../base/progress.ts";
 import { type Engine, Label, type ObservedContainer } from "../engine/engine.ts";
 import { proxyNetwork } from "../plan/naming.ts";
 import { isRunning } from "../plan/observed.ts";
+import type { FormerProxy } from "../plan/plan.ts";
 import type { DesiredProxy } from "../plan/proxies.ts";
 import { clashOf } from "../plan/site-conflicts.ts";
 import { isServed, loadOf, type ProxyLoad, type ProxyState, turnTo } from "../plan/turns.ts";
@@ -53,6 +54,16 @@ export class ProxyHost {
     if (image === undefined) throw new RangeError(`no image for ${proxy.name}`);
     await engine.ensureNetwork(proxyNetwork, { [Label.role]: "network" }, signal);
     await this.#locked(proxy.name, signal, () => ensureProxyContainer(engine, proxy, { image, replaces }, signal));
+  }
+
+  /** Makes again what another proxy of the same name has replaced, with the sites that this one serves. */
+  async bringBack(proxy: DesiredProxy, { driver, image, ports }: FormerProxy, signal: AbortSignal): Promise<void> {
+    const { engine } = this.#options;
+    if (!isProxyDriver(driver)) throw unknownDriver(proxy.name, driver, engine.name);
+    const former = { ...proxy, driver, ports };
+    await this.#locked(proxy.name, signal, () =>
+      ensureProxyContainer(engine, former, { image, replaces: true }, signal),
+    );
   }
 
   async join(proxy: string, network: string, signal: AbortSignal): Promise<void> {
@@ -220,10 +231,14 @@ export class ProxyHost {
 export async function driverOf(container: ObservedContainer, where: string): Promise<ProxyDriver> {
   const name = container.labels[Label.proxyDriver] ?? "";
   if (isProxyDriver(name)) return await proxyDriver(name);
-  throw new EnvctlError({
+  throw unknownDriver(container.name, name, where);
+}
+
+function unknownDriver(proxy: string, driver: string, where: string): EnvctlError {
+  return new EnvctlError({
     code: "proxy-unknown",
     exitCode: ExitCode.needsPerson,
-    what: `the proxy ${container.name} runs "${name}", which this version does not know`,
+    what: `the proxy ${proxy} runs "${driver}", which this version does not know`,
     where,
     state: "the proxy still serves what it served",
     next: "use the version of envctl that made it, or remove it: envctl proxy remove",

@@ -48,7 +48,7 @@ export async function perform(step: Step, worker: HostWorker, progress: Progress
       await engine.removeContainer(step.container.id, signal);
       return;
     case "proxy":
-      await worker.proxies.ensure(step.proxy, step.replaces, progress, signal);
+      await worker.proxies.ensure(step.proxy, step.replaces !== undefined, progress, signal);
       return;
     case "join":
       await worker.proxies.join(step.proxy, step.network, signal);
@@ -95,7 +95,8 @@ export async function undo(step: Step, worker: HostWorker, progress: Progress, s
     case "remove-proxy":
       return;
     case "proxy":
-      await takeAway(step.proxy.name, worker, signal);
+      if (step.replaces) await worker.proxies.bringBack(step.proxy, step.replaces, signal);
+      else await takeAway(step.proxy.name, worker, signal);
       return;
   }
 }

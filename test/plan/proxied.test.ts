@@ -36,8 +36,8 @@ const configuration = fc.record({
   domains: fc.constantFrom([], ["shop.test"], ["shop.test", "www.shop.test"]),
   httpPort: fc.constantFrom(80, 8000),
   httpsPort: fc.constantFrom(443, 8443),
-  /** One more port, which the app publishes itself in any case. */
-  metrics: fc.boolean(),
+  /** And one more port. */
+  metrics: fc.constantFrom("nobody", "app", "proxy"),
   listens: fc.constantFrom(8080, 9090),
   replicas: fc.integer({ min: 1, max: 3 }),
   level: fc.constantFrom("a", "b"),
@@ -50,8 +50,12 @@ type Configuration = typeof configuration extends fc.Arbitrary<infer Value> ? Va
 const histories = (minLength = 1) => fc.array(configuration, { minLength, maxLength: 6 });
 
 function stageOf(entry: Configuration): Stage {
-  const proxied = entry.published === "proxy" || entry.domains.length > 0;
-  const direct = [...(entry.published === "app" ? [port] : []), ...(entry.metrics ? [metrics] : [])];
+  const publishedBy = (who: string) => [
+    ...(entry.published === who ? [port] : []),
+    ...(entry.metrics === who ? [metrics] : []),
+  ];
+  const direct = publishedBy("app");
+  const proxied = publishedBy("proxy").length > 0 || entry.domains.length > 0;
   const { strategy, keep, weights, listens } = entry;
   const replicas = direct.length > 0 ? 1 : entry.replicas;
   return stage({
@@ -61,7 +65,7 @@ function stageOf(entry: Configuration): Stage {
           domains: entry.domains,
           httpPort: entry.httpPort,
           httpsPort: entry.httpsPort,
-          ports: entry.published === "proxy" ? [port] : [],
+          ports: publishedBy("proxy"),
           appPort: listens,
         })
       : undefined,
@@ -142,7 +146,7 @@ describe("a stage with a proxy", () => {
         expect(broken(host)).toEqual([]);
         const proxies = host.proxies.map(({ container, sites }) => [container.name, sites.length] as const);
         const shared = last.domains.length > 0 ? [sharedProxyName(last.httpPort, last.httpsPort)] : [];
-        const own = last.published === "proxy" ? ["shop-test-proxy"] : [];
+        const own = [last.published, last.metrics].includes("proxy") ? ["shop-test-proxy"] : [];
         expect(
           proxies
             .filter(([, sites]) => sites > 0)
@@ -211,9 +215,11 @@ describe("a stage with a proxy", () => {
         const names = (host: ObservedHost) => running(host).map(({ name }) => name);
         expect(names(back)).toEqual(names(before));
         const served = (host: ObservedHost) =>
-          host.proxies.flatMap(({ container, sites }) => (sites.length > 0 ? [[container.name, sites]] : [])).sort();
+          host.proxies
+            .flatMap(({ container: { name, ports }, sites }) => (sites.length > 0 ? [[name, ports, sites]] : []))
+            .sort();
         // Before it was served at all, there is nothing to go back to.
-        expect(served(back)).toEqual(served(before));
+        expect(served(back)).toEqual(served(prepared));
         const again = applied(back, firstHost(planOf(next, back)));
         expect(isEmpty(planOf(next, again))).toBe(true);
       }),

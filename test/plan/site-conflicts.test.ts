@@ -104,7 +104,7 @@ describe("a proxy that a stage does not need any more", () => {
     const { host } = run(own, emptyHost("a"), { ports: [port] });
     const { steps } = run({ ...own, driver: "haproxy" }, host, { ports: [port] });
     expect(steps.filter(({ kind }) => kind === "proxy")).toMatchObject([
-      { replaces: true, proxy: { driver: "haproxy" } },
+      { replaces: { driver: "caddy" }, proxy: { driver: "haproxy" } },
     ]);
   });
 });

@@ -243,6 +243,7 @@ export function undone(host: ObservedHost, step: Step): ObservedHost {
     case "route":
       return routed(host, step.proxy.name, step.id, step.before);
     case "proxy":
+      if (step.replaces) return withProxy(host, { ...step, proxy: { ...step.proxy, ports: step.replaces.ports } });
       return { ...host, proxies: host.proxies.filter(({ container }) => container.name !== step.proxy.name) };
     default:
       return host;

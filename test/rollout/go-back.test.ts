@@ -20,6 +20,8 @@ const steps = [
   { kind: "stop", container: old, why: "replaced", health: undefined },
 ] as unknown as Step[];
 
+const former = { driver: "caddy", image: "caddy", ports: [] };
+
 /** A host whose engine, or proxy, fails at one of these; and what was done there. */
 function world(...failing: readonly ("startContainer" | "route")[]) {
   const done: string[] = [];
@@ -38,11 +40,11 @@ function world(...failing: readonly ("startContainer" | "route")[]) {
   const execution = {
     plan: { stage: "prod", release: { name: "new" } },
     rollout: { onFailure: "rollback", timeout: 1000 },
-    workers: new Map([["ssh://a", { engine, proxies: { route: act("route") } }]]),
+    workers: new Map([["ssh://a", { engine, proxies: { route: act("route"), bringBack: act("bringBack") } }]]),
     clock: systemClock,
     situation: new Situation(),
   } as unknown as Execution;
-  return { done, goBack: async () => (await goBack(execution, [host], reason, silent)) as EnvctlError };
+  return { done, host, goBack: async () => (await goBack(execution, [host], reason, silent)) as EnvctlError };
 }
 
 it("starts the old, leads the proxy back to it, and only then takes the new away", async () => {
@@ -50,6 +52,15 @@ it("starts the old, leads the proxy back to it, and only then takes the new away
   const error = await goBack();
   expect(done).toEqual(["startContainer old", "route proxy", "stopContainer new", "removeContainer new"]);
   expect([error.exitCode, error.state]).toEqual([1, "ssh://a went back to what ran before"]);
+});
+
+it("makes a proxy again that another one has replaced, before what needs a port of that one starts", async () => {
+  const { done, host, goBack } = world();
+  const stop = steps.filter(({ kind }) => kind === "stop");
+  const replace = { kind: "proxy", proxy: "proxy", replaces: former } as unknown as Step;
+  host.begun.splice(0, host.begun.length, ...stop, replace);
+  await goBack();
+  expect(done).toEqual(["bringBack proxy", "startContainer old"]);
 });
 
 it.each([

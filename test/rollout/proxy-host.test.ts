@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 import { expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
-import { type ContainerFile, type Engine, Label, type Labels } from "../../src/engine/engine.ts";
+import { type ContainerFile, type ContainerSpec, type Engine, Label, type Labels } from "../../src/engine/engine.ts";
+import { proxyNetwork } from "../../src/plan/naming.ts";
 import { haproxy } from "../../src/proxy/haproxy.ts";
 import { certificateFile, keyFile } from "../../src/proxy/proxy.ts";
 import { ProxyHost } from "../../src/rollout/proxy-host.ts";
@@ -51,4 +52,32 @@ it("a stopped proxy that forgets a site keeps nothing of its key, and the certif
   expect([files.get(certificateFile(other)), files.get(keyFile(other))]).toEqual(["a certificate", "a key"]);
   expect(JSON.parse(files.get(sitesFile) ?? "")).toEqual([other]);
   expect(files.get(haproxy.file)).not.toContain(certificateFile(gone));
+});
+
+it("a proxy that another one has replaced comes back with its ports, its program and its image", async () => {
+  const files = new Map([[sitesFile, JSON.stringify([siteOf({})])]]);
+  const made: unknown[] = [];
+  const engine = {
+    ...engineWith(files),
+    ...{ ensureNetwork: async () => {}, networks: async () => [], dial: async () => undefined },
+    ...{ startContainer: async () => {}, stopContainer: async () => {}, removeContainer: async () => {} },
+    container: async () => ({
+      ...{ id: "1", name: "shop-test-proxy", state: "running", stopGrace: 0, restartCount: 0 },
+      labels: { [Label.role]: "proxy", [Label.proxyDriver]: "caddy" },
+      networks: { [proxyNetwork]: { address: "192.0.2.1", aliases: [] } },
+    }),
+    createContainer: async ({ name, image, ports, labels }: ContainerSpec) => {
+      made.push({ name, image, ports, driver: labels[Label.proxyDriver] });
+      return "2";
+    },
+  } as unknown as Engine;
+  const host = new ProxyHost({
+    ...{ engine, commands: {} as ReadyCommands, clock: systemClock, why: "a test" },
+    ...{ bringImage: undefined, certificate: undefined },
+  });
+  const port = (hostPort: number) => ({ address: undefined, hostPort, containerPort: 8000, protocol: "tcp" as const });
+  const proxy = { name: "shop-test-proxy", driver: "caddy", ports: [port(1)], owner: undefined } as const;
+  await host.bringBack(proxy, { driver: "haproxy", image: "haproxy@sha256:1", ports: [port(2)] }, signal);
+  expect(made).toEqual([{ name: proxy.name, image: "haproxy@sha256:1", ports: [port(2)], driver: "haproxy" }]);
+  expect(files.get(haproxy.file)).toContain("shop.test");
 });
