@@ -153,7 +153,8 @@ function trialSteps(host: ObservedHost, stage: Stage, wanted: readonly DesiredSi
   const { strategy, canary } = stage.rollout;
   if (strategy !== "canary") return [];
   const pairs = wanted.flatMap(({ proxy, site }) => {
-    const found = host.proxies.find(({ container }) => container.name === proxy.name);
+    // One that does not run has no clients who could try it, and may start only in the switch.
+    const found = host.proxies.find(({ container }) => container.name === proxy.name && isRunning(container));
     const before = found && siteOf(found, site.id);
     return before && isTried(host, before, site.upstreams) ? [{ proxy, site, before: settled(before) }] : [];
   });

@@ -311,6 +311,19 @@ describe("a port that passes on", () => {
     expect(stepsOf(plan).filter(({ kind }) => kind === "stop" || kind === "remove-proxy")).toEqual([]);
   });
 
+  it("of a shared proxy comes back to it after a kill, with a canary that asks nobody who does not run", () => {
+    const [first, second] = [443, 8443].map((httpsPort) => stage({ proxy: proxy(httpsPort) }));
+    const before = applied(emptyHost("a"), planned(first!, "one", emptyHost("a")));
+    const away = planned(second!, "one", before);
+    const again = stage({ proxy: proxy(443), rollout: rollout({ strategy: "canary" }) });
+    for (const killed of stepsOf(away).keys()) {
+      const left = applied(before, away, killed);
+      const host = applied(left, planned(again, "two", left));
+      expect([broken(host), digestsRunning(host)]).toEqual([[], [release("two").digest]]);
+      expect(stepsOf(planned(again, "two", host))).toEqual([]);
+    }
+  });
+
   it("of the stage's own proxy is free before the shared one starts that is to have it", () => {
     const published = stage({ proxy: stageProxy({ ports: [{ ...port, hostPort: 80 }, port] }) });
     const named = stage({ proxy: stageProxy({ domains: ["shop.test"], ports: [port] }) });
