@@ -54,7 +54,9 @@ export function planSites(host: ObservedHost, wish: SiteWish): SitePlan {
   // One that does not run serves nobody: it is only not to begin with it again.
   const away = stale.filter(({ container }) => isRunning(container)).map((proxy) => awayFrom(proxy, id));
   const ports = [...wanted.flatMap(({ proxy }) => proxy.ports), ...wish.stage.app.ports];
-  const idle = unwanted.filter((proxy) => isIdle(proxy, network) && clash(proxy.container.ports, ports));
+  const idle = unwanted.filter(
+    (proxy) => isIdle(proxy, network) && (network in proxy.container.networks || clash(proxy.container.ports, ports)),
+  );
   const forgotten = stale.filter(({ container }) => !isRunning(container) && isShared(container));
   return {
     prepare,
@@ -94,10 +96,11 @@ function removeSteps({ container, sites }: ObservedProxy, id: string, network: s
 }
 
 /**
- * A shared proxy that serves nobody, and is on no network of another stage: whoever made it was killed before it served. Its
- * ports are free for whom they are to serve now. (Who makes one this very moment wants a port that only one of both can have.)
+ * A shared proxy that serves nobody, and is on no network of another stage: whoever made it was killed, or failed, before it
+ * served. It goes with the stage on whose network it is; else its ports are free for whom they are to serve now. (Who makes
+ * one this very moment wants a port that only one of both can have.)
  */
-function isIdle({ container, sites }: ObservedProxy, network: string): boolean {
+export function isIdle({ container, sites }: ObservedProxy, network: string): boolean {
   const joined = Object.keys(container.networks).filter((name) => name !== proxyNetwork && name !== network);
   return isShared(container) && sites.length === 0 && joined.length === 0;
 }

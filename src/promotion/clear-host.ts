@@ -1,6 +1,6 @@
 import type { Engine } from "../engine/engine.ts";
 import { Label } from "../engine/engine.ts";
-import { ownProxyName, siteId } from "../plan/naming.ts";
+import { ownProxyName } from "../plan/naming.ts";
 import { isRunning, type ObservedHost, roleOf } from "../plan/observed.ts";
 import { observeHost, stageLabels } from "../rollout/observe.ts";
 import { proxyVolumes, removeProxy } from "../rollout/remove-proxy.ts";
@@ -52,7 +52,7 @@ export function downHost({ engine, place, observed, volumes, left }: Belongings)
     containers: observed.containers.map((container) => container.name),
     networks: observed.networks,
     volumes: [...volumes, ...left],
-    proxies: sharedProxies(observed, siteId(place)).map(({ container }) => container.name),
+    proxies: sharedProxies(observed, place).map(({ container }) => container.name),
   };
 }
 

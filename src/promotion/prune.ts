@@ -1,7 +1,6 @@
 import { EnvctlError, messageOf } from "../base/errors.ts";
 import type { Engine, ObservedContainer, ObservedImage } from "../engine/engine.ts";
 import { Label } from "../engine/engine.ts";
-import { siteId } from "../plan/naming.ts";
 import { isRunning, roleOf } from "../plan/observed.ts";
 import { collectGarbage } from "../registry/embedded/garbage.ts";
 import { ImageLabel } from "../release/release.ts";
@@ -98,7 +97,7 @@ async function pruneHost(
     containers: orphans.map((container) => container.name),
     networks: gone.flatMap(({ observed }) => observed.networks),
     sites: gone.flatMap(({ place, observed }) =>
-      sharedProxies(observed, siteId(place)).map(({ container }) => `${place.stage} in ${container.name}`),
+      sharedProxies(observed, place).map(({ container }) => `${place.stage} in ${container.name}`),
     ),
     images: unused.map((image) => image.labels[ImageLabel.release] ?? image.id),
     size: unused.reduce((sum, image) => sum + image.size, 0),

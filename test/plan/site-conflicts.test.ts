@@ -5,8 +5,9 @@ import { stepsOf } from "../../src/plan/plan.ts";
 import { planStage } from "../../src/plan/plan-stage.ts";
 import { desiredSites } from "../../src/plan/proxies.ts";
 import { clashOf, siteConflicts } from "../../src/plan/site-conflicts.ts";
+import { sharedProxies } from "../../src/promotion/leave-proxies.ts";
 import { siteOf } from "../proxy/site.ts";
-import { applied, emptyHost, environment, port, release, stage } from "./world.ts";
+import { applied, apply, emptyHost, environment, port, release, stage } from "./world.ts";
 
 function proxyOf(changes: Partial<StageProxy> = {}): StageProxy {
   return {
@@ -87,6 +88,22 @@ describe("a proxy that a stage does not need any more", () => {
       { kind: "remove-proxy", certificates: false },
     ]);
     expect(after.proxies).toEqual([]);
+  });
+
+  it("goes with it, too, where nobody came to be served by it", () => {
+    const made = run(proxyOf()).steps.findIndex(({ kind }) => kind === "join") + 1;
+    const host = run(proxyOf()).steps.slice(0, made).reduce(apply, emptyHost("a"));
+    const place = { environment: "shop", stage: "test" };
+    expect(host.proxies.map(({ sites }) => sites)).toEqual([[]]);
+    expect(run(undefined, host).host.proxies).toEqual([]);
+    expect(sharedProxies(host, place)).toEqual(host.proxies);
+    expect(sharedProxies(host, { ...place, stage: "prod" })).toEqual([]);
+    const others = host.proxies.map((proxy) => {
+      const networks = { ...proxy.container.networks, "blog-live": { address: "", aliases: [] } };
+      return { ...proxy, container: { ...proxy.container, networks } };
+    });
+    expect(sharedProxies({ ...host, proxies: others }, place)).toEqual([]);
+    expect(run(undefined, { ...host, proxies: others }).host.proxies).toHaveLength(1);
   });
 
   it("stays for others, off the stage's network", () => {
