@@ -127,7 +127,14 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
   const roomForBoth = app.starts.length === 0 || (strategy !== "recreate" && direct.length === 0);
   if (roomForBoth && !toProxy) {
     const standsBy = strategy === "blue-green";
-    const stops = standsBy ? app.stops.filter(({ container }) => isSurplus(container.id, app, wish.app)) : app.stops;
+    const former = standsBy ? formerStandby(wish, app, sites) : [];
+    // Until the switch those have clients, too, who try what they run.
+    const tried = new Set(
+      former.flatMap(({ container: { id, name } }) => (sites.tried.has(upstreamName(name)) ? [id] : [])),
+    );
+    const stops = standsBy
+      ? app.stops.filter(({ container: { id } }) => tried.has(id) || isSurplus(id, app, wish.app))
+      : app.stops;
     const swaps = fromProxy.length > 0;
     return {
       proxiesFirst: swaps ? [] : sites.prepare,
@@ -135,7 +142,12 @@ function turnOver(host: ObservedHost, wish: HostWish, app: Replacement, sites: S
       trial: app.starts.length > 0 || sites.routes.length > 0 ? sites.trial : [],
       switch: swaps ? [...handsOver, ...sites.prepare, ...routes] : sites.routes,
       retire: [...drainSteps(wish.stage, app, sites, stops), ...stops.map(aside)],
-      standDown: standsBy ? standDownSteps(wish, app, sites) : [],
+      standDown: standDownSteps(
+        wish,
+        app,
+        sites,
+        former.filter(({ container }) => !tried.has(container.id)),
+      ),
       gap: leaves,
       stopped,
     };
@@ -213,9 +225,12 @@ function waitsFor(app: Replacement, sites: SitePlan, stops: readonly StopStep[])
  * With HAProxy clients may still be on what stood by, until the switch before is over its drain. With Caddy their streams stay
  * for as long as it runs, and nobody waits for those: it takes leave of them when it is told to end.
  */
-function standDownSteps({ stage, app: wanted }: HostWish, app: Replacement, sites: SitePlan): Step[] {
-  const replaced = app.replaced.filter((container) => isSuperseded(container, wanted));
-  const stops = formerStandby({ ...app, replaced }, sites);
+function standDownSteps(
+  { stage }: HostWish,
+  app: Replacement,
+  sites: SitePlan,
+  stops: readonly StopStep[],
+): readonly Step[] {
   return stage.proxy?.driver === "haproxy" ? [...drainSteps(stage, app, sites, stops), ...stops] : stops;
 }
 
@@ -223,11 +238,12 @@ function standDownSteps({ stage, app: wanted }: HostWish, app: Replacement, site
  * What stood by already before this change: under `blue-green` only that keeps running which clients had until now, or,
  * where that does not change, the newest.
  */
-function formerStandby(app: Replacement, sites: SitePlan): StopStep[] {
+function formerStandby({ app: wanted }: HostWish, app: Replacement, sites: SitePlan): StopStep[] {
   const left = leftUpstreams(sites);
-  const served = app.replaced.filter(({ name }) => left.has(upstreamName(name)));
-  const staying = served.length > 0 ? served : newestRelease(app.replaced);
-  const leaving = new Set(app.replaced.filter((container) => !staying.includes(container)).map(({ id }) => id));
+  const replaced = app.replaced.filter((container) => isSuperseded(container, wanted));
+  const served = replaced.filter(({ name }) => left.has(upstreamName(name)));
+  const staying = served.length > 0 ? served : newestRelease(replaced);
+  const leaving = new Set(replaced.filter((container) => !staying.includes(container)).map(({ id }) => id));
   const stops = app.stops.filter((step) => leaving.has(step.container.id));
   return stops.map((step) => ({ ...step, standsDown: true }));
 }

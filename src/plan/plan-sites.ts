@@ -33,6 +33,8 @@ export interface SitePlan {
   readonly wanted: readonly string[];
   /** Names of proxies that have sent requests to what is replaced. */
   readonly serving: readonly string[];
+  /** Upstreams that a canary which did not end still gives a share of the requests. */
+  readonly tried: ReadonlySet<string>;
   readonly removals: readonly Step[];
 }
 
@@ -57,6 +59,7 @@ export function planSites(host: ObservedHost, wish: SiteWish): SitePlan {
   const idle = unwanted.filter(
     (proxy) => isIdle(proxy, network) && (network in proxy.container.networks || clash(proxy.container.ports, ports)),
   );
+  const own = host.proxies.filter(({ container }) => isRunning(container)).flatMap((proxy) => siteOf(proxy, id) ?? []);
   const forgotten = stale.filter(({ container }) => !isRunning(container) && isShared(container));
   return {
     prepare,
@@ -66,6 +69,7 @@ export function planSites(host: ObservedHost, wish: SiteWish): SitePlan {
     serving: host.proxies
       .filter(({ container, sites }) => isRunning(container) && sites.some((site) => site.id === id))
       .map(({ container }) => container.name),
+    tried: new Set(own.flatMap(({ canary }) => canary?.upstreams.map(({ name }) => name) ?? [])),
     removals: [
       ...forgotten.map((proxy) => awayFrom(proxy, id)),
       ...unwanted

@@ -251,6 +251,22 @@ describe("a stage with a proxy", () => {
   });
 });
 
+it("a canary that was killed goes on until a blue-green switch", () => {
+  const first: Configuration = {
+    ...({ release: release("one"), strategy: "rolling", weights: [10], replicas: 1, keep: 1 } as const),
+    ...({ published: "nobody", metrics: "nobody", domains: ["shop.test"], httpPort: 80, httpsPort: 443 } as const),
+    ...({ listens: 8080, level: "a", rollback: false, interruptedAfter: Number.POSITIVE_INFINITY } as const),
+  };
+  const tried: Configuration = { ...first, release: release("two"), strategy: "canary" };
+  const before = survivor([first]);
+  const canary = firstHost(planOf(tried, before));
+  const left = applied(before, canary, stepsOf(canary).findIndex(({ kind }) => kind === "route") + 1);
+  const plan = firstHost(planOf({ ...first, release: release("three"), strategy: "blue-green" }, left));
+  expect([plan.standDown, plan.retire.map(({ kind }) => kind)]).toEqual([[], ["drain", "stop"]]);
+  const after = applied(left, plan);
+  expect(digestsRunning(after)).toEqual([release("one").digest, release("three").digest]);
+});
+
 describe("a port that passes on", () => {
   const proxy = (httpsPort: number) => stageProxy({ domains: ["shop.test"], httpsPort });
   const planned = (place: Stage, name: string, host: ObservedHost) =>
