@@ -1,5 +1,6 @@
 import type { Stage } from "../environment/model.ts";
 import { hostsSince } from "../plan/former-hosts.ts";
+import { StageLock } from "../rollout/lock.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { belongingsOn, clearHost, type DownHost, downHost, isNothing } from "./clear-host.ts";
 import { runsOn } from "./last-hosts.ts";
@@ -18,12 +19,19 @@ export async function takeDown(
   const { environment, progress, signal } = workspace;
   const place = { environment: environment.name, stage: stage.name };
   const engines = await connectHosts(workspace, stage);
-  const found = await Promise.all(engines.map((engine) => belongingsOn(engine, place, options, signal)));
-  const result = found.map(downHost);
+  const look = () => Promise.all(engines.map((engine) => belongingsOn(engine, place, options, signal)));
+  const seen = (await look()).map(downHost);
   const [first] = engines;
-  if (options.dryRun || result.every(isNothing) || !first) return result;
+  if (options.dryRun || !first) return seen;
+  // Whoever is at work there, as in a first rollout, may be about to bring something.
+  const lock = new StageLock(first, place, workspace.clock);
+  if (seen.every(isNothing) && (await lock.holders(signal)).length === 0) return seen;
   const signer = await stageSigner(workspace, options);
-  await whileLocked(workspace, stage, first, `envctl down ${stage.name}`, async () => {
+  return await whileLocked(workspace, stage, first, `envctl down ${stage.name}`, async () => {
+    // A rollout may have ended just now: what goes is what is there since.
+    const found = await look();
+    const result = found.map(downHost);
+    if (result.every(isNothing)) return result;
     const hosts = stage.hosts.map((host) => host.name);
     const present = found.map(({ observed: { name, containers } }) => ({ name, containers }));
     const since = hostsSince(await readLastHosts(workspace, stage), present);
@@ -38,6 +46,6 @@ export async function takeDown(
       { hosts, ...runsOn({ kind: "down", outcome: "succeeded", hosts }, since) },
       signer,
     );
+    return result;
   });
-  return result;
 }
