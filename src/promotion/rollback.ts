@@ -1,6 +1,9 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Stage } from "../environment/model.ts";
+import { labelledDigest } from "../plan/observed.ts";
+import { servingApp } from "../plan/serving.ts";
 import type { Release } from "../release/release.ts";
+import { observeRunning } from "../rollout/observe.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { type PastRelease, type ReleaseName, releaseNamed, stageReleases } from "./current.ts";
 import { deploy } from "./deploy.ts";
@@ -31,8 +34,11 @@ export async function rollback(
   // Meanwhile: whether it fails is told when they are needed.
   openHosts(workspace, stage).catch(() => {});
   const isNamed = options.release !== undefined;
-  const releases = await stageReleases(workspace, stage, (past) => !isNamed && previousOf(past) !== undefined);
-  const target = choose(stage, releases, options.release);
+  const [releases, serving] = await Promise.all([
+    stageReleases(workspace, stage, (past) => !isNamed && previousOf(past) !== undefined),
+    isNamed ? [] : servingDigests(workspace, stage).catch(() => []),
+  ]);
+  const target = choose(stage, releases, options.release, serving);
   const release = await releaseNamed(workspace, stage, target);
   requirePlanned(options.kept?.saved, release, `the release to go back to is ${release.name} now`);
   const repository = await workspace.connections.repository(stage.repository);
@@ -50,15 +56,33 @@ export async function rollback(
   return { ...result, release, before: releases[0] };
 }
 
-/** What `envctl dev` runs is no release: the one before it is the last that was. */
-function previousOf(past: readonly PastRelease[]): PastRelease | undefined {
-  const releases = past.filter(({ dev }) => !dev);
-  return past[0]?.dev ? releases[0] : releases[1];
+/** What clients reach now, by its labels. */
+async function servingDigests(workspace: Workspace, stage: Stage): Promise<string[]> {
+  const place = { environment: workspace.environment.name, stage: stage.name };
+  const engines = await openHosts(workspace, stage);
+  const hosts = await Promise.all(engines.map((engine) => observeRunning(engine, place, workspace.signal)));
+  return hosts.flatMap((host) => servingApp(host, place)).flatMap((container) => labelledDigest(container) ?? []);
 }
 
-function choose(stage: Stage, past: readonly PastRelease[], typed: string | undefined): ReleaseName {
+/**
+ * What `envctl dev` runs is no release: the one before it is the last that was. Nor is it in the history where what serves came
+ * by a rollout that failed and stays, or was killed, or could not be written down. (What serves on one host may be the one
+ * before: then a rollback to that was killed, and goes on.)
+ */
+function previousOf(past: readonly PastRelease[], serving: readonly string[] = []): PastRelease | undefined {
+  const [newest, before] = past.filter(({ dev }) => !dev);
+  const isUnknown = serving.some((digest) => digest !== newest?.digest && digest !== before?.digest);
+  return past[0]?.dev || isUnknown ? newest : before;
+}
+
+function choose(
+  stage: Stage,
+  past: readonly PastRelease[],
+  typed: string | undefined,
+  serving: readonly string[],
+): ReleaseName {
   const releases = past.filter(({ dev }) => !dev);
-  const previous = previousOf(past);
+  const previous = previousOf(past, serving);
   if (typed === undefined && previous) return previous;
   const hex = typed?.replace(/^sha256:/, "");
   const matches = releases.filter(
