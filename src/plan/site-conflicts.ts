@@ -8,8 +8,14 @@ import type { DesiredSite } from "./proxies.ts";
 export type SiteConflict =
   /** Somebody else is served under the same name and path. */
   | { readonly kind: "taken"; readonly host: string; readonly what: string; readonly rival: Site }
-  /** The stages that share it have another program in mind. */
-  | { readonly kind: "driver"; readonly host: string; readonly what: string; readonly driver: string };
+  /** The stages that share it have another program in mind; `alone`: nobody but this stage is served by it. */
+  | {
+      readonly kind: "driver";
+      readonly host: string;
+      readonly what: string;
+      readonly driver: string;
+      readonly alone: boolean;
+    };
 
 /** Finds out before anything is touched what the proxies would refuse in the midst of a rollout. */
 export function siteConflicts(host: ObservedHost, wanted: readonly DesiredSite[]): SiteConflict[] {
@@ -19,7 +25,8 @@ export function siteConflicts(host: ObservedHost, wanted: readonly DesiredSite[]
     const { driver } = found;
     if (proxy.owner === undefined && driver !== proxy.driver) {
       const what = `the proxy ${proxy.name} is ${driver}, and stage ${site.stage} asks for ${proxy.driver}`;
-      return [{ kind: "driver", host: host.name, what, driver }];
+      const alone = found.sites.length > 0 && found.sites.every(({ id }) => id === site.id);
+      return [{ kind: "driver", host: host.name, what, driver, alone }];
     }
     return found.sites.flatMap((rival): SiteConflict[] => {
       const what = rival.id === site.id ? undefined : clashOf(site, rival);

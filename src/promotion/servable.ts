@@ -3,7 +3,7 @@ import type { Stage } from "../environment/model.ts";
 import { networkName } from "../plan/naming.ts";
 import type { ObservedHost } from "../plan/observed.ts";
 import { type DesiredSite, desiredSites } from "../plan/proxies.ts";
-import { siteConflicts } from "../plan/site-conflicts.ts";
+import { type SiteConflict, siteConflicts } from "../plan/site-conflicts.ts";
 import { proxyDriver } from "../proxy/drivers.ts";
 import type { ProxyDriver } from "../proxy/proxy.ts";
 import type { Certificate } from "../rollout/certificate.ts";
@@ -55,11 +55,23 @@ export async function requireFree(
     where: [...new Set(conflicts.map(({ host }) => host))].join(", "),
     state: "nothing was switched: the proxy serves what it served",
     evidence: conflicts.slice(1).map(({ host, what }) => `${host}: ${what}`),
-    next:
-      first.kind === "taken"
-        ? `give one of them another \`domain\` or \`proxy.path\`; if the name moved, first: envctl up ${first.rival.stage} (of ${first.rival.environment}), or envctl down ${first.rival.stage}`
-        : `set \`proxy.driver: ${first.driver}\`, or give this stage other ports (\`proxy.http_port\`, \`proxy.https_port\`)`,
+    next: first.kind === "taken" ? wayOutOfName(first) : wayOutOfProgram(first, stage, conflicts),
   });
+}
+
+function wayOutOfName({ rival }: SiteConflict & { readonly kind: "taken" }): string {
+  return `give one of them another \`domain\` or \`proxy.path\`; if the name moved, first: envctl up ${rival.stage} (of ${rival.environment}), or envctl down ${rival.stage}`;
+}
+
+function wayOutOfProgram(
+  { driver }: SiteConflict & { readonly kind: "driver" },
+  stage: Stage,
+  conflicts: readonly SiteConflict[],
+): string {
+  const remain = `set \`proxy.driver: ${driver}\`, or give this stage other ports (\`proxy.http_port\`, \`proxy.https_port\`)`;
+  const alone = conflicts.every((conflict) => conflict.kind === "driver" && conflict.alone);
+  if (!alone) return remain;
+  return `${remain}; no other stage is served by it, so it can give way, which closes the ports until the next one is there: envctl proxy remove ${stage.name}, then the same command`;
 }
 
 /** Two databases that write into one volume are the end of both. */

@@ -72,7 +72,10 @@ describe("a name that two stages want", () => {
       { kind: "taken", rival: { environment: "shop" } },
     ]);
     expect(siteConflicts(host, wish("other", proxyOf({ driver: "haproxy", domains: ["b.test"] })))).toMatchObject([
-      { kind: "driver", driver: "caddy" },
+      { kind: "driver", driver: "caddy", alone: false },
+    ]);
+    expect(siteConflicts(host, wish("shop", proxyOf({ driver: "haproxy" })))).toMatchObject([
+      { kind: "driver", driver: "caddy", alone: true },
     ]);
     expect(siteConflicts(emptyHost("b"), wish("other", proxyOf({ driver: "haproxy" })))).toEqual([]);
   });
