@@ -1,4 +1,5 @@
 import {
+  type Alias,
   isAlias,
   isMap,
   isPair,
@@ -86,80 +87,109 @@ class Walk {
   }
 
   read(node: Node | null | undefined, path: Path, depth: number): unknown {
-    this.#count += 1;
-    if (!node || this.#stopped) return null;
-    if (this.#count > maximumNodes || depth > maximumDepth) {
-      this.#stopped = true;
-      const why =
-        depth > maximumDepth
-          ? `the file is nested more than ${maximumDepth} levels deep`
-          : "aliases make this file too large";
-      this.#problems.at("error", node.range?.[0] ?? 0, node.range?.[1] ?? 1, path, why);
-      return null;
-    }
-    if ("anchor" in node && typeof node.anchor === "string") this.#anchors.set(node.anchor, node);
-    if (isAlias(node)) {
-      const target = this.#anchors.get(node.source);
-      if (target) return this.read(target, path, depth + 1);
-      this.#problems.at(
-        "error",
-        node.range?.[0] ?? 0,
-        node.range?.[1] ?? 1,
-        path,
-        `there is no anchor \`&${node.source}\` before this alias`,
-      );
-      return null;
-    }
-    if (isMap(node)) return this.#readMap(node, path, depth);
-    if (isSeq(node)) {
-      return node.items.map((item, index) => {
+    const target = this.#reach(node, path, depth);
+    if (!target) return null;
+    if (isAlias(target)) return this.read(this.#aliased(target, path), path, depth + 1);
+    if (isMap(target)) return this.#readMap(target, path, depth);
+    if (isSeq(target)) {
+      return target.items.map((item, index) => {
         const inner = [...path, index];
         const child = item as Node;
         this.#problems.locate(inner, undefined, child);
         return this.read(child, inner, depth + 1);
       });
     }
-    return isScalar(node) ? this.#readScalar(node, path) : null;
+    return isScalar(target) ? this.#readScalar(target, path) : null;
   }
 
-  #readMap(map: YAMLMap, path: Path, depth: number): Record<string, unknown> {
-    const result: Record<string, unknown> = Object.create(null);
+  /** Counts the node and remembers its anchor; undefined where there is none, or where the file is too much. */
+  #reach(node: Node | null | undefined, path: Path, depth: number): Node | undefined {
+    this.#count += 1;
+    if (!node || this.#stopped) return undefined;
+    if (this.#count > maximumNodes || depth > maximumDepth) {
+      this.#stopped = true;
+      const why =
+        depth > maximumDepth
+          ? `the file is nested more than ${maximumDepth} levels deep`
+          : "aliases make this file too large";
+      this.#mistake(node, path, why);
+      return undefined;
+    }
+    if ("anchor" in node && typeof node.anchor === "string") this.#anchors.set(node.anchor, node);
+    return node;
+  }
+
+  #aliased(alias: Alias, path: Path): Node | undefined {
+    const target = this.#anchors.get(alias.source);
+    if (!target) this.#mistake(alias, path, `there is no anchor \`&${alias.source}\` before this alias`);
+    return target;
+  }
+
+  #mistake(node: Node | null | undefined, path: Path, message: string, hint?: string): void {
+    this.#problems.at("error", node?.range?.[0] ?? 0, node?.range?.[1] ?? 1, path, message, hint);
+  }
+
+  /**
+   * Puts what the map says into the result, but for the names that are taken already. What gives way is not read at all: its
+   * texts and places would take those of the value that wins.
+   */
+  #readMap(
+    map: YAMLMap,
+    path: Path,
+    depth: number,
+    result: Record<string, unknown> = Object.create(null),
+    taken: (name: string) => boolean = () => false,
+  ): Record<string, unknown> {
+    const names = new Set(map.items.flatMap(({ key }) => (isName(key) ? nameOf(key) : [])));
     const own = new Set<string>();
     for (const pair of map.items) {
       if (!isPair(pair)) continue;
       const key = pair.key as Node;
       const value = (pair.value ?? undefined) as Node | undefined;
-      if (!isScalar(key) || key.value === null || typeof key.value === "object") {
-        this.#problems.at("error", key?.range?.[0] ?? 0, key?.range?.[1] ?? 1, path, "a key must be a plain word");
+      if (isScalar(key) && isMerge(key)) {
+        this.#merge(value, path, depth + 1, result, (name) => names.has(name) || taken(name));
         continue;
       }
-      if (key.value === "<<" || typeof key.value === "symbol") {
-        const merged = this.read(value, path, depth + 1);
-        for (const part of Array.isArray(merged) ? merged : [merged]) {
-          if (typeof part === "object" && part !== null)
-            for (const [name, inner] of Object.entries(part)) if (!(name in result)) result[name] = inner;
-        }
+      if (!isName(key)) {
+        this.#mistake(key, path, "a key must be a plain word");
         continue;
       }
-      const name = key.source ?? String(key.value);
+      const name = nameOf(key);
       const inner = [...path, name];
       // The library compares every key with every other, which a file of many keys would make endless.
       if (own.has(name)) {
-        this.#problems.at(
-          "error",
-          key.range?.[0] ?? 0,
-          key.range?.[1] ?? 1,
-          inner,
-          "this key is there twice",
-          "keep one of them",
-        );
+        this.#mistake(key, inner, "this key is there twice", "keep one of them");
         continue;
       }
       own.add(name);
+      if (taken(name) || name in result) {
+        this.#count += 1;
+        continue;
+      }
       this.#problems.locate(inner, key, value);
       result[name] = this.read(value, inner, depth + 1);
     }
     return result;
+  }
+
+  /** What stands after `<<`: a map, or several, of which the first that has a key wins. */
+  #merge(
+    node: Node | undefined,
+    path: Path,
+    depth: number,
+    result: Record<string, unknown>,
+    taken: (name: string) => boolean,
+  ): void {
+    const target = this.#reach(node, path, depth);
+    if (!target) return;
+    if (isAlias(target)) this.#merge(this.#aliased(target, path), path, depth + 1, result, taken);
+    else if (isMap(target)) this.#readMap(target, path, depth, result, taken);
+    else if (isSeq(target)) {
+      for (const item of target.items) this.#merge(item as Node, path, depth + 1, result, taken);
+    } else if (isName(target)) {
+      const hint = `write the name of an anchor with a star: <<: *${nameOf(target)}`;
+      this.#mistake(target, path, "only maps can be merged", hint);
+    }
   }
 
   #readScalar(node: Scalar, path: Path): unknown {
@@ -190,6 +220,18 @@ class Walk {
     const fallback = `set it, put it in .env, or write \${${variable}:-default}`;
     return meant === undefined ? fallback : `did you mean \`${meant}\`? Or ${fallback}`;
   }
+}
+
+function isMerge({ value }: Scalar): boolean {
+  return value === "<<" || typeof value === "symbol";
+}
+
+function isName(key: unknown): key is Scalar {
+  return isScalar(key) && key.value !== null && typeof key.value !== "object" && !isMerge(key);
+}
+
+function nameOf(key: Scalar): string {
+  return key.source ?? String(key.value);
 }
 
 /** Same as `pathText`, kept apart because paths may hold any key. */

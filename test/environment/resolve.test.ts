@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { resolvedDocument } from "../../src/environment/resolved-document.ts";
-import { minimal, mistakes, readText } from "./read.ts";
+import { minimal, mistakes, readText, warnings } from "./read.ts";
 
 describe("what is in force", () => {
   it("chains stages in the order of the file, and honours `after`", async () => {
@@ -71,6 +71,50 @@ describe("what is in force", () => {
     expect(result.environment?.stages.map(({ app }) => [app.replicas, app.env.A])).toEqual([
       [2, "1"],
       [3, "1"],
+    ]);
+  });
+
+  it("lets a map's own keys win over merged ones wherever the merge stands, with their texts as written", async () => {
+    const result = await readText(
+      `${minimal}stages:
+  dev: { env: &base { VERSION: 1.10, PORT: "\${PORT}", FLAG: yes } }
+  test: { env: { VERSION: 2.20, PORT: "8080", FLAG: "yes", <<: *base } }
+  prod: { env: { <<: *base, VERSION: "3.30", PORT: "08", FLAG: "yes" } }
+`,
+      { PORT: "1" },
+    );
+    expect(mistakes(result)).toEqual([]);
+    expect(result.environment?.stages.map(({ app }) => app.env)).toEqual([
+      { VERSION: "1.10", PORT: "1", FLAG: "yes" },
+      { VERSION: "2.20", PORT: "8080", FLAG: "yes" },
+      { VERSION: "3.30", PORT: "08", FLAG: "yes" },
+    ]);
+    expect(warnings(result).map((warning) => warning.replace(/ .*/, ""))).toEqual(["4:23", "4:55", "5:18"]);
+  });
+
+  it("merges a list of maps, of which the first wins, and takes their texts as written", async () => {
+    const result = await readText(
+      `${minimal}stages:
+  dev: { env: &base { VERSION: 1.10, MODE: 0777 } }
+  test: { env: &more { <<: *base, VERSION: 2.20, EXTRA: 3.50 } }
+  prod: { env: { <<: [*more, *base], EXTRA: "4" } }
+`,
+    );
+    expect(mistakes(result)).toEqual([]);
+    expect(result.environment?.stages[2]?.app.env).toEqual({ VERSION: "2.20", MODE: "0777", EXTRA: "4" });
+  });
+
+  it("shows a mistake in a list of merged maps where it stands", async () => {
+    const result = await readText(
+      `${minimal}stages:\n  dev: &base { env: { A: 1 } }\n  test:\n    <<: [*base, { replicas: many }]\n`,
+    );
+    expect(mistakes(result).map((mistake) => mistake.replace(/ .*/, ""))).toEqual(["6:29"]);
+  });
+
+  it("refuses to merge what is no map, as where the star of an alias was forgotten", async () => {
+    const result = await readText(`${minimal}stages:\n  dev: &base { replicas: 2 }\n  test: { <<: base }\n`);
+    expect(mistakes(result)).toEqual([
+      "5:15 only maps can be merged | write the name of an anchor with a star: <<: *base",
     ]);
   });
 
