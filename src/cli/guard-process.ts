@@ -6,7 +6,11 @@ import { renderError, toEnvctlError } from "./view/error.ts";
 export function guardProcess(output: Output): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     // `envctl … | head` closes the pipe early: that is no failure.
-    if (error.code === "EPIPE") process.exit(process.exitCode);
+    if (error.code === "EPIPE") {
+      // How the verb ended is still told: by the exit code, on stderr, and to the pipeline.
+      if (!output.isFinished) process.exit(process.exitCode);
+      return;
+    }
     output.sayLast(`stdout: ${error.message}`);
     process.exit(ExitCode.failed);
   });

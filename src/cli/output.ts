@@ -22,6 +22,7 @@ export class Output {
   readonly #service: CiService | undefined;
   readonly #files: CiFiles;
   #view: View | undefined;
+  #finished = false;
 
   constructor(words: readonly string[], variables: Readonly<Record<string, string | undefined>>) {
     const end = words.indexOf("--");
@@ -59,8 +60,14 @@ export class Output {
     return new TerminalView(this.errorPaint);
   }
 
+  /** True once the verb is over, and all that is written tells how it ended. */
+  get isFinished(): boolean {
+    return this.#finished;
+  }
+
   /** Shows what the view has not shown yet, and closes it. */
   async finish(): Promise<void> {
+    this.#finished = true;
     const view = this.#view;
     this.#view = undefined;
     await view?.finish();

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { execa } from "execa";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { EnvctlError, ExitCode } from "../../src/base/errors.ts";
@@ -9,7 +10,7 @@ import { GroupedView } from "../../src/cli/ci/grouped-view.ts";
 import { escapeMarkdown, fenced } from "../../src/cli/ci/markdown.ts";
 import { ciFiles, ciService } from "../../src/cli/ci/service.ts";
 import { PlainView } from "../../src/cli/view/plain-view.ts";
-import { ensureBundle, envctl, folder } from "./command.ts";
+import { cli, ensureBundle, envctl, folder } from "./command.ts";
 
 beforeAll(ensureBundle);
 
@@ -167,5 +168,14 @@ describe("the files of a pipeline", () => {
     expect(await readFile(env.ENVCTL_SUMMARY, "utf8")).toContain("### ❌ envctl config");
     const unwritable = await envctl(["config", "dev"], { cwd, env: { ENVCTL_SUMMARY: "/proc/none/summary.md" } });
     expect(unwritable.stderr).toContain("the files for the pipeline cannot be written");
+  });
+
+  it("are written, and the exit code is that of the verb, where whoever reads the document is gone", async () => {
+    const cwd = folder({ "envctl.yaml": mistaken });
+    const env = { PATH: process.env.PATH, ENVCTL_SUMMARY: join(cwd, "summary.md") };
+    const line = `(sleep 0.2; node ${cli} config dev --json) | true; exit "\${PIPESTATUS[0]}"`;
+    const { exitCode, stderr } = await execa("bash", ["-c", line], { cwd, env, extendEnv: false, reject: false });
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining("the environment file has a mistake")]);
+    expect(await readFile(env.ENVCTL_SUMMARY, "utf8")).toContain("### ❌ envctl config");
   });
 });
