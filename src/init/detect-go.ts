@@ -12,6 +12,8 @@ export function detectGo(folder: Folder): Detection {
     folder,
     sources.map((file) => `${program}/${file}`),
   );
+  // Modules that stand in the folder itself are looked at, too, when others are fetched.
+  const local = folder.has("go.work") || /=>\s*\.{1,2}\//.test(module);
   const vendored = folder.has("vendor/modules.txt");
   return {
     kind: "go",
@@ -21,7 +23,7 @@ export function detectGo(folder: Folder): Detection {
     values: {
       version,
       target: program === "." ? "." : `./${program}`,
-      manifests: vendored ? "" : ["go.mod", "go.sum", "go.work"].filter((file) => folder.has(file)).join(" "),
+      manifests: vendored || local ? "" : ["go.mod", "go.sum"].filter((file) => folder.has(file)).join(" "),
     },
     notes: [
       ...(programs.length > 1 ? [`several programs (${programs.join(", ")}): the Dockerfile builds ${program}`] : []),

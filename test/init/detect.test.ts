@@ -337,6 +337,15 @@ describe("Go", () => {
     expect(found.values).toEqual({ version: "1.22", target: ".", manifests: "go.mod go.sum" });
   });
 
+  it.each([
+    { "go.mod": "module shop\ngo 1.22\n", "go.work": "go 1.22\nuse (\n\t.\n\t./lib\n)\n" },
+    { "go.mod": "module shop\ngo 1.22\nrequire x/lib v0.0.0\nreplace x/lib => ./lib\n" },
+    { "go.mod": "module shop\ngo 1.22\nreplace (\n\tx/lib v0.0.0 => ./lib\n)\n" },
+  ])("copies everything before modules are fetched where some stand in the folder itself: %j", async (files) => {
+    const found = await first({ ...files, "go.sum": "", "main.go": main, "lib/go.mod": "module x/lib\n" });
+    expect(found.values.manifests).toBe("");
+  });
+
   it("builds the one of several programs that has the module's name", async () => {
     const found = await first({
       "go.mod": "module example.com/shop/v2\ngo 1.22\ntoolchain go1.23.1\n",
