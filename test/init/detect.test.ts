@@ -399,6 +399,29 @@ describe("Rust", () => {
     expect(found.values).toEqual({ version: "1.79.0", binary: "shop-server", locked: " --locked" });
   });
 
+  it.each([
+    [{ "Cargo.toml": '[package]\nname = "shop"\n', "src/lib.rs": "", "src/bin/server.rs": "" }, "server"],
+    [{ "Cargo.toml": '[package]\nname = "shop"\n', "src/bin/web/main.rs": "" }, "web"],
+    [{ "Cargo.toml": '[package]\nname = "shop"\n', "src/main.rs": "", "src/bin/tool.rs": "" }, "shop"],
+    [
+      {
+        "Cargo.toml": '[package]\nname = "shop"\n[workspace]\nmembers = ["crates/*"]\n',
+        "src/lib.rs": "",
+        "crates/api/Cargo.toml": '[package]\nname = "api"\n',
+        "crates/api/src/bin/serve.rs": "",
+      },
+      "serve",
+    ],
+  ])("runs the binary that Cargo finds by its place: %j", async (files, binary) => {
+    expect((await first(files)).values.binary).toBe(binary);
+  });
+
+  it("tells of the others where a package has several binaries", async () => {
+    const files = { "Cargo.toml": '[package]\nname = "shop"\n', "src/bin/a.rs": "", "src/bin/b.rs": 'bind(":3003")' };
+    const found = await first({ ...files, "Cargo.lock": "" });
+    expect([found.values.binary, found.notes]).toEqual(["a", ["several programs (a, b): the Dockerfile runs a"]]);
+  });
+
   it("finds a workspace's program", async () => {
     const found = await first({
       "Cargo.toml": '[workspace]\nmembers = ["lib", "crates/*"]\n',
