@@ -1,7 +1,7 @@
 import type { Detection, Folder } from "./detection.ts";
 import { frameworkOf, isDevelopmentServer } from "./node-framework.ts";
 import { type PackageManager, packageManagerOf } from "./node-manager.ts";
-import { nodeMajorFor } from "./node-version.ts";
+import { nodeMajorFor, pinnedMajor } from "./node-version.ts";
 import { hintsIn, portIn } from "./source-hints.ts";
 
 /** What to take where the project names no version. */
@@ -149,7 +149,7 @@ function portOption(script: string): number | undefined {
 }
 
 function nodeVersion(folder: Folder, { fields }: Manifest): string {
-  const pinned = /^v?(\d{1,3})(?:\.|\s*$)/.exec(folder.read(".nvmrc") ?? folder.read(".node-version") ?? "")?.[1];
+  const pinned = pinnedMajor(folder.read(".nvmrc") ?? folder.read(".node-version") ?? "");
   const { node } = asObject(fields.engines);
   return pinned ?? (typeof node === "string" ? nodeMajorFor(node) : undefined) ?? usualMajor;
 }
@@ -162,12 +162,13 @@ function manifestsOf(folder: Folder, manifest: Manifest, manager: PackageManager
   const spread = manifest.hasLocal || fields.workspaces !== undefined || isWorkspace(folder);
   const whole = spread || hooks || folder.list("patches").length > 0;
   const files = ["package.json", ...manager.manifests].filter((file) => folder.has(file));
-  const releases = manager.name === "yarn" && folder.list(".yarn/releases").length > 0;
+  // The program itself, its plugins and patches of packages: what .yarnrc.yml and package.json name there must be there.
+  const kept = ["releases", "plugins", "patches"].some((name) => folder.list(`.yarn/${name}`).length > 0);
   return {
     manifests: whole ? "." : files.join(" ") || "package.json",
     few: whole ? "" : "yes",
     whole: whole ? "yes" : "",
-    yarn: releases && !whole ? "yes" : "",
+    yarn: manager.name === "yarn" && kept && !whole ? "yes" : "",
   };
 }
 

@@ -1,6 +1,21 @@
 /** Majors of Node with long-term support, the newest first. */
 const majors = [24, 22, 20, 18];
 
+/** By the names that these lines have, as version managers take them: `lts/iron`. */
+const lines: Readonly<Record<string, string>> = {
+  gallium: "16",
+  hydrogen: "18",
+  iron: "20",
+  jod: "22",
+  krypton: "24",
+};
+
+/** The major in .nvmrc or .node-version. Undefined where it names none (`lts/*`, `node`). */
+export function pinnedMajor(text: string): string | undefined {
+  const line = /^lts\/([a-z]+)\s*$/i.exec(text)?.[1];
+  return line === undefined ? /^v?(\d{1,3})(?:\.|\s*$)/.exec(text)?.[1] : lines[line.toLowerCase()];
+}
+
 /**
  * The newest long-term major that a range of `engines.node` allows (node-semver §Ranges, by majors alone), else the only
  * one that it names. Undefined where it says nothing.

@@ -147,6 +147,25 @@ describe("Node", () => {
   });
 
   it.each([
+    ["lts/iron", "20"],
+    ["lts/Jod\n", "22"],
+    ["lts/*", "18"],
+    ["node", "18"],
+    ["20", "20"],
+  ])("reads %s in .nvmrc as Node %s, and engines where it names no version", async (nvmrc, version) => {
+    const files = { "package.json": json({ engines: { node: "18" } }), ".nvmrc": nvmrc, "index.js": "" };
+    expect((await first(files)).values.version).toBe(version);
+  });
+
+  it.each([".yarn/releases/yarn-4.1.0.cjs", ".yarn/plugins/@yarnpkg/plugin-x.cjs", ".yarn/patches/left-pad.patch"])(
+    "takes %s along to the installation",
+    async (file) => {
+      const files = { "package.json": json({ packageManager: "yarn@4.1.0" }), "yarn.lock": "", ".yarnrc.yml": "" };
+      expect((await first({ ...files, [file]: "" })).values.yarn).toBe("yes");
+    },
+  );
+
+  it.each([
     [{ "pnpm-lock.yaml": "" }, {}, /^pnpm install --frozen-lockfile$/, "corepack enable"],
     [{ "yarn.lock": "" }, {}, /^yarn install --frozen-lockfile$/, ""],
     [{ "yarn.lock": "", ".yarnrc.yml": "" }, {}, /^yarn install --immutable$/, expect.stringMatching(/node-modules/)],
