@@ -119,6 +119,18 @@ describe("a table", () => {
     ]);
   });
 
+  it("keeps a row in its line, whatever was written into it", () => {
+    const reasons = [
+      ["prod", "soak: mends the login\n\nsee OPS-17\t(urgent)", "ada"],
+      ["test", "", "grace"],
+    ];
+    expect(renderTable(["A", "B", "C"], reasons, paint, Number.POSITIVE_INFINITY).split("\n")).toEqual([
+      "A     B                                          C",
+      "prod  soak: mends the login see OPS-17 (urgent)  ada",
+      "test                                             grace",
+    ]);
+  });
+
   it("fits a narrow terminal", () => {
     const table = renderTable(["A", "B", "C"], rows, paint, 30);
     for (const line of table.split("\n")) expect(line.length).toBeLessThanOrEqual(30);

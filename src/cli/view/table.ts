@@ -1,4 +1,4 @@
-import { clean } from "./clean.ts";
+import { cleanLine } from "./clean.ts";
 import type { Paint } from "./paint.ts";
 import { displayWidth, shorten } from "./width.ts";
 
@@ -42,8 +42,9 @@ export function renderTable(
   return [line(head, "dim"), ...rows.map((row) => line(row))].join("\n");
 }
 
+/** A row is one line, whatever is in it: a reason may have been given in several. */
 function textOf(cell: Cell): string {
-  return clean(typeof cell === "string" ? cell : cell.text);
+  return cleanLine(typeof cell === "string" ? cell : cell.text);
 }
 
 function sum(numbers: readonly number[]): number {
