@@ -23,6 +23,7 @@ export class Output {
   readonly #files: CiFiles;
   #view: View | undefined;
   #finished = false;
+  #linewise = false;
 
   constructor(words: readonly string[], variables: Readonly<Record<string, string | undefined>>) {
     const end = words.indexOf("--");
@@ -134,9 +135,14 @@ export class Output {
     if (text !== "") this.write(`${isColoured ? cleanColoured(text) : clean(text)}\n`);
   }
 
+  /** From now on a JSON document is a line: what reads the lines of a stream reads how it ended, too. */
+  printLines(): void {
+    this.#linewise = true;
+  }
+
   /** One JSON document to stdout. */
   document(value: unknown): void {
-    this.write(`${JSON.stringify(value, null, 2)}\n`);
+    this.write(`${JSON.stringify(value, null, this.#linewise ? 0 : 2)}\n`);
   }
 }
 

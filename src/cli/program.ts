@@ -83,6 +83,7 @@ async function runVerb(verb: Verb, { args, literal }: Words, options: OptionValu
   const variables = process.env;
   const timeout = readDuration("--timeout", text(options, "timeout"));
   const endless = verb.endless?.(options) ?? false;
+  if (verb.linewise?.(options) ?? endless) output.printLines();
   const view = await output.openView(variables);
   const situation = new Situation();
   const interruption = new Interruption(output, { timeout, quiet: endless, situation });

@@ -97,6 +97,8 @@ export interface Verb {
   readonly changes: boolean;
   /** True where Ctrl-C is the ordinary end, and needs no words. */
   readonly endless?: (options: OptionValues) => boolean;
+  /** True where `--json` prints one document a line, which only what is endless does unless this says so. */
+  readonly linewise?: (options: OptionValues) => boolean;
   readonly examples: readonly (readonly [command: string, meaning: string])[];
   readonly run: (context: Context, args: readonly string[], options: OptionValues) => Promise<Outcome>;
 }

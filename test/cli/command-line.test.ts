@@ -144,6 +144,15 @@ describe("the command line", () => {
     expect([down.exitCode, down.stderr]).toEqual([5, expect.stringMatching(/state: nothing was changed on any host/)]);
   });
 
+  it.each(["logs test --follow", "proxy logs test --follow", "dev test", "watch --once"])(
+    "tells in one line how %s ended, as every line of it is a document",
+    async (words) => {
+      const cwd = folder({ "envctl.yaml": good.replace("ssh://nowhere.invalid", "unix:///nowhere.sock") });
+      const { stdout } = await envctl([...words.split(" "), "--json"], { cwd });
+      expect(JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "")).toHaveProperty("error.what");
+    },
+  );
+
   it("stops at the time limit", async () => {
     const cwd = folder({ "envctl.yaml": good.replace("ssh://nowhere.invalid", "unix:///nowhere.sock") });
     const { exitCode } = await envctl(["logs", "test", "--timeout", "1ms"], { cwd });

@@ -19,6 +19,7 @@ export const dev: Verb = {
   ],
   changes: false,
   endless: (options) => options.once !== true && options.explain === undefined,
+  linewise: (options) => options.explain === undefined,
   examples: [
     ["envctl dev", "save a file, see it running; ? shows the keys"],
     ["envctl dev --once --json", "in a script: one JSON document a line, and an end"],

@@ -19,6 +19,7 @@ export const watch: Verb = {
   ],
   changes: false,
   endless: (options) => options.once !== true,
+  linewise: () => true,
   examples: [
     ["envctl watch", "as a service: templates/watch has a unit for systemd"],
     ["envctl watch --once --json", "from cron: one JSON document a line"],
