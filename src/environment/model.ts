@@ -135,6 +135,8 @@ export interface Workload {
   readonly port: number | undefined;
   readonly ports: readonly PortBinding[];
   readonly health: Health | undefined;
+  /** Whether the image's own HEALTHCHECK counts, too. */
+  readonly imageHealth: boolean;
   /** Without secrets. */
   readonly env: Readonly<Record<string, string>>;
   /** Names only; values are looked up when a container is created. */

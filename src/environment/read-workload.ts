@@ -37,6 +37,7 @@ export function readWorkload(
     port,
     ports: extras.ports,
     health: readHealth(reading, [...path, "health"], document.health, port),
+    imageHealth: document.health !== false,
     env: { ...readEnv(reading, [...path, "env"], document.env), ...extras.env },
     secrets: [...new Set([...(document.secrets ?? []), ...extras.secrets])],
     volumes: [...own.filter((mount) => !targets.has(mount.target)), ...extras.volumes],

@@ -186,6 +186,8 @@ function readWorker(reading: Reading, name: string, document: WorkerDocument, ap
   const targets = new Set(own.volumes.map((mount) => mount.target));
   return {
     ...own,
+    // It is about the app.
+    imageHealth: false,
     user: own.user ?? app.user,
     env: { ...app.env, ...readEnvFiles(reading, [...path, "env_file"], document.env_file), ...own.env },
     secrets: [...new Set([...app.secrets, ...own.secrets])],

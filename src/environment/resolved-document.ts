@@ -158,7 +158,7 @@ function workloadDocument(workload: Workload) {
     ports: workload.ports.map(portText),
     env: { ...maskEnv(workload.env), ...secrets },
     volumes: workload.volumes.map((mount) => `${mount.source}:${mount.target}${mount.readOnly ? ":ro" : ""}`),
-    health: workload.health ? healthDocument(workload.health) : false,
+    health: workload.health ? healthDocument(workload.health) : workload.imageHealth ? undefined : false,
     stop: withoutUndefined({ signal: workload.stop.signal, grace: formatDuration(workload.stop.grace) }),
     resources: withoutUndefined({ ...workload.resources }),
   });

@@ -150,7 +150,7 @@ function desire(placement: Placement, workload: Workload, particulars: Particula
     stopGrace: workload.stop.grace,
     memory: workload.resources.memory,
     cpus: workload.resources.cpus,
-    healthcheck: healthcheckOf(workload, particulars.role),
+    healthcheck: healthcheckOf(workload),
   };
   const configHash = digestOf(canonicalJson(publicPart)).slice("sha256:".length, "sha256:".length + 16);
   const labels: Labels = {
@@ -201,13 +201,9 @@ function desire(placement: Placement, workload: Workload, particulars: Particula
   };
 }
 
-/**
- * Only a command can be the engine's own health check; HTTP and TCP are probed from outside, with no tools in the image.
- * The image's HEALTHCHECK is about the app: of a worker nobody asks that.
- */
-function healthcheckOf(workload: Workload, role: WorkloadRole): HealthcheckSpec | "none" | undefined {
-  const health = workload.health;
-  if (health?.kind !== "command") return role === "worker" ? "none" : undefined;
+/** Only a command can be the engine's own health check; HTTP and TCP are probed from outside, with no tools in the image. */
+function healthcheckOf({ health, imageHealth }: Workload): HealthcheckSpec | "none" | undefined {
+  if (health?.kind !== "command") return imageHealth ? undefined : "none";
   return { command: health.command, interval: health.interval, timeout: health.timeout, retries: health.retries };
 }
 

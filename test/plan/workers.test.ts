@@ -20,7 +20,11 @@ import {
 const [one, two] = [release("one"), release("two")];
 
 function worker(name: string, overrides: Partial<Worker> = {}): Worker {
-  return { ...workload({ name, port: undefined, command: ["work", name] }), place: "all", ...overrides };
+  return {
+    ...workload({ name, port: undefined, imageHealth: false, command: ["work", name] }),
+    place: "all",
+    ...overrides,
+  };
 }
 
 const configuration = fc.record({

@@ -47,6 +47,7 @@ export function workload(overrides: Partial<Workload> = {}): Workload {
     port: 8080,
     ports: [],
     health: undefined,
+    imageHealth: true,
     env: {},
     secrets: [],
     volumes: [],
