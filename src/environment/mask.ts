@@ -11,7 +11,7 @@ export function maskValue(name: string, value: string): string {
   return secretive.test(name) ? mask : withoutPassword(value);
 }
 
-/** `postgres://user:secret@host` has a secret in it under whatever name. */
+/** `postgres://user:secret@host` has a secret in it under whatever name. The last @ ends it (URL standard, authority state). */
 function withoutPassword(value: string): string {
-  return value.replace(/(\w+:\/\/[^\s/:@]*):[^\s/@]+@/g, `$1:${mask}@`);
+  return value.replace(/(\w+:\/\/[^\s/:]*):[^\s/]+@/g, `$1:${mask}@`);
 }

@@ -128,6 +128,20 @@ describe("what is in force", () => {
     expect(text).toContain('"KEY":"<secret>"');
   });
 
+  it.each([
+    ["postgres://ada:hunter2@db/shop", "postgres://ada:<masked>@db/shop"],
+    ["postgres://ada:hun@ter2@db/shop", "postgres://ada:<masked>@db/shop"],
+    ["postgres://ada@shop:hunter2@db:5432/shop", "postgres://ada@shop:<masked>@db:5432/shop"],
+    ["redis://:hunter2@cache", "redis://:<masked>@cache"],
+    ["amqp://a:one@x,amqp://b:two@y", "amqp://a:<masked>@x,amqp://b:<masked>@y"],
+    ["http://host:8080/@scope/name", "http://host:8080/@scope/name"],
+  ])("masks the password in %s, as far as its last @", async (url, shown) => {
+    const result = await readText(`${minimal}app: { env: { URL: "${url}" } }\nstages: { dev: {} }\n`);
+    expect(resolvedDocument(result.environment!, "dev")).toMatchObject({
+      stages: { dev: { app: { env: { URL: shown } } } },
+    });
+  });
+
   it("tells whom a notification goes to, and no more: its address and its arguments may be secrets", async () => {
     const told = `{ webhook: "https://chat.test/hooks/\${TOKEN}" }, { command: "tell --as=\${TOKEN} all" }, { command: [tell] }`;
     const result = await readText(`${minimal}notify: [${told}]\nstages: { dev: {} }\n`, { TOKEN: "hush-hush" });
