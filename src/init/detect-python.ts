@@ -30,8 +30,16 @@ export function detectPython(folder: Folder): Detection {
       sources: folder.list("src").length > 0 ? "/app/src" : "",
       command: JSON.stringify(program.command),
     },
-    notes: program.notes,
+    notes: [...program.notes, ...(installation.install === "" ? lockless(folder) : [])],
   };
+}
+
+/** These tools say what to install in a lock file alone: without one, a program would start without its packages. */
+function lockless(folder: Folder): string[] {
+  const poetry = /^\s*\[tool\.poetry\.dependencies\]/m.test(folder.read("pyproject.toml") ?? "");
+  const [lock, command] = poetry ? ["poetry.lock", "poetry lock"] : ["Pipfile.lock", "pipenv lock"];
+  if (!poetry && !folder.has("Pipfile")) return [];
+  return [`no ${lock}: the Dockerfile installs no packages; ${command}, then envctl init --force`];
 }
 
 interface Installation {

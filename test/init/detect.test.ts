@@ -336,6 +336,17 @@ describe("Python", () => {
     expect((await first({ "main.py": "", ...files })).values.version).toBe(version);
   });
 
+  it.each([
+    [{ "pyproject.toml": '[tool.poetry.dependencies]\nflask = "^3"\n' }, ["no poetry.lock: "]],
+    [{ Pipfile: '[packages]\nflask = "*"\n' }, ["no Pipfile.lock: "]],
+    [{ "pyproject.toml": '[tool.poetry.dependencies]\nflask = "^3"\n', "poetry.lock": "" }, []],
+    [{ Pipfile: '[packages]\nflask = "*"\n', "requirements.txt": "flask\n" }, []],
+  ])("tells where nothing is installed for want of a lock file: %j", async (files, told) => {
+    const { notes } = await first({ ...files, "main.py": "import flask\napp = 1\n" });
+    const about = notes.filter((note) => note.startsWith("no "));
+    expect(about).toEqual(told.map((beginning) => expect.stringContaining(beginning)));
+  });
+
   it("reads a plain script's port and health", async () => {
     const found = await first({
       "main.py": 'if self.path == "/health": pass\nHTTPServer(("", 8123), H).serve_forever()\n',
