@@ -6,7 +6,7 @@ import { homeFolder } from "../base/user.ts";
 
 /** Where a registry is spoken to. */
 export interface Endpoint {
-  /** `https://registry.example.com:5000` */
+  /** `https://registry.example.com:5000`, as a URL's `origin` has it. */
   readonly origin: string;
   /** Authorities to trust; undefined for those that Node trusts anyway. */
   readonly authorities: readonly (string | Buffer)[] | undefined;
@@ -24,7 +24,7 @@ type Variables = Readonly<Record<string, string | undefined>>;
 export function endpointOf(host: string, variables: Variables): Endpoint {
   const name = host === "docker.io" ? "registry-1.docker.io" : host;
   const insecure = (variables.ENVCTL_INSECURE_REGISTRIES ?? "").split(",").map((entry) => entry.trim());
-  const plain: Endpoint = { origin: `http://${name}`, authorities: undefined, client: undefined };
+  const plain: Endpoint = { origin: originOf("http", name), authorities: undefined, client: undefined };
   if (insecure.includes(host)) return plain;
   const { own, client } = readFolders(host, variables);
   // Who put a certificate there for a loopback address means it.
@@ -32,7 +32,14 @@ export function endpointOf(host: string, variables: Variables): Endpoint {
   const added = variables.ENVCTL_REGISTRY_CA ? [...own, read(variables.ENVCTL_REGISTRY_CA)] : own;
   // Storage behind the registry may well have a well-known authority.
   const authorities = added.length > 0 ? [...rootCertificates, ...added] : undefined;
-  return { origin: `https://${name}`, authorities, client };
+  return { origin: originOf("https", name), authorities, client };
+}
+
+/** By its origin the registry is told from other hosts: `:443`, capitals and zeros of an IPv6 address are not in any. */
+function originOf(scheme: "http" | "https", name: string): string {
+  const address = `${scheme}://${name}`;
+  // A host that is none is said to be out of reach when something is asked of it.
+  return URL.canParse(address) ? new URL(address).origin : address;
 }
 
 export function isLoopback(host: string): boolean {

@@ -11,6 +11,7 @@ import { copyImage } from "../../src/registry/copy.ts";
 import { credentialsFor } from "../../src/registry/credentials.ts";
 import { collectGarbage } from "../../src/registry/embedded/garbage.ts";
 import { Store } from "../../src/registry/embedded/store.ts";
+import { endpointOf } from "../../src/registry/endpoint.ts";
 import { describeImage } from "../../src/registry/image.ts";
 import { MediaType } from "../../src/registry/media-types.ts";
 import { openRegistry } from "../../src/registry/open.ts";
@@ -97,6 +98,22 @@ describe("who is told the password", () => {
     expect(registry.requests.at(-1)?.headers.authorization).toMatch(/^Basic /);
     expect(elsewhere.asked).toEqual([`PUT /upload?digest=${encodeURIComponent(digestOf("content"))}`]);
     expect(elsewhere.requests[0]?.headers.authorization).toBeUndefined();
+  });
+
+  it("is the registry, however its address is written", async () => {
+    const registry = await script(({ headers }, response) => {
+      const isKnown = headers.authorization !== undefined;
+      response.writeHead(isKnown ? 200 : 401, { "WWW-Authenticate": `Basic realm="r"` });
+      response.end(isKnown ? JSON.stringify({ tags: ["v1"] }) : "");
+    });
+    const host = registry.host.replace("127.0.0.1", "LOCALHOST");
+    const { registry: shouted } = open(host, { ENVCTL_INSECURE_REGISTRIES: host });
+    expect(await shouted.tags("app")).toEqual(["v1"]);
+    const named = (name: string) => endpointOf(name, { ENVCTL_INSECURE_REGISTRIES: "[0:0:0:0:0:0:0:1]:80" }).origin;
+    expect(named("registry.example.com:443")).toBe("https://registry.example.com");
+    expect(named("[0:0:0:0:0:0:0:1]:80")).toBe("http://[::1]");
+    // It is out of reach, and no defect.
+    await expect(open("1.2.3.999").registry.tags("app")).rejects.toMatchObject({ code: "registry-unreachable" });
   });
 
   it("is nobody that reads the error for a garbled configuration", async () => {
