@@ -7,10 +7,14 @@ import { type GitOptions, git, isNoRepository, remedyFor } from "./git.ts";
 
 /** Brings the refs of the remote here: of `origin`, or of the only other one; without any, nothing. Throws `git-failed` (exit 5). */
 export async function fetchRefs(directory: string, options: GitOptions): Promise<void> {
-  const remotes = (await ask(directory, ["remote"], options)).split("\n").filter((name) => name !== "");
-  const remote = remotes.includes("origin") ? "origin" : remotes.length === 1 ? remotes[0] : undefined;
+  const remote = await remoteOf(directory, options);
   if (remote === undefined) return;
   await ask(directory, ["fetch", "--quiet", "--tags", "--prune", "--no-recurse-submodules", remote], options);
+}
+
+async function remoteOf(directory: string, options: GitOptions): Promise<string | undefined> {
+  const remotes = (await ask(directory, ["remote"], options)).split("\n").filter((name) => name !== "");
+  return remotes.includes("origin") ? "origin" : remotes.length === 1 ? remotes[0] : undefined;
 }
 
 /** The highest tag that matches, as versions are counted, and the commit it stands for. */
@@ -29,10 +33,13 @@ export async function highestTag(directory: string, pattern: string, options: Gi
 
 /** The newest commit of a branch, as the remote has it; the local branch where there is no remote. */
 export async function branchHead(directory: string, branch: string, options: GitOptions): Promise<Ref | undefined> {
-  const format = "--format=%(objectname)";
-  for (const ref of [`refs/remotes/origin/${branch}`, `refs/heads/${branch}`]) {
-    const commit = (await ask(directory, ["for-each-ref", "--count=1", format, ref], options)).trim();
-    if (commit !== "") return { name: branch, commit };
+  const remote = await remoteOf(directory, options);
+  const own = `refs/heads/${branch}`;
+  for (const ref of remote === undefined ? [own] : [`refs/remotes/${remote}/${branch}`, own]) {
+    // Where there is no `release`, git answers with `release/1`.
+    const found = await ask(directory, ["for-each-ref", "--format=%(refname)%09%(objectname)", ref], options);
+    const line = found.split("\n").find((one) => one.startsWith(`${ref}\t`));
+    if (line !== undefined) return { name: branch, commit: line.slice(ref.length + 1) };
   }
   return undefined;
 }

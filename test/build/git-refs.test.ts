@@ -1,9 +1,33 @@
 import { execa } from "execa";
 import { describe, expect, it } from "vitest";
-import { fetchRefs } from "../../src/build/git-refs.ts";
+import { branchHead, fetchRefs } from "../../src/build/git-refs.ts";
 import { Folder } from "./folder.ts";
 
 const variables = { PATH: process.env.PATH, HOME: "/nonexistent", GIT_CONFIG_GLOBAL: "/dev/null" };
+const person = {
+  GIT_AUTHOR_NAME: "a",
+  GIT_AUTHOR_EMAIL: "a@example.com",
+  GIT_COMMITTER_NAME: "a",
+  GIT_COMMITTER_EMAIL: "a@example.com",
+};
+
+async function git(directory: string, ...command: readonly string[]): Promise<string> {
+  const env = { ...variables, ...person };
+  return (await execa("git", ["-C", directory, ...command], { env, extendEnv: false })).stdout;
+}
+
+/** A folder with a repository in `sources`, each of whose commits is empty. */
+async function sources(): Promise<Folder> {
+  const folder = await Folder.of({});
+  await git(folder.path, "init", "--quiet", "--initial-branch=main", "sources");
+  await commit(folder);
+  return folder;
+}
+
+async function commit(folder: Folder): Promise<string> {
+  await git(folder.join("sources"), "commit", "--quiet", "--allow-empty", "--message=x");
+  return await git(folder.join("sources"), "rev-parse", "HEAD");
+}
 
 describe("refs that cannot be fetched", () => {
   it("because there is no repository", async () => {
@@ -30,5 +54,22 @@ describe("refs that cannot be fetched", () => {
     await expect(fetchRefs(folder.path, { variables: foreign })).rejects.toMatchObject({
       next: `trust the folder: git config --global --add safe.directory ${folder.path}`,
     });
+  });
+});
+
+describe("the newest commit of a branch", () => {
+  it("is the remote's, whatever its only remote is called", async () => {
+    await using folder = await sources();
+    await git(folder.path, "clone", "--quiet", "--origin=upstream", "sources", "clone");
+    const newest = await commit(folder);
+    await fetchRefs(folder.join("clone"), { variables });
+    expect(await branchHead(folder.join("clone"), "main", { variables })).toEqual({ name: "main", commit: newest });
+  });
+
+  it("is that of no other branch whose name goes on behind it", async () => {
+    await using folder = await sources();
+    await git(folder.join("sources"), "branch", "release/1");
+    expect(await branchHead(folder.join("sources"), "release", { variables })).toBeUndefined();
+    expect(await branchHead(folder.join("sources"), "release/1", { variables })).toBeDefined();
   });
 });
