@@ -17,9 +17,12 @@ async function remoteOf(directory: string, options: GitOptions): Promise<string 
   return remotes.includes("origin") ? "origin" : remotes.length === 1 ? remotes[0] : undefined;
 }
 
+/** The name of a tag as it is: git's short one has `tags/` before it where a branch has the same. */
+const tagName = "%(refname:lstrip=2)";
+
 /** The highest tag that matches, as versions are counted, and the commit it stands for. */
 export async function highestTag(directory: string, pattern: string, options: GitOptions): Promise<Ref | undefined> {
-  const format = "%(refname:short)%09%(objectname)%09%(*objectname)";
+  const format = `${tagName}%09%(objectname)%09%(*objectname)`;
   const command = [
     "for-each-ref",
     "--sort=-version:refname",
@@ -53,7 +56,7 @@ export async function tagsAt(
 ): Promise<string[]> {
   const answer = await git(
     directory,
-    ["for-each-ref", "--points-at", commit, "--format=%(refname:short)", `refs/tags/${pattern}`],
+    ["for-each-ref", "--points-at", commit, `--format=${tagName}`, `refs/tags/${pattern}`],
     options,
   );
   return answer.output.split("\n").filter((name) => name !== "");

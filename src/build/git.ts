@@ -74,9 +74,14 @@ export async function git(directory: string, command: readonly string[], options
   const environment = Object.fromEntries(
     Object.entries(options.variables).filter(([name]) => !inherited.includes(name)),
   );
-  // fsmonitor is a program named by the repository's own configuration: looking at a repository must not run it.
+  const settings = [
+    // A program named by the repository's own configuration: looking at a repository must not run it.
+    "core.fsmonitor=false",
+    // Where versions are counted, 1.0.0-rc.1 comes before 1.0.0 (Semantic Versioning §11), as git alone does not have it.
+    "versionsort.suffix=-",
+  ].flatMap((setting) => ["-c", setting]);
   const { execa } = await import("execa");
-  const result = await execa("git", ["-c", "core.fsmonitor=false", "-C", directory, ...command], {
+  const result = await execa("git", [...settings, "-C", directory, ...command], {
     env: { ...environment, LC_ALL: "C", GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0" },
     extendEnv: false,
     stdin: "ignore",

@@ -1,6 +1,6 @@
 import { execa } from "execa";
 import { describe, expect, it } from "vitest";
-import { branchHead, fetchRefs } from "../../src/build/git-refs.ts";
+import { branchHead, fetchRefs, highestTag, tagsAt } from "../../src/build/git-refs.ts";
 import { Folder } from "./folder.ts";
 
 const variables = { PATH: process.env.PATH, HOME: "/nonexistent", GIT_CONFIG_GLOBAL: "/dev/null" };
@@ -71,5 +71,27 @@ describe("the newest commit of a branch", () => {
     await git(folder.join("sources"), "branch", "release/1");
     expect(await branchHead(folder.join("sources"), "release", { variables })).toBeUndefined();
     expect(await branchHead(folder.join("sources"), "release/1", { variables })).toBeDefined();
+  });
+});
+
+describe("the highest tag", () => {
+  it("is the release and not what was a candidate for it", async () => {
+    await using folder = await sources();
+    const directory = folder.join("sources");
+    for (const tag of ["v1.9.0", "v1.10.0-rc.2", "v1.10.0-rc.10"]) await git(directory, "tag", tag);
+    expect(await highestTag(directory, "v*", { variables })).toMatchObject({ name: "v1.10.0-rc.10" });
+    const released = await commit(folder);
+    await git(directory, "tag", "--annotate", "--message=x", "v1.10.0");
+    expect(await highestTag(directory, "v*", { variables })).toEqual({ name: "v1.10.0", commit: released });
+  });
+
+  it("has its own name where a branch has it, too", async () => {
+    await using folder = await sources();
+    const directory = folder.join("sources");
+    const head = await git(directory, "rev-parse", "HEAD");
+    await git(directory, "tag", "v1");
+    await git(directory, "branch", "v1");
+    expect(await highestTag(directory, "v*", { variables })).toEqual({ name: "v1", commit: head });
+    expect(await tagsAt(directory, head, "v*", { variables })).toEqual(["v1"]);
   });
 });
