@@ -1,3 +1,5 @@
+import { jsonWords, rawWords } from "./dockerfile-words.ts";
+
 /** One instruction of a Dockerfile, its continued lines put together. */
 export interface DockerfileInstruction {
   /** In capitals: `COPY`. */
@@ -56,9 +58,9 @@ export function parseDockerfile(text: string): Dockerfile {
     }
     const logical = joinLines(lines, at, escapeCharacter);
     const instruction = splitInstruction(logical.text, escapeCharacter);
-    const heredocs = takesHeredocs.has(instruction.keyword)
-      ? readHeredocs(lines, logical.next, instruction.rest)
-      : none;
+    // ONBUILD has a whole instruction behind it.
+    const inner = instruction.keyword === "ONBUILD" ? splitInstruction(instruction.rest, escapeCharacter) : instruction;
+    const heredocs = takesHeredocs.has(inner.keyword) ? readHeredocs(lines, logical.next, inner.rest) : none;
     const next = heredocs.next ?? logical.next;
     instructions.push({
       ...instruction,
@@ -164,12 +166,15 @@ function readHeredocs(
   start: number,
   rest: string,
 ): { found: readonly Heredoc[]; next: number | undefined } {
-  if (rest.startsWith("[")) return none;
+  if (jsonWords(rest) !== undefined) return none;
   const found: Heredoc[] = [];
   let at = start;
-  for (const word of rest.split(/\s+/)) {
+  // Within quotes it is a text like any other. For this, BuildKit escapes by a backslash whatever the directive says.
+  for (const word of rawWords(rest.replace(/(?<=(?:^|\s)\d*<<)\s+/g, ""), "\\")) {
     const [, dash, quote = "", name = ""] = /^\d*<<(-?)(["']?)([^<"'\s]+)\2$/.exec(word) ?? [];
     if (name === "") continue;
+    // Blanks before the name are borne from BuildKit 0.22 on; before, `$((1 << 2))` was arithmetic, which nothing ends.
+    if (!rest.includes(word) && !lines.includes(name, at)) continue;
     const content: string[] = [];
     for (; at < lines.length; at += 1) {
       const line = dash ? (lines[at] ?? "").replace(/^\t+/, "") : (lines[at] ?? "");

@@ -53,6 +53,15 @@ describe("a Dockerfile is taken apart", () => {
     expect(parseDockerfile("RUN <<EOF\nnever ended\n").instructions).toHaveLength(1);
   });
 
+  it("with here-documents where BuildKit sees them, and nowhere else", () => {
+    const keywords = (text: string) => parseDockerfile(text).instructions.map(({ keyword }) => keyword);
+    expect(keywords("RUN [ -d /x ] && cat <<EOF > /y\nCOPY not this\nEOF\nCMD x\n")).toEqual(["RUN", "CMD"]);
+    expect(keywords("RUN cat << 'EOF' > /y\nCOPY not this\nEOF\nCMD x\n")).toEqual(["RUN", "CMD"]);
+    expect(keywords("ONBUILD RUN <<EOF\nCOPY not this\nEOF\nCMD x\n")).toEqual(["ONBUILD", "CMD"]);
+    expect(keywords(`RUN node -e "x = 1 <<2 ; y"\nCOPY a b\nCMD x\n`)).toEqual(["RUN", "COPY", "CMD"]);
+    expect(keywords("RUN echo $((1 << 2))\nCOPY a b\nCMD x\n")).toEqual(["RUN", "COPY", "CMD"]);
+  });
+
   it("whatever it says", () => {
     fc.assert(
       fc.property(
