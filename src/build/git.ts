@@ -77,6 +77,8 @@ export async function git(directory: string, command: readonly string[], options
   const settings = [
     // A program named by the repository's own configuration: looking at a repository must not run it.
     "core.fsmonitor=false",
+    // Hooks are for whoever works in the repository: in a checkout to be built they would fail, or leave files of their own.
+    "core.hooksPath=/dev/null",
     // Where versions are counted, 1.0.0-rc.1 comes before 1.0.0 (Semantic Versioning §11), as git alone does not have it.
     "versionsort.suffix=-",
   ].flatMap((setting) => ["-c", setting]);

@@ -1,6 +1,7 @@
+import { readdir } from "node:fs/promises";
 import { execa } from "execa";
 import { describe, expect, it } from "vitest";
-import { branchHead, fetchRefs, highestTag, tagsAt } from "../../src/build/git-refs.ts";
+import { branchHead, fetchRefs, highestTag, tagsAt, withCheckout } from "../../src/build/git-refs.ts";
 import { Folder } from "./folder.ts";
 
 const variables = { PATH: process.env.PATH, HOME: "/nonexistent", GIT_CONFIG_GLOBAL: "/dev/null" };
@@ -93,5 +94,16 @@ describe("the highest tag", () => {
     await git(directory, "branch", "v1");
     expect(await highestTag(directory, "v*", { variables })).toEqual({ name: "v1", commit: head });
     expect(await tagsAt(directory, head, "v*", { variables })).toEqual(["v1"]);
+  });
+});
+
+describe("a checkout", () => {
+  it("runs none of the hooks that are for people", async () => {
+    await using folder = await sources();
+    const directory = folder.join("sources");
+    const text = "#!/bin/sh\ntouch left-by-hook\nexit 3\n";
+    await folder.write("sources/.git/hooks/post-checkout", { text, mode: 0o755 });
+    const files = await withCheckout(directory, "HEAD", { variables }, async (checkout) => await readdir(checkout));
+    expect(files).toEqual([".git"]);
   });
 });
