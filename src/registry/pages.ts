@@ -36,9 +36,14 @@ export async function* pages(
   }
 }
 
+/** RFC 8288 §3: an address, and its parameters in any order. */
+const link = /<([^>]*)>((?:\s*;\s*[^\s;,="]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"]+))?)*)/g;
+/** One link may be of several relations, whose names have no case. */
+const isNext = /;\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?![^\s;,]))/i;
+
 function nextPage(response: IncomingMessage, target: string): string | undefined {
-  const link = [response.headers.link].flat().join(", ");
-  const found = /<([^>]+)>\s*;\s*rel="?next"?/.exec(link)?.[1];
+  const header = [response.headers.link].flat().join(", ");
+  const found = [...header.matchAll(link)].find(([, , parameters = ""]) => isNext.test(parameters))?.[1];
   const from = new URL(target, "http://registry.invalid");
   if (found === undefined || !URL.canParse(found, from.href)) return undefined;
   // Always the registry itself, whatever host the link names.

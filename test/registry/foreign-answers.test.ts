@@ -90,4 +90,16 @@ describe("a registry's answers", () => {
     expect(storage.asked).toEqual(["PATCH /part/1", `PUT /part/2?digest=${encodeURIComponent(blob.digest)}`]);
     expect(server.asked).toEqual(["POST /v2/app/blobs/uploads/"]);
   });
+
+  it.each([
+    '<?last=a>; title="a, b"; rel="next"',
+    '</v2/app/tags/list?last=z>; rel="prev", <list?last=a>; Rel="Next last"',
+    "<https://elsewhere.example/v2/app/tags/list?last=a>;rel=next",
+  ])("with the link %s have a next page", async (link) => {
+    const { registry } = await serve(({ url }, response) => {
+      const more = url?.endsWith("last=a") === true;
+      response.writeHead(200, more ? {} : { Link: link }).end(JSON.stringify({ tags: [more ? "b" : "a"] }));
+    });
+    expect(await registry.tags("app")).toEqual(["a", "b"]);
+  });
 });
