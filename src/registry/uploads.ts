@@ -31,17 +31,14 @@ export async function mount(
   const response = await session.call({ ...posting(path, target, signal), from, expect: [201, 202] });
   response.resume();
   if (response.statusCode === 201) return true;
-  // An upload was begun instead; it is not wanted.
-  const location = session.locationOf(response, target, path);
-  const answer = await session.call({
-    method: "DELETE",
-    target: location,
-    path,
-    access: "pull,push",
-    expect: [200, 202, 204, 400, 401, 403, 404, 405],
-    signal,
-  });
-  answer.resume();
+  // An upload was begun instead; it is not wanted. Where it cannot be taken back, the registry forgets it by itself.
+  try {
+    const location = session.locationOf(response, target, path);
+    const call = { method: "DELETE", target: location, path, access: "pull,push", retry: false, signal } as const;
+    (await session.call({ ...call, expect: [200, 202, 204] })).resume();
+  } catch {
+    signal?.throwIfAborted();
+  }
   return false;
 }
 

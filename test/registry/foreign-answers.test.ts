@@ -102,4 +102,14 @@ describe("a registry's answers", () => {
     });
     expect(await registry.tags("app")).toEqual(["a", "b"]);
   });
+
+  it.each([500, 501, "cut off"])("%s to an upload that is not wanted keep nothing from being sent", async (answer) => {
+    const { registry, server } = await serve((request, response) => {
+      if (request.method === "POST") response.writeHead(202, { Location: "/v2/app/blobs/uploads/1" }).end();
+      else if (typeof answer === "number") response.writeHead(answer).end();
+      else response.destroy();
+    });
+    expect(await registry.mountBlob("app", digestOf("x"), "other")).toBe(false);
+    expect(server.asked).toHaveLength(2);
+  });
 });
