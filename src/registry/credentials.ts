@@ -25,7 +25,7 @@ export async function credentialsFor(host: string, variables: Variables): Promis
   if (!config) return undefined;
   const helper = namedFor(host, config.credHelpers) ?? config.credsStore;
   // Docker Hub is kept under the address of its first API.
-  const key = host === "docker.io" ? "https://index.docker.io/v1/" : host;
+  const key = hostOf(host) === "docker.io" ? "https://index.docker.io/v1/" : host;
   const helped = typeof helper === "string" ? await askHelper(helper, key, variables, file) : undefined;
   return helped ?? readAuth(namedFor(host, config.auths), file);
 }

@@ -271,7 +271,8 @@ esac
   it("of Docker Hub are under its old address", async () => {
     const config = { auths: { "https://index.docker.io/v1/": auth("hub:secret") } };
     expect(await asked("docker.io", config)).toEqual({ username: "hub", password: "secret" });
-    expect(await asked("docker.io", { credsStore: "fake" })).toEqual({ username: "<token>", password: "hub" });
+    for (const host of ["docker.io", "index.docker.io"])
+      expect(await asked(host, { credsStore: "fake" })).toEqual({ username: "<token>", password: "hub" });
   });
 
   it("may be an identity token", async () => {
