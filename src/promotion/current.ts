@@ -53,7 +53,7 @@ async function fromLedger(
   const repository = await workspace.connections.repository(stage.repository);
   const ledger = new Ledger(repository, workspace.environment.name, stage.name);
   let releases: readonly PastRelease[] = [];
-  for await (const { record } of ledger.entries(200, workspace.signal)) {
+  for await (const { record } of ledger.entries(Number.POSITIVE_INFINITY, workspace.signal)) {
     const { release } = record;
     if (record.outcome !== "succeeded" || !isChange(record) || !release) continue;
     releases = eachOnce([...releases, { ...namesOf(release), dev: record.dev !== undefined }]);

@@ -35,7 +35,7 @@ export async function rollback(
   openHosts(workspace, stage).catch(() => {});
   const isNamed = options.release !== undefined;
   const [releases, serving] = await Promise.all([
-    stageReleases(workspace, stage, (past) => !isNamed && previousOf(past) !== undefined),
+    stageReleases(workspace, stage, (past) => targetOf(past, options.release) !== undefined),
     isNamed ? [] : servingDigests(workspace, stage).catch(() => []),
   ]);
   const target = choose(stage, releases, options.release, serving);
@@ -69,10 +69,23 @@ async function servingDigests(workspace: Workspace, stage: Stage): Promise<strin
  * by a rollout that failed and stays, or was killed, or could not be written down. (What serves on one host may be the one
  * before: then a rollback to that was killed, and goes on.)
  */
-function previousOf(past: readonly PastRelease[], serving: readonly string[] = []): PastRelease | undefined {
+function previousOf(past: readonly PastRelease[], serving: readonly string[]): PastRelease | undefined {
   const [newest, before] = past.filter(({ dev }) => !dev);
   const isUnknown = serving.some((digest) => digest !== newest?.digest && digest !== before?.digest);
   return past[0]?.dev || isUnknown ? newest : before;
+}
+
+/** The one before, or the newest that goes by what was typed: a name, a digest, or the first digits of one. */
+function targetOf(
+  past: readonly PastRelease[],
+  typed: string | undefined,
+  serving: readonly string[] = [],
+): PastRelease | undefined {
+  if (typed === undefined) return previousOf(past, serving);
+  const hex = typed.replace(/^sha256:/, "");
+  return past.find(
+    ({ dev, name, digest }) => !dev && (name === typed || (hex !== "" && digest.startsWith(`sha256:${hex}`))),
+  );
 }
 
 function choose(
@@ -81,15 +94,9 @@ function choose(
   typed: string | undefined,
   serving: readonly string[],
 ): ReleaseName {
+  const target = targetOf(past, typed, serving);
+  if (target) return target;
   const releases = past.filter(({ dev }) => !dev);
-  const previous = previousOf(past, serving);
-  if (typed === undefined && previous) return previous;
-  const hex = typed?.replace(/^sha256:/, "");
-  const matches = releases.filter(
-    (release) => release.name === typed || (hex && release.digest.startsWith(`sha256:${hex}`)),
-  );
-  const [match] = matches;
-  if (match) return match;
   const names = releases.map((release) => release.name).join(", ") || "none";
   throw new EnvctlError({
     code: "no-earlier-release",
