@@ -1,8 +1,8 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parse, stringify } from "yaml";
+import { parse, stringify, YAMLParseError } from "yaml";
 import { type Digest, isDigest, shortDigest } from "../base/digest.ts";
-import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import { isObject } from "../base/json.ts";
 import { formatRepository, type ImageReference } from "../base/reference.ts";
 import type { Stage } from "../environment/model.ts";
@@ -105,7 +105,7 @@ async function readLockFile(directory: string): Promise<LockDocument> {
       return { services: {}, proxies: {}, tools: {} };
     throw error;
   }
-  const document: unknown = parse(text, { maxAliasCount: 0 });
+  const document = parseLockFile(path, text);
   if (!isObject(document) || !sections.some((section) => isObject(document[section]))) {
     throw invalid(path, "it has no `services`");
   }
@@ -114,6 +114,17 @@ async function readLockFile(directory: string): Promise<LockDocument> {
     proxies: readSection(path, "proxy", document.proxies),
     tools: readSection(path, "tool", document.tools),
   };
+}
+
+/** It is committed, and so it comes to be merged: what git leaves of a conflict is no YAML. */
+function parseLockFile(path: string, text: string): unknown {
+  try {
+    return parse(text, { maxAliasCount: 0 });
+  } catch (error) {
+    const place = error instanceof YAMLParseError ? error.linePos?.[0] : undefined;
+    const [why = ""] = messageOf(error).split("\n");
+    throw invalid(place ? `${path}:${place.line}:${place.col}` : path, why.replace(/ at line \d+, column \d+:?$/, ""));
+  }
 }
 
 function readSection(path: string, kind: string, section: unknown): Record<string, Pin> {
