@@ -31,14 +31,15 @@ export async function headManifest(
   });
   response.resume();
   if (response.statusCode === 404) return undefined;
-  const digest = response.headers["docker-content-digest"];
-  if (typeof digest !== "string" || !isDigest(digest))
+  const { "docker-content-digest": digest, "content-length": size, "content-type": type } = response.headers;
+  // A proxy that sends in chunks takes the length away: a descriptor is in histories for ever, and must be right.
+  if (typeof digest !== "string" || !isDigest(digest) || size === undefined || type === undefined)
     return (await getManifest(session, path, reference, signal))?.descriptor;
   if (isDigest(reference) && digest !== reference) throw wrongContent(`${session.host}/${path}`, reference, digest);
   return {
-    mediaType: mediaTypeOf(response.headers["content-type"]),
+    mediaType: mediaTypeOf(type),
     digest,
-    size: Number(response.headers["content-length"] ?? 0),
+    size: Number(size),
   };
 }
 

@@ -112,4 +112,15 @@ describe("a registry's answers", () => {
     expect(await registry.mountBlob("app", digestOf("x"), "other")).toBe(false);
     expect(server.asked).toHaveLength(2);
   });
+
+  it("without a length of a manifest have it told by the manifest itself", async () => {
+    const image = manifest({ config: descriptor(content("{}"), configType), layers: [] });
+    const { digest } = image.descriptor;
+    const { registry } = await serve(({ method }, response) => {
+      response.writeHead(200, { "Content-Type": MediaType.ociManifest, "Docker-Content-Digest": digest });
+      if (method === "HEAD") response.flushHeaders();
+      response.end(method === "HEAD" ? undefined : image.bytes);
+    });
+    expect(await registry.head("app", "v1")).toMatchObject({ digest, size: image.bytes.length });
+  });
 });
