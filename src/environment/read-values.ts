@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { parse as parseDotenv } from "dotenv";
 import { type Bytes, parseBytes } from "../base/bytes.ts";
+import { cutValues } from "../base/cut-values.ts";
 import { type Duration, milliseconds, parseDuration } from "../base/duration.ts";
 import type { CommandDocument, EnvDocument } from "./document.ts";
 import type { PortBinding, VolumeMount } from "./model.ts";
@@ -78,7 +79,13 @@ export function readEnvFiles(
   for (const [index, file] of files.entries()) {
     const at = typeof value === "string" ? path : [...path, index];
     try {
-      Object.assign(env, parseDotenv(readFileSync(isAbsolute(file) ? file : resolve(reading.directory, file))));
+      const text = readFileSync(isAbsolute(file) ? file : resolve(reading.directory, file), "utf8");
+      const values = parseDotenv(text);
+      Object.assign(env, values);
+      for (const name of cutValues(text, values)) {
+        const message = `${file}: ${name} ends before its #, what follows is a comment`;
+        reading.problems.warning(at, message, "put the value in quotes if it is not");
+      }
     } catch (error) {
       const why =
         error instanceof Error && "code" in error && error.code === "ENOENT"

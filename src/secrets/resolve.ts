@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "dotenv";
+import { cutValues } from "../base/cut-values.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 
 export interface SecretLookup {
@@ -81,7 +82,14 @@ async function readSecretFiles(lookup: SecretLookup, warnings: string[]): Promis
       continue;
     }
     try {
-      found.push(parse(await readFile(file)));
+      const text = await readFile(file, "utf8");
+      const values = parse(text);
+      found.push(values);
+      for (const name of cutValues(text, values)) {
+        warnings.push(
+          `${name} in ${file} ends before its #: what follows is a comment. Put the value in quotes if it is not.`,
+        );
+      }
     } catch (error) {
       warnings.push(`${file} is not used: ${messageOf(error)}`);
       continue;

@@ -25,6 +25,18 @@ describe("what is in force", () => {
     expect(result.environment?.envFiles).toEqual([expect.stringMatching(/^\/.*\/one\.env$/)]);
   });
 
+  it("warns of a value in a file that ends before a #", async () => {
+    const result = await readText(
+      `${minimal}stages: { dev: { env_file: one.env } }\n`,
+      {},
+      { files: { "one.env": "A=ab#cd\nB=ab # why\n" } },
+    );
+    expect(result.environment?.stages[0]?.app.env).toEqual({ A: "ab", B: "ab" });
+    expect(result.problems).toMatchObject([
+      { severity: "warning", message: "one.env: A ends before its #, what follows is a comment" },
+    ]);
+  });
+
   it("reads variables from the process, then from .env, and numbers out of them where numbers are wanted", async () => {
     const result = await readText(
       `${minimal}stages: { dev: { replicas: "\${N}", env: { A: "\${A}", B: "\${B:-b}", C: "$$x" } } }\n`,

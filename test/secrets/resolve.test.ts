@@ -77,4 +77,13 @@ describe("secrets", () => {
     const ignored = await resolveSecrets(["A"], { stage: "test", directory, variables: path });
     expect(ignored).toEqual({ values: { A: "x" }, warnings: [] });
   });
+
+  it("that a # cuts off bring a warning with their names, and nothing of their values", async () => {
+    const file = await secretFile("secrets.env", "A=hunter#2\nB='hunter#2'\n");
+    const { values, warnings } = await resolveSecrets(["A", "B"], { stage: "test", directory, variables: path });
+    expect(values).toEqual({ A: "hunter", B: "hunter#2" });
+    expect(warnings).toEqual([expect.stringMatching(/^A in .* ends before its #: .* in quotes/)]);
+    expect(warnings.join()).toContain(file);
+    expect(warnings.join()).not.toContain("hunter");
+  });
 });
