@@ -28,13 +28,13 @@ export interface GitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** All of the repository but files of secrets, which are in no build: they must not make a commit's own checkout another. */
+const sources = [":/", ":(top,exclude,glob)**/.envctl/secrets.env", ":(top,exclude,glob)**/.envctl/secrets.*.env"];
+
 /** Reads the state of the repository that holds `directory`. Never throws but for the signal. */
 export async function readGitState(directory: string, options: GitOptions): Promise<GitState> {
-  const status = await git(
-    directory,
-    ["status", "--porcelain=v2", "--branch", "--untracked-files=normal", "-z"],
-    options,
-  );
+  const looking = ["status", "--porcelain=v2", "--branch", "--untracked-files=normal", "-z"];
+  const status = await git(directory, [...looking, "--", ...sources], options);
   if (status.failure === "not-installed") return unknown;
   if (status.failure !== undefined) return { ...unknown, warning: explain(status.failure, directory) };
   const lines = status.output.split("\0");

@@ -21,6 +21,7 @@ import { noteBuild } from "./build-note.ts";
 import { BuildTasks } from "./build-tasks.ts";
 import { findBuilder } from "./builder.ts";
 import { listContext } from "./context.ts";
+import { requireNoSecrets } from "./context-secrets.ts";
 import { fingerprintBuild } from "./fingerprint.ts";
 import { type GitState, readGitState } from "./git.ts";
 import type { Tree } from "./tree.ts";
@@ -54,6 +55,7 @@ export async function readIntent(workspace: Workspace): Promise<BuildIntent> {
   const { environment, variables, signal, progress } = workspace;
   return await progress.step("read the build context", async (at) => {
     const context = await listContext(environment.image, signal);
+    requireNoSecrets(context);
     for (const note of context.notes) at.warn(note);
     const [fingerprint, git] = await Promise.all([
       fingerprintBuild(context, environment.image, { cacheDirectory: cacheDirectory(variables), signal }),

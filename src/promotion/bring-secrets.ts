@@ -1,5 +1,6 @@
 import { mkdir, readdir, symlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { isSecretsFile } from "../secrets/secrets-file.ts";
 
 /** Files of secrets are in no commit: a checkout gets links to them, so that they lie in one place alone. */
 export async function bringSecrets(from: string, to: string): Promise<void> {
@@ -8,7 +9,7 @@ export async function bringSecrets(from: string, to: string): Promise<void> {
     if (error.code === "ENOENT") return [];
     throw error;
   });
-  const files = names.filter((name) => /^secrets(?:\..+)?\.env$/.test(name));
+  const files = names.filter(isSecretsFile);
   if (files.length === 0) return;
   await mkdir(join(to, ".envctl"), { recursive: true });
   for (const name of files) {

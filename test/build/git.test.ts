@@ -56,6 +56,15 @@ describe("the state of the sources", () => {
     }
   });
 
+  it("is not dirty by files of secrets, which are in no build", async () => {
+    await using folder = await repository({ a: "one", "sub/b": "" });
+    await folder.write("sub/.envctl/secrets.prod.env", "TOKEN=x");
+    await folder.write(".envctl/secrets.env", "TOKEN=x");
+    expect(await readGitState(folder.join("sub"), { variables })).toMatchObject({ dirty: false });
+    await folder.write("sub/.envctl/hooks/before-build", "");
+    expect(await readGitState(folder.path, { variables })).toMatchObject({ dirty: true });
+  });
+
   it("is unknown, without a fuss, outside a repository and without git", async () => {
     await using folder = await Folder.of({});
     const nothing = { commit: undefined, dirty: false, source: undefined, warning: undefined };
