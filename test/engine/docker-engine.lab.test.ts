@@ -303,7 +303,8 @@ describeLab("an engine over its Unix socket", () => {
   });
 
   test("reads logs: both streams, the tail, since, and long lines whole", async () => {
-    const script = "echo one; echo two >&2; head -c 50000 /dev/zero | tr '\\0' x; echo; echo last";
+    // The engine takes in each stream by itself: without a pause the second line may come to stand behind the last.
+    const script = "echo one; echo two >&2; sleep 0.5; head -c 50000 /dev/zero | tr '\\0' x; echo; echo last";
     const id = await started({ command: ["sh", "-c", script] });
     await engine.waitForExit(id);
     const read = async (options: Partial<Parameters<Engine["logs"]>[1]>) => {
