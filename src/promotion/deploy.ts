@@ -23,7 +23,7 @@ import { pinServices } from "./pins.ts";
 import { asksForProof, isProven, proveDeployment } from "./prove-deployment.ts";
 import { pinProxyImages } from "./proxy-images.ts";
 import { pointTag } from "./repository.ts";
-import { requireFree, requireServable } from "./servable.ts";
+import { requireFree, requireGiven, requireServable } from "./servable.ts";
 import { stageSecrets } from "./stage-secrets.ts";
 import { sweepLocks } from "./sweep-locks.ts";
 import type { VerificationResult } from "./verification.ts";
@@ -124,6 +124,7 @@ async function decide(
   const asItRanThen = deployment.kind === "rollback";
   const wanted = { environment: workspace.environment, stage, release, asItRanThen, ...wish };
   const plan = planStage(wanted, observed);
+  requireGiven(workspace, stage, observed, plan);
   if (!isEmpty(plan)) return plan;
   // Nothing to do is a claim: what runs must answer, too.
   const asked = await Promise.all(

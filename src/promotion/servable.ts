@@ -2,6 +2,8 @@ import { EnvctlError, ExitCode } from "../base/errors.ts";
 import type { Stage } from "../environment/model.ts";
 import { networkName } from "../plan/naming.ts";
 import type { ObservedHost } from "../plan/observed.ts";
+import { passingPort } from "../plan/passing-ports.ts";
+import type { StagePlan } from "../plan/plan.ts";
 import { type DesiredSite, desiredSites } from "../plan/proxies.ts";
 import { type SiteConflict, siteConflicts } from "../plan/site-conflicts.ts";
 import { proxyDriver } from "../proxy/drivers.ts";
@@ -89,6 +91,30 @@ function requireOwnNames({ environment }: Workspace, stage: Stage, observed: rea
     state: "no host was touched",
     next: `give one of the stages another name or another host; if it is the same one, renamed, first in the old file: envctl down ${rival.stage} (--volumes takes away its data, too)`,
   });
+}
+
+/** Throws `port-passes` (exit 2) for a port of the stage's own app, worker or proxy that a service is to have with the same command. */
+export function requireGiven(
+  { environment }: Workspace,
+  stage: Stage,
+  observed: readonly ObservedHost[],
+  plan: StagePlan,
+): void {
+  const place = { environment: environment.name, stage: stage.name };
+  for (const [index, host] of observed.entries()) {
+    const hostPlan = plan.hosts[index];
+    const found = hostPlan && passingPort(host, hostPlan, place);
+    if (!found) continue;
+    const { port, service, holder } = found;
+    throw new EnvctlError({
+      code: "port-passes",
+      exitCode: ExitCode.usage,
+      what: `port ${port} cannot pass to the service ${service} in one go: ${holder.name} has it until the release is there, and services start before that`,
+      where: `${host.name}, stage ${stage.name}`,
+      state: "no host was touched",
+      next: `in two steps: the same command without port ${port} at ${service}, which takes it from ${holder.name}; then with it`,
+    });
+  }
 }
 
 function requireRoom(driver: ProxyDriver, host: ObservedHost, wanted: readonly DesiredSite[]): void {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { digestOf } from "../../src/base/digest.ts";
+import { passingPort } from "../../src/plan/passing-ports.ts";
 import { isEmpty, stepsOf } from "../../src/plan/plan.ts";
 import { planStage } from "../../src/plan/plan-stage.ts";
 import {
@@ -63,5 +64,29 @@ describe("room for what is new", () => {
     const host = applied(emptyHost("a"), planStage(want(place, one, { pins }), [emptyHost("a")]).hosts[0]!);
     const plan = planStage(want(stage({ services: [service("store", to(2))] }), two, { pins }), [host]);
     expect(plan.hosts[0]!.prepare.some(({ kind }) => kind === "stop")).toBe(false);
+  });
+
+  it("says of a port that would pass from the app or its proxy to a service who has it, and of no other", () => {
+    const pins = { front: digestOf("front") };
+    const passing = (before: ReturnType<typeof stage>, front: { ports: (typeof port)[] }) => {
+      const host = applied(emptyHost("a"), planStage(want(before), [emptyHost("a")]).hosts[0]!);
+      const after = stage({ services: [service("front", front)] });
+      return passingPort(host, planStage(want(after, two, { pins }), [host]).hosts[0]!, {
+        environment: "shop",
+        stage: "test",
+      });
+    };
+    const direct = stage({ app: workload(to(1)) });
+    expect(passing(direct, to(1))).toMatchObject({
+      port: 1,
+      service: "front",
+      holder: { name: "shop-test-app-one-1" },
+    });
+    expect(passing(stage({ proxy: stageProxy(to(1)) }), to(1))).toMatchObject({ holder: { name: "shop-test-proxy" } });
+    expect(passing(direct, to(2))).toBeUndefined();
+    expect(passing(direct, { ports: [{ ...port, hostPort: 1, protocol: "udp" }] })).toBeUndefined();
+    const inside = stage({ app: workload({ ports: [{ ...port, hostPort: 1, address: "127.0.0.1" }] }) });
+    expect(passing(inside, { ports: [{ ...port, hostPort: 1, address: "10.0.0.5" }] })).toBeUndefined();
+    expect(passing(inside, to(1))).toMatchObject({ port: 1 });
   });
 });
