@@ -1,4 +1,4 @@
-import type { Readable } from "node:stream";
+import { pipeline, type Readable, Transform } from "node:stream";
 import { type Digest, isDigest } from "../../base/digest.ts";
 import { EnvctlError, ExitCode } from "../../base/errors.ts";
 import type { Progress } from "../../base/progress.ts";
@@ -10,6 +10,7 @@ import type { ImageInspect, TransferMessage } from "./api-types.ts";
 import { observedImage } from "./image-observation.ts";
 import { labelFilter } from "./label-filter.ts";
 import { TransferProgress } from "./transfer.ts";
+import { whileAlive } from "./while-alive.ts";
 
 /** Images of one engine. */
 export class Images {
@@ -85,16 +86,29 @@ export class Images {
   }
 
   async load(archive: Readable, progress: Progress, signal?: AbortSignal): Promise<void> {
-    const call: Call = {
-      method: "POST",
-      path: "/images/load",
-      query: { quiet: false },
-      headers: { "Content-Type": "application/x-tar" },
-      body: archive,
-      doing: "loading an image",
-      signal,
+    const ask = (limit: AbortSignal) =>
+      this.#api.call({ method: "GET", path: "/_ping", doing: "loading an image", timeout: 10_000, signal: limit });
+    const work = async (whileThere: AbortSignal, sign: () => void) => {
+      const sent = new Transform({
+        transform(chunk, _encoding, done) {
+          sign();
+          done(null, chunk);
+        },
+      });
+      // Whoever reads it is told by it what went wrong with the archive.
+      pipeline(archive, sent, () => {});
+      const call: Call = {
+        method: "POST",
+        path: "/images/load",
+        query: { quiet: false },
+        headers: { "Content-Type": "application/x-tar" },
+        body: sent,
+        doing: "loading an image",
+        signal: whileThere,
+      };
+      await this.#transfer(call, "loading", progress, sign);
     };
-    await this.#transfer(call, "loading", progress);
+    await whileAlive(ask, work, signal);
   }
 
   async tag(id: string, reference: string, signal?: AbortSignal): Promise<void> {
