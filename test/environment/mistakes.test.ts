@@ -427,6 +427,11 @@ describe("a surprise is a warning", () => {
     expect(mistakes(result)).toEqual([]);
   });
 
+  it("is no word of the format itself", async () => {
+    const result = await readText(`${minimal}app: { port: 80 }\nproxy: { tls: off }\nstages: { dev: { domain: shop.test } }\n`);
+    expect([warnings(result), mistakes(result)]).toEqual([[], []]);
+  });
+
   it("keeps the text as it was written", async () => {
     const result = await readText(`${minimal}app: { env: { A: 022, B: 1.10, C: true, D: "x" } }\n${dev}`);
     expect(result.environment?.stages[0]?.app.env).toEqual({ A: "022", B: "1.10", C: "true", D: "x" });
