@@ -428,7 +428,9 @@ describe("a surprise is a warning", () => {
   });
 
   it("is no word of the format itself", async () => {
-    const result = await readText(`${minimal}app: { port: 80 }\nproxy: { tls: off }\nstages: { dev: { domain: shop.test } }\n`);
+    const result = await readText(
+      `${minimal}app: { port: 80 }\nproxy: { tls: off }\nstages: { dev: { domain: shop.test } }\n`,
+    );
     expect([warnings(result), mistakes(result)]).toEqual([[], []]);
   });
 
