@@ -34,6 +34,7 @@ export async function rollback(
   // Meanwhile: whether it fails is told when they are needed.
   openHosts(workspace, stage).catch(() => {});
   const isNamed = options.release !== undefined;
+  // The history alone will do where no host answers: then nothing goes back, and the reason is told when they are needed.
   const [releases, serving] = await Promise.all([
     stageReleases(workspace, stage, (past) => targetOf(past, options.release) !== undefined),
     isNamed ? [] : servingDigests(workspace, stage).catch(() => []),

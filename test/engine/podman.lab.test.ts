@@ -206,6 +206,19 @@ describeLab("Podman's socket for Docker's API", () => {
     await engine.removeVolume("podman-test-told");
   });
 
+  test("lists networks and volumes whosever they are, with their labels", async () => {
+    await engine.ensureNetwork("podman-test-net", labels);
+    await engine.ensureVolume("podman-test-told", labels);
+    const networks = await engine.networks({});
+    const volumes = await engine.volumes({});
+    expect(networks.find(({ name }) => name === "podman-test-net")).toMatchObject({ labels });
+    // As its Docker API calls the one that it brings along.
+    expect(networks.map(({ name }) => name)).toContain("bridge");
+    expect(volumes.find(({ name }) => name === "podman-test-told")).toMatchObject({ labels });
+    await engine.removeNetwork("podman-test-net");
+    await engine.removeVolume("podman-test-told");
+  });
+
   filesAndNetworks(() => engine, spec);
 
   test("lets one of many racers make a volume", async () => {
