@@ -26,7 +26,7 @@ describe.runIf(process.platform === "linux")("on a terminal", () => {
     expect(exitCode).toBe(0);
     expect(screen).toMatch(/› ssh:\/\/a/);
     expect(remains(screen)).toMatch(
-      /✓ switch everything .* \d+ms\n +✓ ssh:\/\/a \d+ms\n +✓ ssh:\/\/b \(already there\) \d+ms\n! careful\ndone hidden well/,
+      /✓ switch everything .* [\d.]+m?s\n +✓ ssh:\/\/a [\d.]+m?s\n +✓ ssh:\/\/b \(already there\) [\d.]+m?s\n! careful\ndone hidden well/,
     );
     expect(screen.lastIndexOf(showCursor)).toBeGreaterThan(screen.lastIndexOf(`${start}[?25l`));
   });
@@ -53,7 +53,7 @@ describe.runIf(process.platform === "linux")("on a terminal", () => {
 
   it("shows where a failure happened and why", async () => {
     const { screen } = await onTerminal(script(work, "failure"));
-    expect(remains(screen)).toMatch(/✗ switch \d+ms\n +✗ ssh:\/\/a: broken \d+ms\n/);
+    expect(remains(screen)).toMatch(/✗ switch [\d.]+m?s\n +✗ ssh:\/\/a: broken [\d.]+m?s\n/);
   });
 
   it.each([{ NO_COLOR: "1" }, { TERM: "dumb" }])("does without colours with %j", async (env) => {
