@@ -1,3 +1,4 @@
+import { textOf } from "../base/json.ts";
 import type { Detection, Folder } from "./detection.ts";
 import { frameworkOf, isDevelopmentServer } from "./node-framework.ts";
 import { type PackageManager, packageManagerOf } from "./node-manager.ts";
@@ -92,7 +93,7 @@ function readManifest(folder: Folder): Manifest {
     fields,
     scripts: Object.fromEntries(scripts),
     dependencies: new Set(dependencies.map(([name]) => name)),
-    hasLocal: dependencies.some(([, range]) => /^(?:file|link|portal|workspace):/.test(String(range))),
+    hasLocal: dependencies.some(([, range]) => /^(?:file|link|portal|workspace):/.test(textOf(range))),
   };
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
-import { isObject, parseJson } from "../base/json.ts";
+import { isObject, parseJson, textOf } from "../base/json.ts";
 import { type PlannedVerb, parseSavedPlan, type SavedPlan } from "../plan/saved-plan.ts";
 
 /** Bytes. A plan of a hundred hosts has a tenth of it. */
@@ -40,7 +40,7 @@ export async function readPlanFile(
       path,
       version === 1
         ? "it is no plan that envctl has saved"
-        : `it is a plan of version ${version}, which this envctl does not know`,
+        : `it is a plan of version ${textOf(version)}, which this envctl does not know`,
     );
   }
   const { verb, environment, stage } = plan;

@@ -1,5 +1,5 @@
 import type { Digest } from "../base/digest.ts";
-import { isObject } from "../base/json.ts";
+import { isObject, textOf } from "../base/json.ts";
 import { pinned } from "../base/reference.ts";
 import { version } from "../base/version.ts";
 import type { ResolvedBase } from "../build/base-digests.ts";
@@ -111,7 +111,7 @@ export function readProvenance(predicate: unknown): Provenance | undefined {
     release: String(inner.release),
     fingerprint: String(inner.fingerprint),
     builder: `${String(builder.id)} (${Object.entries(objectIn(builder.version))
-      .map(([name, value]) => `${name} ${String(value)}`)
+      .map(([name, value]) => `${name} ${textOf(value)}`)
       .join(", ")})`,
     builtBy: String(predicate.envctl_builtBy),
     startedAt: String(startedOn),

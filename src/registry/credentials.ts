@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
+import { isObject } from "../base/json.ts";
 import { homeFolder } from "../base/user.ts";
 import type { Credentials } from "./authentication.ts";
-import { isObject } from "./json.ts";
 
 type Variables = Readonly<Record<string, string | undefined>>;
 

@@ -1,5 +1,6 @@
 import type { Digest } from "../base/digest.ts";
 import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
+import { textOf } from "../base/json.ts";
 
 interface Refusal {
   readonly host: string;
@@ -121,7 +122,9 @@ export function saidBy(body: Buffer): string {
     const errors = typeof parsed === "object" && parsed !== null && "errors" in parsed ? parsed.errors : undefined;
     if (Array.isArray(errors))
       text = errors
-        .map((error: { code?: unknown; message?: unknown }) => `${error?.code ?? ""} ${error?.message ?? ""}`.trim())
+        .map((error: { code?: unknown; message?: unknown }) =>
+          `${textOf(error?.code)} ${textOf(error?.message)}`.trim(),
+        )
         .join("; ");
   } catch {
     // Not the specification's JSON: then the text itself must do.

@@ -1,4 +1,4 @@
-import { isObject } from "./json.ts";
+import { isObject } from "../base/json.ts";
 import { platformName, readContent, readDocument } from "./manifest-content.ts";
 import type { Registry } from "./registry.ts";
 

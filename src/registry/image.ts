@@ -1,5 +1,5 @@
 import type { Digest } from "../base/digest.ts";
-import { isObject } from "./json.ts";
+import { isObject } from "../base/json.ts";
 import { platformName, readContent, readDocument } from "./manifest-content.ts";
 import type { Descriptor, Registry, StoredManifest } from "./registry.ts";
 

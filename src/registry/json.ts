@@ -8,7 +8,3 @@ export function parseJson(bytes: Uint8Array, where: string): unknown {
     throw senseless(where, "it is not JSON");
   }
 }
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}

@@ -1,5 +1,5 @@
 import type { Digest } from "../base/digest.ts";
-import { isObject } from "./json.ts";
+import { isObject } from "../base/json.ts";
 import { readContent, readDocument } from "./manifest-content.ts";
 import type { Registry } from "./registry.ts";
 

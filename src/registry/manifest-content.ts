@@ -1,6 +1,6 @@
 import { type Digest, isDigest } from "../base/digest.ts";
 import { EnvctlError, ExitCode } from "../base/errors.ts";
-import { isObject } from "./json.ts";
+import { isObject, textOf } from "../base/json.ts";
 import { isIndex } from "./media-types.ts";
 import type { Descriptor, StoredManifest } from "./registry.ts";
 
@@ -56,7 +56,7 @@ function descriptors(value: unknown, where: string): Descriptor[] {
     // image-spec, descriptor.md: `size` is required, and everything that reads or sends the content counts on it.
     if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0)
       throw invalid(where, `the size of ${digest} in it is no number of bytes`);
-    return { ...entry, digest, mediaType: String(entry.mediaType ?? ""), size };
+    return { ...entry, digest, mediaType: textOf(entry.mediaType), size };
   });
 }
 

@@ -1,7 +1,8 @@
 import type { Readable } from "node:stream";
 import type { Digest } from "../base/digest.ts";
+import { isObject } from "../base/json.ts";
 import { blobExists, blobStream, wholeBlob } from "./blobs.ts";
-import { isObject, parseJson } from "./json.ts";
+import { parseJson } from "./json.ts";
 import { getManifest, headManifest, removeManifest, storeManifest } from "./manifests.ts";
 import { pages } from "./pages.ts";
 import { hasSubject, listReferrers, recordReferrer } from "./referrers.ts";

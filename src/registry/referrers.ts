@@ -1,5 +1,6 @@
 import { type Digest, digestOf, isDigest } from "../base/digest.ts";
-import { isObject, parseJson } from "./json.ts";
+import { isObject } from "../base/json.ts";
+import { parseJson } from "./json.ts";
 import { getManifest, storeManifest } from "./manifests.ts";
 import { MediaType } from "./media-types.ts";
 import { pages } from "./pages.ts";

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { textOf } from "../../base/json.ts";
 
 /** The whole of a small answer. */
 export async function readText(response: IncomingMessage): Promise<string> {
@@ -31,6 +32,6 @@ export function parseText(text: string): unknown {
 /** Engine API, ErrorResponse: `{"message": "…"}`. Proxies in between answer whatever they like. */
 export function errorMessage(text: string): string {
   const body = parseText(text);
-  if (body instanceof Object && "message" in body) return String(body.message);
+  if (body instanceof Object && "message" in body) return textOf(body.message);
   return text.slice(0, 500);
 }

@@ -1,4 +1,4 @@
-import { isObject } from "../../base/json.ts";
+import { isObject, textOf } from "../../base/json.ts";
 import { type Severity, severities } from "../../environment/gates.ts";
 import { type ListedPackage, objectsIn, type Report, reportOf, severityOf, severityOfScore, textIn } from "./report.ts";
 
@@ -51,7 +51,7 @@ function vulnerabilityOf(one: Document) {
   const state = isObject(one.analysis) ? one.analysis.state : undefined;
   if (harmless.some((word) => word === state)) return [];
   const id = textIn(one.id) ?? "a vulnerability";
-  const affected = objectsIn(one.affects).map(({ ref }) => String(ref));
+  const affected = objectsIn(one.affects).map(({ ref }) => textOf(ref));
   return (affected.length > 0 ? affected : [""]).map((what) => ({ id, severity: gravestOf(one.ratings), what }));
 }
 

@@ -1,4 +1,4 @@
-import { isObject } from "../../base/json.ts";
+import { isObject, textOf } from "../../base/json.ts";
 import { objectsIn, type Report, reportOf, severityOf, textIn } from "./report.ts";
 
 /** Grype's own JSON; what its configuration ignores stands in `ignoredMatches`, and does not count. */
@@ -10,7 +10,7 @@ export function readGrype(document: Record<string, unknown>): Report[] {
     return {
       id: textIn(about.id) ?? "a vulnerability",
       severity: severityOf(about.severity),
-      what: `${where.name} ${where.version}`,
+      what: `${textOf(where.name)} ${textOf(where.version)}`,
     };
   });
   return [reportOf("grype", textIn(descriptor.timestamp), found)];

@@ -1,4 +1,4 @@
-import { isObject, parseJson } from "../../base/json.ts";
+import { isObject, parseJson, textOf } from "../../base/json.ts";
 import { readCycloneDx } from "./cyclonedx.ts";
 import { readGrype } from "./grype.ts";
 import type { Report } from "./report.ts";
@@ -24,7 +24,7 @@ function unwrap(value: unknown): unknown {
   if (typeof value.payload === "string" && typeof value.payloadType === "string") {
     return unwrap(parseJson(Buffer.from(value.payload, "base64").toString("utf8")));
   }
-  if (!String(value._type ?? "").startsWith("https://in-toto.io/Statement/")) return undefined;
+  if (!textOf(value._type).startsWith("https://in-toto.io/Statement/")) return undefined;
   const { predicate } = value;
   if (!isObject(predicate)) return undefined;
   // cosign's vulnerability predicate has the tool's own report inside.

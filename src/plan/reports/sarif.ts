@@ -1,4 +1,4 @@
-import { isObject } from "../../base/json.ts";
+import { isObject, textOf } from "../../base/json.ts";
 import { type Severity, severities } from "../../environment/gates.ts";
 import { objectsIn, type Report, reportOf, severityOfScore, textIn, type Vulnerability } from "./report.ts";
 
@@ -9,7 +9,7 @@ const scanners = /trivy|grype|anchore|snyk|docker scout|clair|xray|twistcli|wiz|
 
 /** SARIF 2.1.0: a report for each tool that wrote a run. */
 export function readSarif(document: Document): Report[] {
-  if (!Array.isArray(document.runs) || !String(document.version ?? "").startsWith("2.")) return [];
+  if (!Array.isArray(document.runs) || !textOf(document.version).startsWith("2.")) return [];
   return objectsIn(document.runs).flatMap((run) => {
     const driver = isObject(run.tool) && isObject(run.tool.driver) ? run.tool.driver : {};
     const ended = objectsIn(run.invocations).flatMap(({ endTimeUtc }) => textIn(endTimeUtc) ?? []);
@@ -23,7 +23,7 @@ export function readSarif(document: Document): Report[] {
 
 /** Linters write SARIF, too: that they found nothing does not tell that anybody looked for vulnerabilities. */
 function isScan(tool: string, rules: readonly Document[], found: readonly Vulnerability[]): boolean {
-  const ids = [...rules.map(({ id }) => String(id)), ...found.map(({ id }) => id)];
+  const ids = [...rules.map(({ id }) => textOf(id)), ...found.map(({ id }) => id)];
   return (
     scanners.test(tool) ||
     ids.some((id) => /^(?:CVE|GHSA)-/.test(id)) ||
@@ -48,10 +48,10 @@ function vulnerabilityOf(result: Document, rules: readonly Document[]): Vulnerab
 /** The tool's own word among the tags, then the CVSS score, then the level that every result has. */
 function severityIn(result: Document, rule: Document): Severity {
   const properties = { ...propertiesOf(rule), ...propertiesOf(result) };
-  const tags = Array.isArray(properties.tags) ? properties.tags.map((tag) => String(tag).toLowerCase()) : [];
+  const tags = Array.isArray(properties.tags) ? properties.tags.map((tag) => textOf(tag).toLowerCase()) : [];
   const tagged = severities.find((severity) => tags.includes(severity));
   if (tagged) return tagged;
-  const score = Number.parseFloat(String(properties["security-severity"] ?? ""));
+  const score = Number.parseFloat(textOf(properties["security-severity"]));
   if (!Number.isNaN(score)) return severityOfScore(score);
   const usual = isObject(rule.defaultConfiguration) ? rule.defaultConfiguration.level : undefined;
   // §3.27.10: `warning` where nothing is said.

@@ -1,10 +1,11 @@
+import { textOf } from "../../base/json.ts";
 import { type ListedPackage, objectsIn, type Report, textIn } from "./report.ts";
 
 type Document = Record<string, unknown>;
 
 /** SPDX 2.2 and 2.3, JSON. */
 export function readSpdx(document: Document): Report[] {
-  if (!String(document.spdxVersion ?? "").startsWith("SPDX-2.")) return [];
+  if (!textOf(document.spdxVersion).startsWith("SPDX-2.")) return [];
   return [{ kind: "sbom", format: "SPDX", packages: objectsIn(document.packages).flatMap(packageOf) }];
 }
 

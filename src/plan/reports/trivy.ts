@@ -1,3 +1,4 @@
+import { textOf } from "../../base/json.ts";
 import { objectsIn, type Report, reportOf, severityOf, textIn } from "./report.ts";
 
 /** Trivy's own JSON, schema version 2. */
@@ -12,7 +13,7 @@ export function readTrivy(document: Record<string, unknown>): Report[] {
     objectsIn(Vulnerabilities).map((one) => ({
       id: textIn(one.VulnerabilityID) ?? "a vulnerability",
       severity: severityOf(one.Severity),
-      what: `${one.PkgName} ${one.InstalledVersion}`,
+      what: `${textOf(one.PkgName)} ${textOf(one.InstalledVersion)}`,
     })),
   );
   return [reportOf("trivy", textIn(document.CreatedAt), found)];

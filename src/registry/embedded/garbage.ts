@@ -1,7 +1,7 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, isDigest } from "../../base/digest.ts";
-import { isObject } from "../json.ts";
+import { isObject } from "../../base/json.ts";
 import { isMissing, isUnfinished, linkKinds, Store } from "./store.ts";
 
 /** What is younger may belong to a push that is under way. Milliseconds. */

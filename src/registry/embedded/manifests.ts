@@ -1,6 +1,6 @@
 import { type Digest, digestOf, isDigest } from "../../base/digest.ts";
+import { isObject } from "../../base/json.ts";
 import { isTag } from "../../base/reference.ts";
-import { isObject } from "../json.ts";
 import { MediaType } from "../media-types.ts";
 import type { Descriptor } from "../registry.ts";
 import { Refusal } from "./refusal.ts";

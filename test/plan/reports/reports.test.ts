@@ -132,6 +132,15 @@ describe("a report is known by what is in it", () => {
       { numRuns: 300 },
     );
   });
+
+  it("is read where a text's place is taken by what cannot become one", () => {
+    for (const name of ["trivy", "grype", "sarif", "cyclonedx", "spdx"]) {
+      for (let at = 0; at < 200; at += 1) {
+        const text = JSON.stringify(withAnother(JSON.parse(file(name)), at, { toString: [] }));
+        expect(Array.isArray(readReport(text))).toBe(true);
+      }
+    }
+  });
 });
 
 describe("a license of an expression is forbidden", () => {
