@@ -68,7 +68,7 @@ export interface Ref {
 }
 
 /**
- * Does `work` in a checkout of a commit that is gone afterwards; it gets the folder that corresponds to `directory`. The
+ * Does `work` in a checkout of a commit, its submodules with it, that is gone afterwards; it gets the folder that corresponds to `directory`. The
  * user's own files are not touched.
  */
 export async function withCheckout<Result>(
@@ -85,6 +85,11 @@ export async function withCheckout<Result>(
     // What a killed run left of its checkout is forgotten first.
     await ask(directory, ["worktree", "prune"], options);
     await ask(directory, ["worktree", "add", "--quiet", "--detach", folder, commit], options);
+    // Without `--init`, which would write their addresses into the configuration of the user's repository.
+    await ask(folder, ["submodule", "--quiet", "update", "--recursive"], {
+      ...options,
+      settings: ["submodule.active=."],
+    });
     const place = join(folder, inside);
     await mkdir(place, { recursive: true });
     return await work(place);
@@ -94,12 +99,15 @@ export async function withCheckout<Result>(
   }
 }
 
+/** What asks other machines, and may succeed the next time. */
+const fromAfar = ["fetch", "submodule"];
+
 async function ask(directory: string, command: readonly string[], options: GitOptions): Promise<string> {
   const { output, failure } = await git(directory, command, options);
   if (failure === undefined) return output;
   throw new EnvctlError({
     code: "git-failed",
-    exitCode: command[0] === "fetch" ? ExitCode.unreachable : ExitCode.failed,
+    exitCode: fromAfar.includes(command[0] ?? "") ? ExitCode.unreachable : ExitCode.failed,
     ...reading(failure, command, directory),
     where: directory,
     state: "nothing was touched",

@@ -26,6 +26,8 @@ const unknown: GitState = {
 export interface GitOptions {
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal | undefined;
+  /** `name=value`, for this call alone. */
+  readonly settings?: readonly string[] | undefined;
 }
 
 /** All of the repository but files of secrets, which are in no build: they must not make a commit's own checkout another. */
@@ -81,6 +83,7 @@ export async function git(directory: string, command: readonly string[], options
     "core.hooksPath=/dev/null",
     // Where versions are counted, 1.0.0-rc.1 comes before 1.0.0 (Semantic Versioning §11), as git alone does not have it.
     "versionsort.suffix=-",
+    ...(options.settings ?? []),
   ].flatMap((setting) => ["-c", setting]);
   const { execa } = await import("execa");
   const result = await execa("git", [...settings, "-C", directory, ...command], {

@@ -1,6 +1,8 @@
-import { readdir } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it } from "vitest";
+import { readGitState } from "../../src/build/git.ts";
 import { branchHead, fetchRefs, highestTag, tagsAt, withCheckout } from "../../src/build/git-refs.ts";
 import { Folder } from "./folder.ts";
 
@@ -10,6 +12,13 @@ const person = {
   GIT_AUTHOR_EMAIL: "a@example.com",
   GIT_COMMITTER_NAME: "a",
   GIT_COMMITTER_EMAIL: "a@example.com",
+};
+
+/** git takes no submodules from folders by itself. */
+const localSubmodules = {
+  GIT_CONFIG_COUNT: "1",
+  GIT_CONFIG_KEY_0: "protocol.file.allow",
+  GIT_CONFIG_VALUE_0: "always",
 };
 
 async function git(directory: string, ...command: readonly string[]): Promise<string> {
@@ -28,6 +37,12 @@ async function sources(): Promise<Folder> {
 async function commit(folder: Folder): Promise<string> {
   await git(folder.join("sources"), "commit", "--quiet", "--allow-empty", "--message=x");
   return await git(folder.join("sources"), "rev-parse", "HEAD");
+}
+
+async function addSubmodule(folder: Folder, outer: string, inner: string): Promise<void> {
+  const allowed = ["-c", "protocol.file.allow=always"];
+  await git(folder.join(outer), ...allowed, "submodule", "--quiet", "add", folder.join(inner), inner);
+  await git(folder.join(outer), "commit", "--quiet", "--message=x");
 }
 
 describe("refs that cannot be fetched", () => {
@@ -105,5 +120,43 @@ describe("a checkout", () => {
     await folder.write("sources/.git/hooks/post-checkout", { text, mode: 0o755 });
     const files = await withCheckout(directory, "HEAD", { variables }, async (checkout) => await readdir(checkout));
     expect(files).toEqual([".git"]);
+  });
+
+  it("has the files of submodules, theirs, too, and leaves no word of it in the user's repository", async () => {
+    const allowed = { ...variables, ...localSubmodules };
+    await using folder = await sources();
+    const directory = folder.join("sources");
+    for (const name of ["library", "base"]) await git(folder.path, "clone", "--quiet", "sources", name);
+    await folder.write("base/file", "base");
+    await git(folder.join("base"), "add", ".");
+    await git(folder.join("base"), "commit", "--quiet", "--message=x");
+    await addSubmodule(folder, "library", "base");
+    await addSubmodule(folder, "sources", "library");
+    await git(folder.path, "clone", "--quiet", "sources", "clone");
+    const before = await readFile(folder.join("clone/.git/config"), "utf8");
+    const found = await withCheckout(folder.join("clone"), "HEAD", { variables: allowed }, async (checkout) => [
+      await readdir(join(checkout, "library")),
+      await readFile(join(checkout, "library/base/file"), "utf8"),
+      (await readGitState(checkout, { variables: allowed })).dirty,
+    ]);
+    expect(found).toEqual([[".git", ".gitmodules", "base"], "base", false]);
+    expect(await readFile(folder.join("clone/.git/config"), "utf8")).toBe(before);
+    expect(await readdir(folder.join("clone/.git"))).not.toContain("worktrees");
+    expect(await git(directory, "status", "--porcelain")).toBe("");
+  });
+
+  it("is none where a submodule cannot be brought", async () => {
+    await using folder = await sources();
+    const directory = folder.join("sources");
+    await git(folder.path, "clone", "--quiet", "sources", "library");
+    await addSubmodule(folder, "sources", "library");
+    await rm(folder.join("library"), { recursive: true });
+    const checkout = withCheckout(
+      directory,
+      "HEAD",
+      { variables: { ...variables, ...localSubmodules } },
+      async () => {},
+    );
+    await expect(checkout).rejects.toMatchObject({ message: "git submodule failed", exitCode: 5 });
   });
 });
