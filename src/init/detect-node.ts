@@ -1,7 +1,7 @@
 import { textOf } from "../base/json.ts";
 import type { Detection, Folder } from "./detection.ts";
 import { frameworkOf, isDevelopmentServer } from "./node-framework.ts";
-import { type PackageManager, packageManagerOf } from "./node-manager.ts";
+import { lockNotes, type PackageManager, packageManagerOf } from "./node-manager.ts";
 import { nodeMajorFor, pinnedMajor } from "./node-version.ts";
 import { hintsIn, portIn } from "./source-hints.ts";
 
@@ -21,6 +21,7 @@ export function detectNode(folder: Folder): Detection {
   const builds = manifest.scripts.build !== undefined;
   const common = { version, prepare: manager.prepare, ...manifestsOf(folder, manifest, manager) };
   const build = builds ? `${manager.name} run build` : "";
+  const aboutLock = manifest.dependencies.size > 0 ? lockNotes(folder, manager) : [];
 
   if (builds && start === undefined && framework && "folder" in framework.output) {
     return {
@@ -36,7 +37,7 @@ export function detectNode(folder: Folder): Detection {
         fallback: "/index.html",
         clean: "",
       },
-      notes: [],
+      notes: aboutLock,
     };
   }
   const entry = entryOf(folder, manifest);
@@ -63,7 +64,7 @@ export function detectNode(folder: Folder): Detection {
       from: builds ? "build" : "dependencies",
       command: JSON.stringify(command),
     },
-    notes,
+    notes: [...notes, ...aboutLock],
   };
 }
 

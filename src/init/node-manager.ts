@@ -24,6 +24,16 @@ export function packageManagerOf(folder: Folder, field: unknown): PackageManager
   return npm(folder);
 }
 
+/** What a build would take the newest of, and not what was tried here. */
+export function lockNotes(folder: Folder, manager: PackageManager): string[] {
+  const files = ["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock"];
+  if (files.some((file) => folder.has(file))) return [];
+  const bun = ["bun.lock", "bun.lockb"].find((file) => folder.has(file));
+  if (bun !== undefined)
+    return [`${bun} is not read: the Dockerfile installs with ${manager.name} what package.json allows`];
+  return [`no lock file: each build installs the newest that package.json allows; ${manager.name} install writes one`];
+}
+
 function npm(folder: Folder): PackageManager {
   const lock = ["package-lock.json", "npm-shrinkwrap.json"].find((file) => folder.has(file));
   const install = lock === undefined ? "npm install --no-audit --no-fund" : "npm ci --no-audit --no-fund";

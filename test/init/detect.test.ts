@@ -247,6 +247,17 @@ describe("Node", () => {
     expect(await copied({}, { "pnpm-workspace.yaml": "packages:\n  - a\n" })).toBe(".");
   });
 
+  it.each<[files: Record<string, string>, fields: object, told: string[]]>([
+    [{}, { dependencies: { a: "1" } }, ["no lock file: each build installs the newest that package.json allows"]],
+    [{ "bun.lock": "{}" }, { dependencies: { a: "1" } }, ["bun.lock is not read: the Dockerfile installs with npm"]],
+    [{ "bun.lock": "{}", "package-lock.json": "{}" }, { dependencies: { a: "1" } }, []],
+    [{ "pnpm-lock.yaml": "" }, { devDependencies: { a: "1" } }, []],
+    [{}, {}, []],
+  ])("tells what no lock file holds still: %j %j", async (files, fields, told) => {
+    const { notes } = await first({ "package.json": json({ main: "a.js", ...fields }), "a.js": "", ...files });
+    expect(notes).toEqual(told.map((start) => expect.stringMatching(start)));
+  });
+
   it("does not run a developer's `prepare` where its packages are left out", async () => {
     const files = { "package.json": json({ main: "a.js", scripts: { prepare: "husky" } }), "a.js": "" };
     expect((await first(files)).values.install).toMatch(/^npm pkg delete scripts.prepare && npm install/);
