@@ -6,6 +6,7 @@ import { clean } from "../../src/cli/view/clean.ts";
 import { errorDocument, renderError, toEnvctlError } from "../../src/cli/view/error.ts";
 import { PlainView } from "../../src/cli/view/plain-view.ts";
 import { renderTable } from "../../src/cli/view/table.ts";
+import { displayWidth } from "../../src/cli/view/width.ts";
 
 const paint = (_: unknown, text: string) => text;
 
@@ -131,17 +132,36 @@ describe("a table", () => {
     ]);
   });
 
-  it("fits a narrow terminal", () => {
-    const table = renderTable(["A", "B", "C"], rows, paint, 30);
-    for (const line of table.split("\n")) expect(line.length).toBeLessThanOrEqual(30);
-    expect(table).toContain("…");
+  it("fits a narrow terminal, however narrow", () => {
+    for (let width = 1; width < 60; width += 1) {
+      const table = renderTable(["A", "B", "C"], rows, paint, width);
+      for (const line of table.split("\n")) expect(displayWidth(line)).toBeLessThanOrEqual(Math.max(3, width));
+    }
+    expect(renderTable(["A", "B", "C"], rows, paint, 30)).toContain("…");
   });
 
-  it("keeps what is to be read whole for as long as others can give way", () => {
-    const times = [["2026-11-29T20:11:05Z", "9cd850f7-dirty-ed9f", "succeeded, and more than that"]];
-    const at = (width: number) => renderTable(["A", "B", "C"], times, paint, width, [0]).split("\n")[1];
-    expect(at(46)).toBe("2026-11-29T20:11:05Z  9cd850f7-d…  succeeded,…");
-    expect(at(36)).toBe("2026-11-29T20:11:05Z  9cd85…  succe…");
-    expect(at(28)).toBe("2026-11-29T…  9cd85…  succe…");
+  it("keeps what is to be read whole, and has no word cut for it: what has no room goes to the line below", () => {
+    const times = [
+      ["2026-11-29T20:11:05Z", "9cd850f7-dirty-ed9f", "succeeded, and more than that"],
+      ["2026-11-29T20:10:05Z", "9cd850f7", ""],
+    ];
+    const at = (width: number) => renderTable(["A", "B", "C"], times, paint, width, [0]).split("\n");
+    expect(at(46)[1]).toBe("2026-11-29T20:11:05Z  9cd850f7-d…  succeeded,…");
+    expect(at(36)).toEqual([
+      "A",
+      "  B",
+      "  C",
+      "2026-11-29T20:11:05Z",
+      "  9cd850f7-dirty-ed9f",
+      "  succeeded, and more than that",
+      "2026-11-29T20:10:05Z",
+      "  9cd850f7",
+    ]);
+    expect(renderTable(["A", "B", "C"], rows, paint, 20).split("\n").slice(0, 4)).toEqual([
+      "A     B",
+      "  C",
+      "dev   local",
+      "  a long descriptio…",
+    ]);
   });
 });
