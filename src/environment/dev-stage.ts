@@ -2,7 +2,7 @@ import type { Environment, Stage, Workload } from "./model.ts";
 
 /**
  * The stage as `envctl dev` runs it: one container with the overrides of `dev`, and one of each worker, which takes the
- * environment alone; all marked as such.
+ * environment alone; all marked as such. Nothing of an edit is tried by clients first, and nothing older stands by.
  */
 export function devStage(environment: Pick<Environment, "dev">, stage: Stage): Stage {
   const { dev } = environment;
@@ -19,7 +19,9 @@ export function devStage(environment: Pick<Environment, "dev">, stage: Stage): S
     const worker = { ...before, env: { ...before.env, ...dev.env }, replicas: 1 };
     return { ...worker, dev: overrides(before, worker) };
   });
-  return { ...stage, app: { ...app, dev: overrides(stage.app, app) }, workers };
+  const { rollout } = stage;
+  const strategy = rollout.strategy === "recreate" ? "recreate" : "rolling";
+  return { ...stage, app: { ...app, dev: overrides(stage.app, app) }, workers, rollout: { ...rollout, strategy } };
 }
 
 /** `command, env DEBUG, ports 9229`: names alone, as it becomes a label that everybody on the host can read. */

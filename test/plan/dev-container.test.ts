@@ -6,7 +6,19 @@ import type { ObservedHost } from "../../src/plan/observed.ts";
 import { isEmpty } from "../../src/plan/plan.ts";
 import { planStage } from "../../src/plan/plan-stage.ts";
 import { hostStatus, stageStatus } from "../../src/plan/status.ts";
-import { applied, emptyHost, environment, kinds, port, release, running, stage, workload } from "./world.ts";
+import {
+  applied,
+  emptyHost,
+  environment,
+  kinds,
+  port,
+  release,
+  rollout,
+  running,
+  stage,
+  stageProxy,
+  workload,
+} from "./world.ts";
 
 const one = release("one");
 const place = stage({ app: workload({ env: { LEVEL: "info" } }) });
@@ -53,6 +65,20 @@ describe("the stage as envctl dev runs it", () => {
     expect(isEmpty(planOf(devStage(worldOf(debug), place), host, debug))).toBe(true);
     // After a crash, files that were synced before are the loop's to settle: the container stays.
     expect(isEmpty(planOf(devStage(worldOf(debug), place), synced(host, ["/app/a"]), debug))).toBe(true);
+  });
+});
+
+describe.each(["rolling", "blue-green", "canary", "recreate"] as const)("a change under strategy %s", (strategy) => {
+  const proxied = stage({ proxy: stageProxy({ domains: ["shop.test"] }), rollout: rollout({ strategy }) });
+  const next = devStage(worldOf({}), proxied);
+
+  // Another release beside it would be one that nobody asked for, and so be replaced without end.
+  it("waits for no trial, and leaves nothing that runs beside it", () => {
+    const up = applied(emptyHost("a"), planOf(proxied, emptyHost("a")).hosts[0]!);
+    const plan = planOf(next, up, {}, false, release("two"));
+    expect(plan.hosts[0]!.trial).toEqual([]);
+    expect(running(applied(up, plan.hosts[0]!)).map(({ labels }) => labels["envctl.release"])).toEqual(["two"]);
+    expect(plan.hosts[0]!.gap).toBe(strategy === "recreate");
   });
 });
 
