@@ -110,7 +110,7 @@ export function hostStatus(facts: StageFacts, observed: ObservedHost, home: bool
   const stage = isDev ? devStage(facts.environment, facts.stage) : facts.stage;
   const wanted = [
     ...(facts.release ? desiredApp(placement, stage, facts.release, facts.secrets) : []),
-    ...(facts.release ? desiredWorkers(placement, facts.stage, home, facts.release, facts.secrets).flat() : []),
+    ...(facts.release ? desiredWorkers(placement, stage, home, facts.release, facts.secrets).flat() : []),
     ...(home && facts.release ? facts.stage.services : []).flatMap((service) => {
       const digest = facts.pins[service.name];
       return digest === undefined ? [] : [desiredService(placement, service, digest, facts.secrets)];

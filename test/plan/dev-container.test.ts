@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { devStage } from "../../src/environment/dev-stage.ts";
-import type { DevSettings } from "../../src/environment/model.ts";
+import type { DevSettings, Worker } from "../../src/environment/model.ts";
 import { describeDev, nameFiles } from "../../src/plan/dev-container.ts";
 import type { ObservedHost } from "../../src/plan/observed.ts";
 import { isEmpty } from "../../src/plan/plan.ts";
@@ -142,6 +142,22 @@ describe("the status", () => {
 
   it("is ok where envctl dev runs just the release", () => {
     expect(statusOf(inDev()).verdict).toBe("ok");
+  });
+
+  it("holds a worker, too, against what it should be for development", () => {
+    const mail: Worker = {
+      ...workload({ name: "mail", command: ["mail"], port: undefined, replicas: 2 }),
+      place: "all",
+    };
+    const working = stage({ workers: [mail] });
+    const world = { ...environment([working]), dev: { ...environment([working]).dev, env: { DEBUG: "1" } } };
+    const facts = { environment: world, stage: working, release: one, pins: {}, secrets: {} };
+    const [plan] = planStage({ ...facts, stage: devStage(world, working) }, [emptyHost("a")]).hosts;
+    const { containers } = hostStatus(facts, applied(emptyHost("a"), plan!), true, new Map());
+    expect(containers.map(({ workload: name, drift, dev }) => [name, drift, dev?.overrides])).toEqual([
+      ["app", [], "env DEBUG"],
+      ["mail", [], "env DEBUG"],
+    ]);
   });
 
   it("is drift where what envctl dev runs was changed by hand", () => {
