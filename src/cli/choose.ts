@@ -17,9 +17,14 @@ export async function chooseHosts(workspace: Workspace, stage: Stage, typed: str
   return await Promise.all(chosen.map((host) => workspace.connections.engine(host, workspace.signal)));
 }
 
+/** The app, the workers and the services of a stage. */
+export function workloadNames({ workers, services }: Pick<Stage, "workers" | "services">): string[] {
+  return ["app", ...[...workers, ...services].map(({ name }) => name)];
+}
+
 /** `app`, or a worker or service of the stage. Throws `unknown-workload` (exit 2). */
 export function chooseWorkload(stage: Stage, typed = "app"): string {
-  const names = ["app", ...[...stage.workers, ...stage.services].map(({ name }) => name)];
+  const names = workloadNames(stage);
   if (names.includes(typed)) return typed;
   throw unknown("workload", typed, names);
 }

@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer as createTcpServer } from "node
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { LocalEntry, Tree } from "../../src/build/tree.ts";
+import { workloadNames } from "../../src/cli/choose.ts";
 import { LogLines } from "../../src/cli/dev/log-lines.ts";
 import { statusLine } from "../../src/cli/dev/status-line.ts";
 import { choosePaint } from "../../src/cli/view/paint.ts";
@@ -15,6 +16,7 @@ import { PortForwards } from "../../src/dev/port-forwards.ts";
 import { ReloadEndpoint } from "../../src/dev/reload-endpoint.ts";
 import { catches, listensOn } from "../../src/dev/restart-app.ts";
 import type { Engine } from "../../src/engine/engine.ts";
+import { service, stage, workload } from "../plan/world.ts";
 import { rulesOf } from "./rules.ts";
 
 const plain = choosePaint({ variables: { NO_COLOR: "1" }, isTerminal: false, noColor: true });
@@ -116,6 +118,14 @@ describe("the status line", () => {
 });
 
 describe("output of containers", () => {
+  it("is that of the app, of each worker, and of each service", () => {
+    const { app, workers, services } = stage({
+      workers: [{ ...workload({ name: "mail" }), place: "all" }],
+      services: [service("db")],
+    });
+    expect(workloadNames({ workers, services })).toEqual([app.name, "mail", "db"]);
+  });
+
   it("is shown of all, of one, of none", () => {
     const logs = new LogLines(plain, { workloads: ["app", "db"], severalHosts: false, timestamps: true });
     const event = { type: "log", host: "local", container: "c", stream: "stdout", text: "hello" } as const;

@@ -4,6 +4,7 @@ import { type DevLoop, DevLoop as Loop } from "../../dev/loop.ts";
 import { loadEnvironment } from "../../environment/load.ts";
 import type { Stage } from "../../environment/model.ts";
 import type { Workspace } from "../../rollout/workspace.ts";
+import { workloadNames } from "../choose.ts";
 import type { Context, OptionValues, Outcome } from "../verb.ts";
 import { withWorkspace } from "../workspace.ts";
 import { DevActions } from "./actions.ts";
@@ -40,7 +41,7 @@ async function loopOver(
 ): Promise<Outcome> {
   const { file, directory } = workspace.environment;
   view.expect({
-    workloads: [stage.app, ...stage.services].map((workload) => workload.name),
+    workloads: workloadNames(stage),
     severalHosts: stage.hosts.length > 1,
   });
   const loop = await Loop.open({
