@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { LocalEntry, Tree } from "../../src/build/tree.ts";
 import { workloadNames } from "../../src/cli/choose.ts";
 import { LogLines } from "../../src/cli/dev/log-lines.ts";
+import { whyNotPromoted } from "../../src/cli/dev/promotable.ts";
 import { statusLine } from "../../src/cli/dev/status-line.ts";
 import { choosePaint } from "../../src/cli/view/paint.ts";
 import { displayWidth } from "../../src/cli/view/width.ts";
@@ -114,6 +115,21 @@ describe("the status line", () => {
         expect(line).not.toMatch(/\n/);
       }),
     );
+  });
+});
+
+describe("what runs", () => {
+  const runs: DevStatus = {
+    ...{ stage: "dev", release: "3f2c1ab", different: 0, activity: "idle", health: "healthy", failed: false },
+    ...{ lastSync: undefined, p95: undefined, url: undefined },
+  };
+
+  it("is promoted where it is a release, and the one that a person was asked about", () => {
+    expect(whyNotPromoted(runs)).toBeUndefined();
+    expect(whyNotPromoted(runs, "3f2c1ab")).toBeUndefined();
+    expect(whyNotPromoted({ ...runs, different: 2 })).toContain("2 files were changed on top of 3f2c1ab");
+    expect(whyNotPromoted({ ...runs, activity: "building" }, "3f2c1ab")).toContain("not a release yet");
+    expect(whyNotPromoted({ ...runs, release: "93d2ae6" }, "3f2c1ab")).toBe("not promoted: dev runs 93d2ae6 by now");
   });
 });
 

@@ -6,6 +6,7 @@ import type { Context } from "../verb.ts";
 import { renderError, toEnvctlError } from "../view/error.ts";
 import type { DevView } from "./dev-view.ts";
 import { Keys } from "./keys.ts";
+import { whyNotPromoted } from "./promotable.ts";
 
 const help = [
   "  r  restart the app           b  rebuild and switch",
@@ -144,13 +145,10 @@ export class DevActions {
   }
 
   async #promote(): Promise<void> {
-    const { different, activity, release, failed } = this.#loop.status;
+    const { release = "" } = this.#loop.status;
     const name = this.#stage.name;
-    if (different > 0 || activity !== "idle" || failed || release === undefined) {
-      const why =
-        different > 0 ? `${different} files were changed on top of ${release}` : "what runs is not a release yet";
-      return this.#say(`  nothing to promote: ${why}; b builds it (as envctl up ${name} does)`);
-    }
+    const why = whyNotPromoted(this.#loop.status);
+    if (why !== undefined) return this.#say(`  ${why}`);
     // The file may have been read again since.
     const { environment } = this.#loop.settings;
     const [next] = environment.stages.filter((stage) => stage.after.includes(name));
@@ -160,6 +158,8 @@ export class DevActions {
       this.#question = resolve;
     });
     if (!yes) return this.#say("  not promoted");
+    const whyNot = whyNotPromoted(this.#loop.status, release);
+    if (whyNot !== undefined) return this.#say(`  ${whyNot}`);
     const { promote } = await import("../../promotion/promote.ts");
     const result = await promote({ ...this.#workspace, environment }, next, { release: undefined, dryRun: false });
     this.#say(`${this.#context.paint("green", "✓")} ${next.name} runs ${result.release.name}`);
