@@ -77,8 +77,7 @@ async function readSource(
   const document = await adapt(parsed, problems.source);
   warnEverywhere(document, [], parsed, problems);
   await reportShape(document, problems);
-  const wrong = new Set(problems.list().flatMap((problem) => (problem.severity === "error" ? [problem.path] : [])));
-  const sound = await withoutWrong(document, wrong, problems.source);
+  const sound = await withoutWrong(document, problems.wrongPaths(), problems.source);
   const environment = resolveEnvironment({ problems, texts: parsed.texts, directory }, problems.source.file, sound);
   checkPorts(environment, problems);
   checkDomains(environment, problems);
@@ -91,7 +90,7 @@ async function adapt(parsed: ParsedDocument, source: Source): Promise<unknown> {
   let document = parsed.value;
   const trial = new Problems(source);
   await reportShape(document, trial);
-  const wrong = new Set(trial.list().map((problem) => problem.path));
+  const wrong = trial.wrongPaths();
   document = mapScalars(document, [], (value, path, text) =>
     parsed.interpolated.has(placeOf(path)) && wrong.has(text) && typeof value === "string" ? scalarOf(value) : value,
   );

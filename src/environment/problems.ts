@@ -78,6 +78,11 @@ export class Problems {
     return this.#list.some((problem) => problem.severity === "error");
   }
 
+  /** Paths of all errors: also of those that the list has once, because they are said of one place in the same words. */
+  wrongPaths(): Set<string> {
+    return new Set(this.#list.flatMap(({ severity, path }) => (severity === "error" ? [path] : [])));
+  }
+
   /** In the order of the file, each once. */
   list(): Problem[] {
     const seen = new Set<string>();

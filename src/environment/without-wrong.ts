@@ -18,9 +18,9 @@ export async function withoutWrong(
     if (known.size === 0) return rest;
     const trial = new Problems(source);
     await reportShape(rest, trial);
-    const more = trial.list().filter(({ path }) => !known.has(path));
+    const more = [...trial.wrongPaths()].filter((path) => !known.has(path));
     if (more.length === 0) return rest;
-    for (const { path } of more) known.add(path);
+    for (const path of more) known.add(path);
   }
 }
 

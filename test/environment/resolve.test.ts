@@ -48,6 +48,15 @@ describe("what is in force", () => {
     expect([app?.replicas, app?.env]).toEqual([3, { A: "process", B: "b", C: "$x" }]);
   });
 
+  it("reads as many numbers and words out of variables as there are, be they the same ones", async () => {
+    const result = await readText(
+      `${minimal}app: { health: "\${OFF}" }\nproxy: { strip_path: "\${ON}" }\nstages:\n  dev: { replicas: "\${N}", auto: "\${OFF}" }\n  test: { replicas: "\${N}", proxy: "\${OFF}", gates: { provenance: "\${ON}" } }\n`,
+      { N: "2", ON: "true", OFF: "false" },
+    );
+    expect(mistakes(result)).toEqual([]);
+    expect(result.environment?.stages.map(({ app }) => app.replicas)).toEqual([2, 2]);
+  });
+
   it("never reads YAML out of a variable", async () => {
     const result = await readText(`${minimal}app: { env: { A: "\${X}" } }\nstages: { dev: {} }\n`, {
       X: "1, B: 2 }\nstages: {}",
