@@ -33,7 +33,7 @@ export interface ParsedDocument {
 export interface ParseOptions {
   readonly lookUp: (variable: string) => string | undefined;
   readonly variableNames: readonly string[];
-  /** True for paths whose unset variables do not matter: they belong to another stage. */
+  /** True for paths whose unset variables do not matter while the rest makes sense: they belong to another stage. */
   readonly lenient: (path: Path) => boolean;
 }
 
@@ -197,7 +197,7 @@ class Walk {
     const plain = node.type === Scalar.PLAIN;
     const replaced = interpolate(written, this.#options.lookUp);
     const start = (node.range?.[0] ?? 0) + (plain ? 0 : 1);
-    if (!this.#options.lenient(path)) {
+    const report = () => {
       for (const error of replaced.errors) {
         const at =
           node.type === Scalar.PLAIN || node.type === Scalar.QUOTE_SINGLE || node.type === Scalar.QUOTE_DOUBLE
@@ -205,7 +205,10 @@ class Walk {
             : start;
         this.#problems.at("error", at, at + error.length, path, error.message, this.#unsetHint(error.variable));
       }
-    }
+    };
+    if (!this.#options.lenient(path)) report();
+    // Without its variable the value may be none at all, such as the address of a host.
+    else if (replaced.errors.length > 0) this.#problems.because(path, report);
     const key = placeOf(path);
     this.texts.set(key, replaced.text);
     if (plain) this.plain.add(key);

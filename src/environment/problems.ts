@@ -22,6 +22,7 @@ export class Problems {
   readonly source: Source;
   readonly #list: Problem[] = [];
   readonly #places = new Map<string, Place>();
+  readonly #reasons = new Map<string, () => void>();
 
   constructor(source: Source) {
     this.source = source;
@@ -32,9 +33,16 @@ export class Problems {
     this.#places.set(pathText(path), { key, value });
   }
 
-  /** Says that the value at the path is wrong. */
+  /** Says that the value at the path is wrong, or the reason for it that is known already. */
   error(path: Path, message: string, hint?: string): void {
-    this.#add("error", path, "value", message, hint);
+    const reason = this.#reasons.get(pathText(path));
+    if (reason) reason();
+    else this.#add("error", path, "value", message, hint);
+  }
+
+  /** What is said in place of any mistake in the value at the path, and not at all where there is none. */
+  because(path: Path, reason: () => void): void {
+    this.#reasons.set(pathText(path), reason);
   }
 
   /** Says that the key itself is wrong. */

@@ -71,6 +71,14 @@ describe("what is in force", () => {
     expect(mistakes(await readText(text))).toHaveLength(1);
   });
 
+  it("names the variable of another stage without which the file makes no sense", async () => {
+    const text = `${minimal}stages:\n  dev: {}\n  prod: { hosts: ["ssh://ada@\${HOST}"], replicas: "\${N:?how many}", env: { A: "\${B}" } }\n`;
+    expect(mistakes(await readText(text, {}, { stage: "dev" }))).toEqual([
+      `5:30 \`HOST\` is not set | set it, put it in .env, or write \${HOST:-default}`,
+      `5:52 \`N\` is not set: how many | set it, put it in .env, or write \${N:-default}`,
+    ]);
+  });
+
   it("takes the habits of Compose: lists of env, port forms, commands as lines", async () => {
     const result = await readText(
       `${minimal}app: { env: ["A=1", "B=x=y"], command: "sh -c 'echo \\"a b\\"'" }\nstages: { dev: { ports: ["127.0.0.1:1:2", "3:4/udp"] } }\n`,
