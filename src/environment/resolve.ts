@@ -216,7 +216,10 @@ function readService(reading: Reading, path: Path, name: string, document: Servi
     ...readWorkload(reading, path, document, {
       name,
       ports: readPorts(reading, [...path, "ports"], document.ports),
-      env: readEnvFiles(reading, [...path, "env_file"], document.env_file),
+      env: {
+        ...readEnvFiles(reading, [...path, "env_file"], document.env_file),
+        ...readEnv(reading, [...path, "env"], document.env),
+      },
       secrets: [],
       volumes: [],
       resources: undefined,

@@ -25,6 +25,20 @@ describe("what is in force", () => {
     expect(result.environment?.envFiles).toEqual([expect.stringMatching(/^\/.*\/one\.env$/)]);
   });
 
+  it("lets the env of a worker and of a service win over their files, too", async () => {
+    const own = "env: { B: own }, env_file: one.env";
+    const result = await readText(
+      `${minimal}workers: { w: { command: work, ${own} } }\nservices: { db: { image: "db:1", ${own} } }\nstages: { dev: {} }\n`,
+      {},
+      { files: { "one.env": "A=file\nB=file\n" } },
+    );
+    const [stage] = result.environment?.stages ?? [];
+    expect([stage?.workers[0]?.env, stage?.services[0]?.env]).toEqual([
+      { A: "file", B: "own" },
+      { A: "file", B: "own" },
+    ]);
+  });
+
   it("warns of a value in a file that ends before a #", async () => {
     const result = await readText(
       `${minimal}stages: { dev: { env_file: one.env } }\n`,
