@@ -27,7 +27,7 @@ export interface HealthWait {
   readonly health: Health | undefined;
   /** Variables of the container whose values are told to nobody: why it is unhealthy is recorded, and sent to others. */
   readonly secretNames: readonly string[];
-  /** Milliseconds; the shorter of this and the check's own retries × interval holds. */
+  /** Milliseconds; the shorter of this and the check's own retries × interval holds, and this for the image's HEALTHCHECK. */
   readonly timeout: number;
   readonly clock: Clock;
   readonly progress: Progress;
@@ -53,7 +53,7 @@ export async function waitUntilHealthy(wait: HealthWait): Promise<void> {
 
 async function watch(wait: HealthWait, news: News, signal: AbortSignal): Promise<void> {
   const started = performance.now();
-  const budget = wait.health ? Math.min(wait.timeout, wait.health.interval * wait.health.retries) : wait.timeout;
+  let budget = wait.health ? Math.min(wait.timeout, wait.health.interval * wait.health.retries) : wait.timeout;
   // Of what is not probed, events tell.
   let pause = isProbed(wait.health) ? firstPause.probed : firstPause.told;
   let last = "it has not answered yet";
@@ -76,6 +76,8 @@ async function watch(wait: HealthWait, news: News, signal: AbortSignal): Promise
     const verdict = await judge(wait, container, performance.now() - started, signal);
     if (verdict === "healthy") return;
     last = verdict;
+    // It answers our probe. What its own check takes, that one's interval says, which by default is as long as all our tries.
+    if (isProbed(wait.health) && verdict === checking) budget = wait.timeout;
     const left = budget - (performance.now() - started);
     if (left <= 0) throw await unhealthy(wait, container, `within ${formatDuration(budget)}: ${last}`);
     wait.progress.update(last);
@@ -85,6 +87,9 @@ async function watch(wait: HealthWait, news: News, signal: AbortSignal): Promise
     if (performance.now() - started > eager) pause = Math.min(pause * 2, wait.health?.interval ?? 500);
   }
 }
+
+/** Where the engine's own check is still missing. */
+const checking = "its health check has not passed yet";
 
 /** `healthy`, or what is still missing. */
 async function judge(
@@ -104,7 +109,7 @@ async function judge(
   if (container.health === "unhealthy") {
     throw await unhealthy(wait, container, `its health check fails: ${container.healthOutput?.trim() || "no output"}`);
   }
-  if (container.health === "starting") return "its health check has not passed yet";
+  if (container.health === "starting") return checking;
   if (container.restartCount > 0) return `it was restarted ${container.restartCount} times`;
   return elapsed >= settleTime ? "healthy" : "started";
 }
