@@ -1,6 +1,6 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
-import { optionNames, optionsOf } from "./global-options.ts";
-import type { Context, Verb } from "./verb.ts";
+import { globalOptions, longName, optionNames, optionsOf } from "./global-options.ts";
+import type { Context, Verb, VerbOption } from "./verb.ts";
 
 const shells = ["bash", "zsh", "fish"];
 
@@ -20,89 +20,141 @@ export function completionScript(shell: string, verbs: readonly Verb[]): string 
 
 /** Names of the stages in the environment file here; none where there is no file that can be read. */
 export async function stageNames(context: Context): Promise<string[]> {
-  const { loadEnvironment } = await import("../environment/load.ts");
-  const { file } = context.options;
+  const { readStageNames } = await import("../environment/load.ts");
   try {
-    const { environment } = await loadEnvironment({ file, directory: context.directory, variables: context.variables });
-    return environment.stages.map((stage) => stage.name);
+    return await readStageNames(context.directory, context.options.file);
   } catch {
     // A completion that prints an error would garble the line that is being typed.
     return [];
   }
 }
 
-function takesStage(verb: Verb): boolean {
-  return verb.arguments.some(([syntax]) => /stage|other/.test(syntax));
-}
-
-function actionNames({ actions = [] }: Verb): string {
-  return actions.map(({ name }) => name).join(" ");
-}
-
 function bash(verbs: readonly Verb[]): string {
-  const names = [...verbs.map((verb) => verb.name), "help"].join(" ");
-  const cases = verbs.map((verb) => {
-    const values = verb.name === "completion" ? shells : [];
-    return `    ${verb.name}) words="${[...values, ...optionNames(verb)].join(" ")}" ;;`;
-  });
-  // With these, `-f` is no file.
-  const otherwise = verbs.filter((verb) => !optionsOf(verb).some(({ flags }) => flags.startsWith("-f, --file")));
-  const staged = verbs.filter(takesStage).map((verb) => verb.name);
-  const acting = verbs.flatMap(({ name, actions = [] }) =>
-    actions.length > 0 ? [`      ${name}) words="${actions.map((action) => action.name).join(" ")}" ;;`] : [],
+  const names = verbs.map(({ name }) => name);
+  const shortened = verbs.filter((verb) => !optionsOf(verb).some(({ flags }) => flags.startsWith("-f, --file")));
+  const options = verbs.flatMap((verb) => optionsOf(verb).map((option) => ({ verb, option })));
+  const own = options.filter(({ option }) => takesValue(option) && !globalOptions.some(isLike(option)));
+  const valued = own.flatMap(({ verb, option }) => flagNames(option).map((flag) => `${verb.name} ${flag}`));
+  const words = own.flatMap(({ verb, option }) =>
+    option.values ? [{ at: [`${verb.name} ${longName(option.flags)}`], words: option.values.join(" ") }] : [],
   );
+  const stageValued = own.flatMap(({ verb, option }) =>
+    option.flags.endsWith("<stage>") ? flagNames(option).map((flag) => `${verb.name} ${flag}`) : [],
+  );
+  const places = verbs.flatMap(({ name, actions }) =>
+    actions ? [{ at: [`${name} 0`], words: actions.map((action) => action.name).join(" ") }] : [],
+  );
+  const commanding = verbs.filter((verb) => verb.arguments.some(([syntax]) => syntax.includes("...")));
+  const stagePlaces = verbs.flatMap((verb) => stagePlacesOf(verb).map((place) => `${verb.name} ${place}`));
   return `_envctl_stages() {
-  local index file=""
-  for ((index = 2; index < COMP_CWORD; index++)); do
-    case "\${COMP_WORDS[1]} \${COMP_WORDS[index]}" in
-      ${otherwise.map((verb) => `"${verb.name} -f"`).join(" | ")}) ;;
-      *" -f" | *" --file") file="\${COMP_WORDS[index + 1]}" ;;
-    esac
-  done
-  envctl completion --stages \${file:+--file "$file"} 2>/dev/null
+  envctl completion --stages \${1:+--file "\${1/#\\~\\//$HOME/}"} 2>/dev/null
 }
 _envctl() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD - 1]}" words=""
-  case "\${COMP_WORDS[1]}" in
-    help) words="${names}" ;;
-${cases.join("\n")}
-  esac
-  if [[ "$current" != -* ]]; then
-    case "\${COMP_WORDS[1]}" in
-      ${staged.join(" | ")}) words="$(_envctl_stages)" ;;
+  local current="\${COMP_WORDS[COMP_CWORD]}" verb="" option="" file="" choices="" given=0 index word
+  COMPREPLY=()
+  for ((index = 1; index < COMP_CWORD; index++)); do
+    word="\${COMP_WORDS[index]}"
+    # Of --file=path, bash makes three words.
+    if [[ "$word" == "=" ]]; then
+      option="\${option:-=}"
+      continue
+    fi
+    if [[ "$option" != "" ]]; then
+      if [[ "$option" == "--file" ]]; then file="$word"; fi
+      option=""
+      continue
+    fi
+    case "$verb $word" in
+      *" --") return ;;
+      *" --file="*) file="\${word#*=}" ;;
+      ${alternatives(shortened.map((verb) => `${verb.name} -f`))}) ;;
+      *" -f" | *" --file") option="--file" ;;
+      *" --timeout") option="$word" ;;
+      ${alternatives(valued)}) option="$word" ;;
+      *" -"*) ;;
+      *) if [[ "$verb" == "" ]]; then verb="$word"; else given=$((given + 1)); fi ;;
+    esac
+  done
+  if [[ "$current" == "=" ]]; then
+    current=""
+    option="\${option:-=}"
+  fi
+  if [[ "$option" != "" ]]; then
+    case "$verb $option" in
+${cases(words)}
+      ${alternatives(stageValued)}) choices="$(_envctl_stages "$file")" ;;
+    esac
+  elif [[ "$verb" == "" && "$current" != -* ]]; then
+    choices="${[...names, "help"].join(" ")}"
+  elif [[ "$current" != -* ]]; then
+    case "$verb $given" in
+      "help 0") choices="${[...names, "help"].join(" ")}" ;;
+      "completion 0") choices="${shells.join(" ")}" ;;
+${cases(places)}
+      ${alternatives(stagePlaces)}) choices="$(_envctl_stages "$file")" ;;
+      ${commanding.map(({ name }) => `"${name} "*`).join(" | ")}) return ;;
     esac
   fi
-  if [[ "$current" != -* && "$COMP_CWORD" -eq 2 ]]; then
-    case "\${COMP_WORDS[1]}" in
-${acting.join("\n")}
+  if [[ "$choices" == "" && "$option" == "" ]]; then
+    case "$verb" in
+      "") choices="${[...optionNames(undefined), "--version"].join(" ")}" ;;
+${cases(verbs.map((verb) => ({ at: [verb.name], words: optionNames(verb).join(" ") })))}
     esac
   fi
-  case "\${COMP_WORDS[1]} $before" in
-    ${otherwise.map((verb) => `"${verb.name} -f"`).join(" | ")}) ;;
-    *" -f" | *" --file") words="" ;;
-    *" --stage") words="$(_envctl_stages)" ;;
-  esac
-  if [ "$COMP_CWORD" -eq 1 ]; then words="${names} --help --version"; fi
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  COMPREPLY=($(compgen -W "$choices" -- "$current"))
 }
 complete -o default -F _envctl envctl`;
 }
 
+function alternatives(patterns: readonly string[]): string {
+  return patterns.map((pattern) => `"${pattern}"`).join(" | ");
+}
+
+function cases(all: readonly { readonly at: readonly string[]; readonly words: string }[]): string {
+  return all.map(({ at, words }) => `      ${alternatives(at)}) choices="${words}" ;;`).join("\n");
+}
+
+function takesValue({ flags }: VerbOption): boolean {
+  return flags.includes("<");
+}
+
+/** `-r` and `--release` of `-r, --release <release>`. */
+function flagNames({ flags }: VerbOption): string[] {
+  return flags.match(/(?<=^|, )--?[a-z-]+/g) ?? [];
+}
+
+function isLike({ flags }: VerbOption): (other: VerbOption) => boolean {
+  return (other) => longName(other.flags) === longName(flags);
+}
+
+/** Which of a verb's arguments are stages, counted from 0. */
+function stagePlacesOf(verb: Verb): number[] {
+  return verb.arguments.flatMap(([syntax], place) => (/stage|other/.test(syntax) ? [place] : []));
+}
+
 function fish(verbs: readonly Verb[]): string {
   const quoted = (text: string) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+  const stages = "'(envctl completion --stages 2>/dev/null)'";
+  const actionNames = ({ actions = [] }: Verb) => actions.map(({ name }) => name).join(" ");
+  const value = ({ flags, values }: VerbOption) => {
+    if (values) return ` -x -a '${values.join(" ")}'`;
+    if (flags.endsWith("<stage>")) return ` -x -a ${stages}`;
+    if (/<(?:path|file)>$/.test(flags)) return " -r -F";
+    return flags.includes("<") ? " -x" : "";
+  };
   const lines = verbs.flatMap((verb) => [
     `complete -c envctl -f -n __fish_use_subcommand -a ${verb.name} -d ${quoted(verb.summary)}`,
-    ...optionNames(verb).map(
-      (option) =>
-        `complete -c envctl -n '__fish_seen_subcommand_from ${verb.name}' -l ${option.slice(2)}${option === "--file" ? " -r -F" : ""}`,
-    ),
+    ...[...optionsOf(verb), { flags: "-h, --help", description: "" }].map((option) => {
+      const names = flagNames(option).map((flag) => (flag.startsWith("--") ? `-l ${flag.slice(2)}` : `-s ${flag[1]}`));
+      return `complete -c envctl -n '__fish_seen_subcommand_from ${verb.name}' ${names.join(" ")}${value(option)}`;
+    }),
     ...(verb.actions ?? []).map(
       (action) =>
         `complete -c envctl -f -n '__fish_seen_subcommand_from ${verb.name}; and not __fish_seen_subcommand_from ${actionNames(verb)}' -a ${action.name} -d ${quoted(action.summary)}`,
     ),
-    ...(takesStage(verb)
+    ...(stagePlacesOf(verb).length > 0
       ? [
-          `complete -c envctl -f -n '__fish_seen_subcommand_from ${verb.name}${verb.actions ? `; and __fish_seen_subcommand_from ${actionNames(verb)}` : ""}' -a '(envctl completion --stages 2>/dev/null)'`,
+          `complete -c envctl -f -n '__fish_seen_subcommand_from ${verb.name}${verb.actions ? `; and __fish_seen_subcommand_from ${actionNames(verb)}` : ""}' -a ${stages}`,
         ]
       : []),
     ...(verb.name === "completion"

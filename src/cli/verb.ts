@@ -69,6 +69,8 @@ export interface VerbOption {
   readonly default?: string | boolean;
   /** True where it may be given more than once, each time with one value. */
   readonly repeatable?: boolean;
+  /** All that its value may be, for shells to complete. */
+  readonly values?: readonly string[];
   /** Of a verb with actions: those that know the option; without, all do. */
   readonly actions?: readonly string[];
 }

@@ -61,6 +61,18 @@ export async function loadEnvironment(
   return { environment, problems };
 }
 
+/**
+ * Names of the stages in the order of the file, for a shell to complete: variables may be unset, and much else may be wrong.
+ * What cannot be a name is left out, and so never gets into a shell. Throws where there is no file to read.
+ */
+export async function readStageNames(directory: string, named: string | undefined): Promise<string[]> {
+  const file = await findEnvironmentFile(directory, named);
+  const problems = new Problems(new Source(file, await readEnvironmentFile(file)));
+  const parsed = parseDocument(problems, { lookUp: () => undefined, variableNames: [], lenient: () => true });
+  const { stages } = (parsed?.value ?? {}) as { readonly stages?: unknown };
+  return Object.keys(stages ?? {}).filter((name) => /^[a-z][a-z0-9-]*$/.test(name));
+}
+
 async function readSource(
   problems: Problems,
   directory: string,

@@ -169,11 +169,7 @@ describe("the command line", () => {
   });
 
   it("completes verbs, stages and options in bash", async () => {
-    const cwd = folder({ "envctl.yaml": good });
-    const complete = async (...words: string[]) => {
-      const script = `envctl() { node ${cli} "$@"; }; eval "$(envctl completion bash)"; COMP_WORDS=(envctl ${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length}; _envctl; echo "\${COMPREPLY[*]}"`;
-      return (await execa("bash", ["-c", script], { cwd })).stdout.split(" ");
-    };
+    const complete = await completionIn(folder({ "envctl.yaml": good }));
     expect(await complete("prom")).toEqual(["promote"]);
     expect(await complete("proxy", "")).toEqual(["status", "logs", "reload", "remove"]);
     expect(await complete("proxy", "logs", "")).toEqual(["dev", "test"]);
@@ -182,7 +178,42 @@ describe("the command line", () => {
     expect(await complete("promote", "-f", "")).toEqual([""]);
     expect(await complete("logs", "-f", "")).toEqual(["dev", "test"]);
     expect(await complete("promote", "--dry")).toEqual(["--dry-run"]);
+    expect(await complete("promote", "test", "--dry")).toEqual(["--dry-run"]);
+    expect(await complete("--ver")).toEqual(["--verbose", "--version"]);
+    expect(await complete("diff", "dev", "t")).toEqual(["test"]);
+    expect(await complete("exec", "dev", "")).toEqual([""]);
+    expect(await complete("exec", "dev", "--", "")).toEqual([""]);
     expect((await envctl(["completion", "fish"])).stdout).toMatch(/complete -c envctl .* -a promote/);
     expect((await envctl(["completion", "tcsh"])).exitCode).toBe(2);
   });
+
+  it("completes behind options that stand before the verb, and their values", async () => {
+    const other = `name: other\nimage: { repository: other }\nstages: { here: {}, later: { hosts: ['ssh://\${UNSET}'] } }\n`;
+    const complete = await completionIn(folder({ "envctl.yaml": good, "other.yaml": other }));
+    expect(await complete("--json", "prom")).toEqual(["promote"]);
+    expect(await complete("--timeout", "5m", "maintenance", "")).toEqual(["on", "off"]);
+    expect(await complete("-f", "other.yaml", "promote", "")).toEqual(["here", "later"]);
+    expect(await complete("-f", "other.yaml", "logs", "-f", "h")).toEqual(["here"]);
+    // Bash makes three words of --file=other.yaml, zsh one.
+    expect(await complete("promote", "--file", "=", "other.yaml", "h")).toEqual(["here"]);
+    expect(await complete("promote", "--file=other.yaml", "h")).toEqual(["here"]);
+    expect(await complete("promote", "--release", "")).toEqual([""]);
+    expect(await complete("promote", "-r", "3f2c1ab", "")).toEqual(["dev", "test"]);
+    expect(await complete("pipeline", "--to", "=")).toEqual(["dev", "test"]);
+    expect(await complete("run", "--stage", "t")).toEqual(["test"]);
+    expect(await complete("plan", "--for", "")).toEqual(["up", "promote", "rollback"]);
+    expect(await complete("init", "--ci", "=", "git")).toEqual(["github", "gitlab"]);
+    expect(await complete("lock", "--for", "")).toEqual([""]);
+    expect(await complete("up", "--wait", "")).toEqual(["dev", "test"]);
+  });
 });
+
+/** What bash proposes in a folder for the last of some words. */
+async function completionIn(cwd: string): Promise<(...words: string[]) => Promise<string[]>> {
+  const { stdout: script } = await envctl(["completion", "bash"]);
+  const line = `envctl() { node "$CLI" "$@"; }; COMP_WORDS=(envctl "$@"); COMP_CWORD=$#; _envctl; echo "\${COMPREPLY[*]}"`;
+  return async (...words) => {
+    const options = { cwd, env: { CLI: cli } };
+    return (await execa("bash", ["-c", `${script}\n${line}`, "bash", ...words], options)).stdout.split(" ");
+  };
+}

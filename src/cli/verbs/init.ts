@@ -15,12 +15,17 @@ export const init: Verb = {
       flags: "--kind <kind>",
       description:
         "dockerfile, node, node-static, python, go, java, rust or static (default: the likeliest that is found here)",
+      values: ["dockerfile", "node", "node-static", "python", "go", "java", "rust", "static"],
     },
     { flags: "--name <name>", description: "name of the environment (default: the folder's)" },
     { flags: "--port <port>", description: "port on which the program listens (default: what its files tell)" },
     { flags: "--test <hosts>", description: "where test runs: ssh://user@host, several separated by commas" },
     { flags: "--prod <hosts>", description: "where prod runs" },
-    { flags: "--ci <service>", description: "write only a pipeline for it: github, gitlab, shell or systemd" },
+    {
+      flags: "--ci <service>",
+      description: "write only a pipeline for it: github, gitlab, shell or systemd",
+      values: ["github", "gitlab", "shell", "systemd"],
+    },
     { flags: "--force", description: "write over what is there" },
   ],
   changes: true,

@@ -16,7 +16,11 @@ export const plan: Verb = {
   summary: "say what the next up, promote or rollback of a stage would do, host by host, and whether users notice",
   arguments: [["<stage>", "the stage"]],
   options: [
-    { flags: "--for <verb>", description: "up, promote or rollback (default: up for a first stage, else promote)" },
+    {
+      flags: "--for <verb>",
+      description: "up, promote or rollback (default: up for a first stage, else promote)",
+      values: plannedVerbs,
+    },
     { flags: "-r, --release <release>", description: "plan with this release (name or digest)" },
     {
       flags: "-o, --out <file>",
