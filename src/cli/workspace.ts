@@ -1,6 +1,6 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
-import { loadEnvironment } from "../environment/load.ts";
-import type { Stage } from "../environment/model.ts";
+import { type LoadOptions, loadEnvironment } from "../environment/load.ts";
+import type { Environment, Stage } from "../environment/model.ts";
 import { Connections } from "../rollout/connections.ts";
 import { Hooks } from "../rollout/hooks.ts";
 import { findStage, type Workspace } from "../rollout/workspace.ts";
@@ -9,7 +9,7 @@ import type { Context } from "./verb.ts";
 /** Loads the environment file, opens a workspace for as long as `work` takes, and closes every connection after it. */
 export async function withWorkspace<Result>(
   context: Context,
-  stage: string | undefined,
+  stage: LoadOptions["stage"],
   work: (workspace: Workspace) => Promise<Result>,
   connecting: { readonly compress: boolean } = { compress: false },
 ): Promise<Result> {
@@ -58,6 +58,15 @@ export async function withStage<Result>(
   work: (workspace: Workspace, stage: Stage) => Promise<Result>,
 ): Promise<Result> {
   return await withWorkspace(context, name, (workspace) => work(workspace, findStage(workspace.environment, name)));
+}
+
+/** The stage that is meant where none is named, before the file is read for that one alone. */
+export async function impliedStage(
+  { options, directory, variables }: Context,
+  choose: (environment: Environment) => Stage | undefined,
+): Promise<string | undefined> {
+  const { environment } = await loadEnvironment({ file: options.file, directory, variables, stage: null });
+  return choose(environment)?.name;
 }
 
 /** Asks before something that cannot be taken back. Throws `not-confirmed` (exit 2) unless the answer is yes. */

@@ -21,8 +21,11 @@ export interface LoadOptions {
   readonly directory: string;
   /** The process's environment: it goes before the `.env` file beside the environment file. */
   readonly variables: Readonly<Record<string, string | undefined>>;
-  /** Variables that only other stages need may be unset, but for those without which the file makes no sense. */
-  readonly stage?: string | undefined;
+  /**
+   * Variables that only other stages need may be unset, but for those without which the file makes no sense; null is for what
+   * needs no stage at all.
+   */
+  readonly stage?: string | null | undefined;
 }
 
 export interface ReadResult {

@@ -88,6 +88,16 @@ describe("the command line", () => {
     }
   });
 
+  it("needs no variables of stages that it does not touch", async () => {
+    const text = good.replace("hosts:", `env: { A: "\${UNSET}" }, hosts:`);
+    const cwd = folder({ "envctl.yaml": text, Dockerfile: "FROM alpine\nCOPY a.txt /\n", "a.txt": "" });
+    expect(await envctl(["dev", "--explain", "a.txt"], { cwd })).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(await envctl(["keys", "list"], { cwd })).toMatchObject({ exitCode: 0, stderr: "" });
+    expect((await envctl(["run", "nothing"], { cwd })).stderr).toContain('there is no task "nothing"');
+    expect((await envctl(["run", "nothing", "--stage", "test"], { cwd })).stderr).toContain("`UNSET` is not set");
+    expect((await envctl(["status"], { cwd })).stderr).toContain("`UNSET` is not set");
+  });
+
   it("finds the environment file upward, or where it is told", async () => {
     const cwd = folder({ "envctl.yaml": good, "other.yaml": good.replace("shop", "other") });
     expect((await envctl(["validate", "--file", "other.yaml"], { cwd })).stdout).toMatch(/other with dev → test/);

@@ -19,7 +19,7 @@ export const build: Verb = {
     const { stageSigner } = await import("../../promotion/stage-signer.ts");
     const { releaseDocument } = await import("./deployment-outcome.ts");
     const { escapeMarkdown } = await import("../ci/markdown.ts");
-    return await withWorkspace(context, undefined, async (workspace) => {
+    return await withWorkspace(context, null, async (workspace) => {
       const { name } = workspace.environment;
       if (context.options.dryRun) {
         const intent = await readIntent(workspace);

@@ -25,12 +25,13 @@ export const dev: Verb = {
     ["envctl dev --once --json", "in a script: one JSON document a line, and an end"],
     ["envctl dev --explain src/server.js", "what happens when this file is saved"],
   ],
-  run: async (context, [name], options) => {
-    const { withWorkspace } = await import("../workspace.ts");
+  run: async (context, [typed], options) => {
+    const { impliedStage, withWorkspace } = await import("../workspace.ts");
     const { findStage } = await import("../../rollout/workspace.ts");
     const { developmentStage } = await import("../../environment/development-stage.ts");
+    const name = typed ?? (await impliedStage(context, developmentStage));
     const choose = ({ environment }: Workspace): Stage => {
-      const stage = name === undefined ? developmentStage(environment) : findStage(environment, name);
+      const stage = name === undefined ? undefined : findStage(environment, name);
       if (!stage || stage.after.length > 0) throw notFromSources(environment, stage);
       return stage;
     };

@@ -29,7 +29,7 @@ export const keys: Verb = {
     const { readPublicKeys, keyIdOf } = await import("../../signing/public-key.ts");
     const { makeKey, ownKey } = await import("../../signing/signing-key.ts");
     const { userName } = await import("../../base/user.ts");
-    return await withWorkspace(context, undefined, async ({ environment, variables }) => {
+    return await withWorkspace(context, null, async ({ environment, variables }) => {
       if (action === "init") {
         const name = readName(text(options, "name") ?? userName(variables));
         const made = await makeKey(environment.directory, name, variables);

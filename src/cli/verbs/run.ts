@@ -16,12 +16,12 @@ export const run: Verb = {
   ],
   run: async (context, [name = "", ...more], options) => {
     const isCommand = context.literal.length === more.length + 1;
-    const { withWorkspace } = await import("../workspace.ts");
+    const { impliedStage, withWorkspace } = await import("../workspace.ts");
     const { findStage } = await import("../../rollout/workspace.ts");
     const { runNamedTask } = await import("../../promotion/run-task.ts");
-    return await withWorkspace(context, text(options, "stage"), async (workspace) => {
-      const { environment } = workspace;
-      const stage = findStage(environment, text(options, "stage") ?? environment.stages[0]?.name ?? "");
+    const stageName = text(options, "stage") ?? (await impliedStage(context, ({ stages }) => stages[0])) ?? "";
+    return await withWorkspace(context, stageName, async (workspace) => {
+      const stage = findStage(workspace.environment, stageName);
       const { dryRun } = context.options;
       const result = await runNamedTask(
         workspace,
