@@ -48,10 +48,13 @@ function keyTable(schema: Schema): string {
       rows.push(
         `| \`${path}\` | ${kindOf(node, resolve)} | ${escapeCell((node.description ?? "").replaceAll("<", "&lt;"))} |`,
       );
-    const shape = [node, ...(node.oneOf ?? []).map(resolve)].find((one) => one.properties);
+    const forms = (one: Schema) => [one, ...(one.oneOf ?? []).map(resolve)];
+    const shape = forms(node).find((one) => one.properties);
     for (const [key, value] of Object.entries(shape?.properties ?? {}))
       visit(path === "" ? key : `${path}.${key}`, value);
-    for (const [key, value] of Object.entries(node.items?.properties ?? {})) visit(`${path}[].${key}`, value);
+    const items = shape ? [] : forms(node).flatMap(({ items: one }) => (one ? forms(resolve(one)) : []));
+    const item = items.find((one) => one.properties);
+    for (const [key, value] of Object.entries(item?.properties ?? {})) visit(`${path}[].${key}`, value);
     if (typeof node.additionalProperties === "object" && node.additionalProperties.properties) {
       for (const [key, value] of Object.entries(node.additionalProperties.properties)) visit(`${path}.*.${key}`, value);
     }
@@ -79,8 +82,11 @@ function verbTable(list: readonly Verb[]): string {
   const rows = list.map((verb) => {
     const usage = usageOf(verb);
     const summary = [verb.summary, ...(verb.actions ?? []).map((action) => `\`${action.name}\` ${action.summary}`)];
-    const options = verb.options.map((option) => `\`${option.flags}\` ${option.description}`).join("; ");
-    return `| \`${escapeCell(usage)}\` | ${escapeCell(summary.join("; "))} | ${escapeCell(options)} |`;
+    const options = verb.options.map(({ flags, description, default: fallback }) => {
+      // As commander says it in the verb's help.
+      return `\`${flags}\` ${description}${fallback === undefined ? "" : ` (default: ${fallback})`}`;
+    });
+    return `| \`${escapeCell(usage)}\` | ${escapeCell(summary.join("; "))} | ${escapeCell(options.join("; "))} |`;
   });
   return ["| verb | what it does | options of its own |", "| --- | --- | --- |", ...rows].join("\n");
 }
