@@ -98,6 +98,12 @@ describe("the command line", () => {
     expect((await envctl(["status"], { cwd })).stderr).toContain("`UNSET` is not set");
   });
 
+  it("names the very command that needs a confirmation, with the data that it would take away", async () => {
+    const cwd = folder({ "envctl.yaml": good });
+    for (const words of ["down test", "down test --volumes"])
+      expect((await envctl(words.split(" "), { cwd })).stderr).toContain(`next:  envctl ${words} --yes`);
+  });
+
   it("finds the environment file upward, or where it is told", async () => {
     const cwd = folder({ "envctl.yaml": good, "other.yaml": good.replace("shop", "other") });
     expect((await envctl(["validate", "--file", "other.yaml"], { cwd })).stdout).toMatch(/other with dev → test/);

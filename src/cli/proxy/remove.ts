@@ -10,7 +10,7 @@ export async function proxyRemove(context: Context, name: string, options: Optio
     const proxies = await removableProxies(workspace, stage, { certificates });
     const { dryRun } = context.options;
     if (!dryRun && proxies.length > 0) {
-      await confirm(context, stage, proxies);
+      await confirm(context, stage, proxies, `proxy remove ${name}${certificates ? " --volumes" : ""}`);
       await removeProxies(workspace, stage, proxies, { certificates });
     }
     const lines = proxies.map((proxy) => {
@@ -38,14 +38,18 @@ export async function proxyRemove(context: Context, name: string, options: Optio
 }
 
 /** Whoever would be cut off is named before anybody is asked. */
-async function confirm(context: Context, stage: Stage, proxies: readonly RemovableProxy[]): Promise<void> {
+async function confirm(
+  context: Context,
+  stage: Stage,
+  proxies: readonly RemovableProxy[],
+  command: string,
+): Promise<void> {
   const places = proxies.map(({ name, engine }) => `${name} on ${engine.name}`).join(", ");
   const missed = proxies.flatMap((proxy) => othersOf(proxy).map((other) => `${proxy.engine.name}: ${other}`));
   const unknown = proxies.flatMap(({ problem, engine, name }) =>
     problem === undefined ? [] : [`${engine.name}: nobody knows whom ${name} serves: ${problem}`],
   );
   const evidence = [...missed, ...unknown];
-  const command = `proxy remove ${stage.name}`;
   if (evidence.length === 0) {
     const question = `Remove ${places}? Nobody reaches ${stage.name} there until envctl up ${stage.name}.`;
     return await confirmOrRefuse(context, question, command);

@@ -30,7 +30,7 @@ export const down: Verb = {
     const confirm = async (where: string, command: string) => {
       const what = volumes ? "containers, networks and volumes with their data" : "containers and networks";
       const question = gone ? `Tell of ${name} on ${where} no more?` : `Remove all ${what} of ${name} on ${where}?`;
-      if (!dryRun) await confirmOrRefuse(context, question, command);
+      if (!dryRun) await confirmOrRefuse(context, question, `${command}${volumes ? " --volumes" : ""}`);
     };
     return await withStage(context, name, async (workspace, stage) => {
       if (host !== undefined) {
