@@ -46,7 +46,23 @@ export function readProxy(
   if (stage.domain === undefined && ports.length === 0) return undefined;
   const settings = readSettings(reading, document, path, stage.proxy ?? {});
   if (settings.tls.kind !== "off") requireNames(reading, [...path, "domain"], stage.domain);
+  if (settings.driver === "haproxy" && domains.length > 0) {
+    const ownDriver = stage.proxy?.driver !== undefined || document.proxy?.driver === undefined;
+    requireOwnCertificate(reading, [...(ownDriver ? path : []), "proxy", "driver"], stageName, settings.tls);
+  }
   return { ...settings, domains, ports, appPort };
+}
+
+/** What HAProxy cannot do is told here, with its place, and not only once a stage is planned on its hosts. */
+function requireOwnCertificate(reading: Reading, path: Path, stage: string, { kind }: ProxyTls): void {
+  if (kind === "own" || kind === "off") return;
+  // Of a `tls` that is wrong, nobody knows what it was to be.
+  if ([...reading.problems.wrongPaths()].some((wrong) => /\bproxy\.tls\b/.test(wrong))) return;
+  reading.problems.error(
+    path,
+    `HAProxy obtains no certificates, and ${stage} has a \`domain\``,
+    "bring your own one (`tls: { certificate, key }`), serve plain HTTP (`tls: off`), or let Caddy serve it",
+  );
 }
 
 /** Certificates are chosen by the name that a client tells, and of an address it tells none (RFC 6066 §3). */

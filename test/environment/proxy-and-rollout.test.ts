@@ -153,6 +153,21 @@ describe("a mistake in a proxy is shown at its place", () => {
       stage(`${published}, proxy: { driver: cady }`),
       /"cady" is not allowed; did you mean `caddy`\?/,
     ],
+    [
+      "a domain whose certificate nobody obtains",
+      stage("domain: a.b, proxy: { driver: haproxy }"),
+      /^4:48 HAProxy obtains no certificates, and dev has a `domain` \| bring your own one[^\n]*$/,
+    ],
+    [
+      "the same, where the file names the driver for all stages, and a stage the authority",
+      `${minimal}${http}proxy: { driver: haproxy }\nstages: { dev: { domain: a.b, proxy: { tls: internal } } }\n`,
+      /^4:18 HAProxy obtains no certificates/,
+    ],
+    [
+      "a certificate without its key, and no word of what else HAProxy wants",
+      stage("domain: a.b, proxy: { driver: haproxy, tls: { key: a.pem } }"),
+      /^4:62 a certificate needs its key[^\n]*$/,
+    ],
   ])("%s", async (_, text, expected) => {
     const result = await readText(text);
     expect(mistakes(result).join("\n")).toMatch(expected);
