@@ -51,7 +51,8 @@ describe("the load generator", () => {
     await load.untilAnswered();
     await wait(1000);
     app.kill("SIGKILL");
-    await wait(1000);
+    // Clients that rest between their requests come to notice it, on a busy machine, too.
+    await wait(2500);
     const { kinds, failed } = await load.stop();
     for (const kind of loadKinds) expect(kinds[kind].failed, kind).toBeGreaterThan(0);
     expect(failed).toBe(loadKinds.reduce((sum, kind) => sum + kinds[kind].failed, 0));
@@ -98,14 +99,15 @@ describe("the load generator", () => {
     const load = await startLoad({ urls: [app.url] }, quick);
     await load.untilAnswered();
     app.kill("SIGSTOP");
-    await wait(1500);
+    await wait(2500);
     app.kill("SIGCONT");
     await wait(500);
     const { kinds, failed } = await load.stop();
     expect(failed).toBe(0);
     for (const kind of ["kept", "fresh", "websocket", "events"] as const) {
-      expect(kinds[kind].longestStall, kind).toBeGreaterThan(1400);
-      expect(kinds[kind].longestLatency, kind).toBeGreaterThan(1300);
+      // A busy machine takes some of it: what was answered before is seen later, and the first question comes later.
+      expect(kinds[kind].longestStall, kind).toBeGreaterThan(1500);
+      expect(kinds[kind].longestLatency, kind).toBeGreaterThan(1500);
     }
   });
 
