@@ -9,9 +9,9 @@ import { splitWords } from "../../src/environment/split-words.ts";
 import { documents, spoil } from "./documents.ts";
 import { minimal, readText } from "./read.ts";
 
-/** Reads, and allows only two endings: an environment, or an error for people. Time counts too. */
+/** Reads, and allows only two endings: an environment, or an error for people. Time counts too: what of it this process had. */
 async function endingOf(text: string | Uint8Array): Promise<ReadResult | undefined> {
-  const begun = performance.now();
+  const begun = process.cpuUsage();
   let result: ReadResult | undefined;
   try {
     result = await readText(text, { A: "a" });
@@ -21,7 +21,8 @@ async function endingOf(text: string | Uint8Array): Promise<ReadResult | undefin
     expect(error).toBeInstanceOf(EnvctlError);
     expect((error as EnvctlError).exitCode).toBe(2);
   }
-  expect(performance.now() - begun).toBeLessThan(20_000);
+  const { user, system } = process.cpuUsage(begun);
+  expect((user + system) / 1_000_000).toBeLessThan(20);
   return result;
 }
 
@@ -117,7 +118,7 @@ describe("garbage", () => {
       }),
       { numRuns: 500 },
     );
-  });
+  }, 120_000);
 
   it.each([
     [
@@ -132,9 +133,13 @@ describe("garbage", () => {
     ["10,000 braces in a value", `name: ${"{a: ".repeat(10_000)}`],
     ["1 MiB of keys", Array.from({ length: 60_000 }, (_, index) => `k${index}: v`).join("\n")],
     ["1 MiB of one scalar", `name: ${"${A}".repeat(250_000)}`],
-  ])("%s does not hang it", async (_, text) => {
-    await survives(text.slice(0, 1024 * 1024));
-  });
+  ])(
+    "%s does not hang it",
+    async (_, text) => {
+      await survives(text.slice(0, 1024 * 1024));
+    },
+    120_000,
+  );
 });
 
 describe("variables", () => {
