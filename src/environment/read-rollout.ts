@@ -1,7 +1,7 @@
 import type { StageDocument } from "./document.ts";
 import type { Canary, Rollout } from "./model.ts";
 import type { Path } from "./problems.ts";
-import { type Reading, readDuration } from "./read-values.ts";
+import { type Reading, readDuration, readLimit } from "./read-values.ts";
 
 type RolloutDocument = NonNullable<StageDocument["rollout"]>;
 
@@ -35,7 +35,7 @@ export function readRollout(
     pause: readDuration(reading, [...path, "pause"], document.pause, 0),
     onFailure: document.on_failure ?? "rollback",
     keep: document.keep ?? 3,
-    timeout: readDuration(reading, [...path, "timeout"], document.timeout, 120_000),
+    timeout: readLimit(reading, [...path, "timeout"], document.timeout, 120_000),
     canary: readCanary(reading, [...path, "canary"], document.canary, stage),
   };
 }

@@ -27,6 +27,13 @@ export function readDuration(reading: Reading, path: Path, text: string | undefi
   return milliseconds(fallback);
 }
 
+/** How long something may take: none at all would be a mistake, for nothing is over in no time. */
+export function readLimit(reading: Reading, path: Path, text: string | undefined, fallback: number): Duration {
+  const limit = readDuration(reading, path, text, fallback);
+  if (limit === 0) reading.problems.error(path, `"${text}" is no time at all`, "write it like 500ms, 30s, 5m or 1h30m");
+  return limit;
+}
+
 export function readBytes(reading: Reading, path: Path, value: string | number | undefined): Bytes | undefined {
   if (value === undefined) return undefined;
   const text = String(value);

@@ -3,7 +3,7 @@ import type { CheckDocument, HttpCheckDocument, TcpCheckDocument, VerifyDocument
 import type { Service, StageProxy, Workload } from "./model.ts";
 import { type Path, pathText } from "./problems.ts";
 import { readStatuses, readTextPattern } from "./read-expectations.ts";
-import { type Reading, readCommand, readDuration } from "./read-values.ts";
+import { type Reading, readCommand, readDuration, readLimit } from "./read-values.ts";
 import type { Check, HttpCheck, HttpTarget, LocalCheck, RunCheck, TcpCheck, Verification } from "./verification.ts";
 
 const kinds = ["http", "tcp", "run", "local"] as const;
@@ -78,8 +78,7 @@ function readCheck(reading: Reading, path: Path, document: CheckDocument, stage:
       "only the command of `run` or `local` does",
     );
   }
-  const timeout = readDuration(reading, [...path, "timeout"], document.timeout, defaults[kind].timeout);
-  if (timeout === 0) reading.problems.error([...path, "timeout"], "a check needs some time", "such as 10s");
+  const timeout = readLimit(reading, [...path, "timeout"], document.timeout, defaults[kind].timeout);
   const particulars = readKind(reading, path, kind, document, stage);
   if (!particulars) return [];
   if (particulars.kind === "http" && particulars.within !== undefined && particulars.within > timeout) {

@@ -1,7 +1,7 @@
 import type { HealthDocument, ResourcesDocument, WorkloadDocument } from "./document.ts";
 import type { Health, PortBinding, VolumeMount, Workload } from "./model.ts";
 import type { Path } from "./problems.ts";
-import { type Reading, readBytes, readCommand, readDuration, readEnv, readVolumes } from "./read-values.ts";
+import { type Reading, readBytes, readCommand, readDuration, readEnv, readLimit, readVolumes } from "./read-values.ts";
 
 const defaultGrace = 10_000;
 
@@ -67,8 +67,8 @@ function readHealth(
   if (document === false || (document === undefined && port === undefined)) return undefined;
   const given = document ?? {};
   const timing = {
-    interval: readDuration(reading, [...path, "interval"], given.interval, 1000),
-    timeout: readDuration(reading, [...path, "timeout"], given.timeout, 2000),
+    interval: readLimit(reading, [...path, "interval"], given.interval, 1000),
+    timeout: readLimit(reading, [...path, "timeout"], given.timeout, 2000),
     retries: given.retries ?? 30,
   };
   const kinds = (["path", "tcp", "command"] as const).filter((kind) => given[kind] !== undefined);

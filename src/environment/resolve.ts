@@ -10,15 +10,7 @@ import { readHosts } from "./read-hosts.ts";
 import { readNotify } from "./read-notify.ts";
 import { readProxy } from "./read-proxy.ts";
 import { readRollout } from "./read-rollout.ts";
-import {
-  type Reading,
-  readCommand,
-  readDuration,
-  readEnv,
-  readEnvFiles,
-  readPorts,
-  readVolumes,
-} from "./read-values.ts";
+import { type Reading, readCommand, readEnv, readEnvFiles, readLimit, readPorts, readVolumes } from "./read-values.ts";
 import { readVerify } from "./read-verify.ts";
 import { readWorkload } from "./read-workload.ts";
 import { orderStages, requireStage } from "./stage-order.ts";
@@ -62,7 +54,7 @@ export function resolveEnvironment(reading: Reading, file: string, document: Env
         name,
         command: readCommand(reading, [...path, "command"], task.command) ?? [],
         when: task.when ?? "manual",
-        timeout: readDuration(reading, [...path, "timeout"], task.timeout, 600_000),
+        timeout: readLimit(reading, [...path, "timeout"], task.timeout, 600_000),
       };
     }),
   };

@@ -119,6 +119,10 @@ function report(error: SchemaError, document: unknown, problems: Problems): void
     case "const":
       problems.error(path, `${quote(error.data)} is not allowed`, `allowed: ${JSON.stringify(params.allowedValue)}`);
       return;
+    case "minItems":
+    case "minProperties":
+      problems.error(path, "at least one is wanted here, but there is none");
+      return;
     case "propertyNames":
       return;
     default:

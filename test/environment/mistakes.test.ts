@@ -310,7 +310,15 @@ ${dev}`,
     ["an empty file", "", /^1:1 the file is empty/],
     ["a file of comments", "# nothing\n", /^1:1 the file is empty/],
     ["a list instead of a map", "- a\n", /^1:1 a map is wanted here, but this is a list/],
-    ["no stages", `${minimal}stages: {}\n`, /^3:9 this must NOT have fewer than 1/],
+    ["no stages", `${minimal}stages: {}\n`, /^3:9 at least one is wanted here, but there is none/],
+    ["no hosts", `${minimal}stages: { dev: { hosts: [] } }\n`, /^3:25 at least one is wanted here/],
+    [
+      "a rollout in no time",
+      `${minimal}stages: { dev: { rollout: { timeout: 0s } } }\n`,
+      /^3:38 "0s" is no time at all/,
+    ],
+    ["a check in no time", `${minimal}app: { port: 1, health: { timeout: 0ms } }\n${dev}`, /"0ms" is no time at all/],
+    ["a task in no time", `${minimal}tasks: { a: { command: [a], timeout: 0s } }\n${dev}`, /"0s" is no time at all/],
     ["an alias without anchor", `${minimal}app: *nothing\n${dev}`, /nothing/],
   ])("%s", async (_, text, expected) => {
     const result = await readText(text, { HOME: "/home/me" });

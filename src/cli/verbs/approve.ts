@@ -50,7 +50,8 @@ export const approve: Verb = {
       };
       const shown = await describe(context, workspace.environment.name, stage.name, proposed);
       if (dryRun) return { json, text: `${shown}\n${key} would sign that it is ${decision}` };
-      const again = `approve ${stage.name} --release ${release.name}`;
+      const reason = comment === undefined ? "" : ` --comment ${quoted(comment)}`;
+      const again = `approve ${stage.name} --release ${release.name}${reason}`;
       if (!withdraw) await confirmOrRefuse(context, `${shown}\nSign as ${key} that it may come to ${name}?`, again);
       const { attestation, gate } = await signApproval(workspace, stage, proposed, comment);
       const { paint } = context;
@@ -65,6 +66,11 @@ export const approve: Verb = {
     });
   },
 };
+
+/** As a shell takes it for one word, whatever is in it. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
 
 /** What is signed, in words. */
 async function describe(context: Context, environment: string, stage: string, proposed: ProposedApproval) {
