@@ -1,5 +1,14 @@
 import { EnvctlError, ExitCode } from "../base/errors.ts";
-import { globalOptions, longName, optionNames, optionsOf } from "./global-options.ts";
+import { fishScript } from "./completion-fish.ts";
+import {
+  flagNames,
+  globalOptions,
+  longName,
+  optionNames,
+  optionsOf,
+  stagePlacesOf,
+  takesValue,
+} from "./global-options.ts";
 import type { Context, Verb, VerbOption } from "./verb.ts";
 
 const shells = ["bash", "zsh", "fish"];
@@ -8,7 +17,7 @@ const shells = ["bash", "zsh", "fish"];
 export function completionScript(shell: string, verbs: readonly Verb[]): string {
   if (shell === "bash") return bash(verbs);
   if (shell === "zsh") return `autoload -U +X bashcompinit && bashcompinit\n${bash(verbs)}`;
-  if (shell === "fish") return fish(verbs);
+  if (shell === "fish") return fishScript(verbs, shells);
   throw new EnvctlError({
     code: "usage",
     exitCode: ExitCode.usage,
@@ -114,57 +123,6 @@ function cases(all: readonly { readonly at: readonly string[]; readonly words: s
   return all.map(({ at, words }) => `      ${alternatives(at)}) choices="${words}" ;;`).join("\n");
 }
 
-function takesValue({ flags }: VerbOption): boolean {
-  return flags.includes("<");
-}
-
-/** `-r` and `--release` of `-r, --release <release>`. */
-function flagNames({ flags }: VerbOption): string[] {
-  return flags.match(/(?<=^|, )--?[a-z-]+/g) ?? [];
-}
-
 function isLike({ flags }: VerbOption): (other: VerbOption) => boolean {
   return (other) => longName(other.flags) === longName(flags);
-}
-
-/** Which of a verb's arguments are stages, counted from 0. */
-function stagePlacesOf(verb: Verb): number[] {
-  return verb.arguments.flatMap(([syntax], place) => (/stage|other/.test(syntax) ? [place] : []));
-}
-
-function fish(verbs: readonly Verb[]): string {
-  const quoted = (text: string) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-  const stages = "'(envctl completion --stages 2>/dev/null)'";
-  const actionNames = ({ actions = [] }: Verb) => actions.map(({ name }) => name).join(" ");
-  const value = ({ flags, values }: VerbOption) => {
-    if (values) return ` -x -a '${values.join(" ")}'`;
-    if (flags.endsWith("<stage>")) return ` -x -a ${stages}`;
-    if (/<(?:path|file)>$/.test(flags)) return " -r -F";
-    return flags.includes("<") ? " -x" : "";
-  };
-  const lines = verbs.flatMap((verb) => [
-    `complete -c envctl -f -n __fish_use_subcommand -a ${verb.name} -d ${quoted(verb.summary)}`,
-    ...[...optionsOf(verb), { flags: "-h, --help", description: "" }].map((option) => {
-      const names = flagNames(option).map((flag) => (flag.startsWith("--") ? `-l ${flag.slice(2)}` : `-s ${flag[1]}`));
-      return `complete -c envctl -n '__fish_seen_subcommand_from ${verb.name}' ${names.join(" ")}${value(option)}`;
-    }),
-    ...(verb.actions ?? []).map(
-      (action) =>
-        `complete -c envctl -f -n '__fish_seen_subcommand_from ${verb.name}; and not __fish_seen_subcommand_from ${actionNames(verb)}' -a ${action.name} -d ${quoted(action.summary)}`,
-    ),
-    ...(stagePlacesOf(verb).length > 0
-      ? [
-          `complete -c envctl -f -n '__fish_seen_subcommand_from ${verb.name}${verb.actions ? `; and __fish_seen_subcommand_from ${actionNames(verb)}` : ""}' -a ${stages}`,
-        ]
-      : []),
-    ...(verb.name === "completion"
-      ? [`complete -c envctl -f -n '__fish_seen_subcommand_from completion' -a '${shells.join(" ")}'`]
-      : []),
-  ]);
-  const names = verbs.map((verb) => verb.name).join(" ");
-  return [
-    ...lines,
-    "complete -c envctl -f -n __fish_use_subcommand -a help -d 'explain a verb'",
-    `complete -c envctl -f -n '__fish_seen_subcommand_from help' -a '${names}'`,
-  ].join("\n");
 }

@@ -90,3 +90,18 @@ export function globalOptionsLast(words: readonly string[]): string[] {
   if (end === 0 || verb === undefined || verb.startsWith("-")) return [...words];
   return [verb, ...before, ...words.slice(end + 1)];
 }
+
+/** Whether the next word is its value. */
+export function takesValue({ flags }: VerbOption): boolean {
+  return flags.includes("<");
+}
+
+/** `-r` and `--release` of `-r, --release <release>`. */
+export function flagNames({ flags }: VerbOption): string[] {
+  return flags.match(/(?<=^|, )--?[a-z-]+/g) ?? [];
+}
+
+/** Which of a verb's arguments are stages, counted from 0. */
+export function stagePlacesOf(verb: Verb): number[] {
+  return verb.arguments.flatMap(([syntax], place) => (/stage|other/.test(syntax) ? [place] : []));
+}

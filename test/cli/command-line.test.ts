@@ -199,7 +199,10 @@ describe("the command line", () => {
     expect(await complete("diff", "dev", "t")).toEqual(["test"]);
     expect(await complete("exec", "dev", "")).toEqual([""]);
     expect(await complete("exec", "dev", "--", "")).toEqual([""]);
-    expect((await envctl(["completion", "fish"])).stdout).toMatch(/complete -c envctl .* -a promote/);
+    const fish = (await envctl(["completion", "fish"])).stdout;
+    expect(fish).toMatch(/^complete -c envctl -f -n 'not __envctl_verb >\/dev\/null' -a promote -d '/m);
+    expect(fish).toMatch(/^complete -c envctl -n '__envctl_is promote' -s f -l file -r -F$/m);
+    expect(fish).toMatch(/^complete -c envctl -f -n '__envctl_is promote' -a '\(envctl completion --stages /m);
     expect((await envctl(["completion", "tcsh"])).exitCode).toBe(2);
   });
 
