@@ -27,8 +27,11 @@ export interface CopySource {
 /** Where one path goes. */
 export type Mapping =
   | { readonly kind: "not" }
-  /** Empty for a folder that is a source itself: only what is in it is copied. */
-  | { readonly kind: "to"; readonly paths: readonly string[] }
+  /**
+   * The places, each with the number of the source that has the last word there. Empty for a folder that is a source itself:
+   * only what is in it is copied.
+   */
+  | { readonly kind: "to"; readonly places: ReadonlyMap<string, number> }
   | { readonly kind: "unclear"; readonly why: string };
 
 const archive = /\.(?:tar|tgz|tbz2?|txz|tzst|tar\.(?:gz|bz2|xz|zst|lzma|Z))$/i;
@@ -50,9 +53,9 @@ function clean(text: string): string {
 
 /** Where this instruction puts a path; `path` has no slash at its start. */
 export function mapCopy(plan: CopyPlan, path: string, kind: PathKind): Mapping {
-  const paths: string[] = [];
+  const places = new Map<string, number>();
   let found = false;
-  for (const source of plan.sources) {
+  for (const [number, source] of plan.sources.entries()) {
     const match = matchSource(source, path, plan.parents);
     if (match.kind === "not") continue;
     if (match.kind === "unclear") return match;
@@ -62,9 +65,9 @@ export function mapCopy(plan: CopyPlan, path: string, kind: PathKind): Mapping {
     const place = placeOf(plan, source, { path, kind, rest: match.rest });
     if (place.kind === "unclear") return place;
     found = true;
-    if (place.kind === "to") paths.push(...place.paths);
+    if (place.path !== undefined) places.set(place.path, number);
   }
-  return found ? { kind: "to", paths: [...new Set(paths)] } : { kind: "not" };
+  return found ? { kind: "to", places } : { kind: "not" };
 }
 
 export type SourceMatch =
@@ -104,19 +107,23 @@ function isExcluded(patterns: readonly PathPattern[], path: string, rest: string
   return fromRoot === fromSource ? (fromRoot ? "yes" : "no") : "perhaps";
 }
 
+type Place =
+  /** Undefined for a folder that is the source itself. */
+  { readonly kind: "at"; readonly path: string | undefined } | Extract<Mapping, { kind: "unclear" }>;
+
 function placeOf(
   plan: CopyPlan,
   source: CopySource,
   match: { readonly path: string; readonly kind: PathKind; readonly rest: string },
-): Mapping {
+): Place {
   const { path, kind, rest } = match;
-  const at = (...names: string[]): Mapping => ({ kind: "to", paths: [posix.join(plan.target, ...names)] });
+  const at = (...names: string[]): Place => ({ kind: "at", path: posix.join(plan.target, ...names) });
   if (rest === "" && kind === "symlink") return { kind: "unclear", why: "it is a link, and the builder follows it" };
   if (plan.parents) {
     return at(source.pivot === "" ? path : path.slice(source.pivot.length + 1));
   }
   if (rest !== "") return at(rest);
-  if (kind === "directory") return { kind: "to", paths: [] };
+  if (kind === "directory") return { kind: "at", path: undefined };
   if (plan.unpacks && archive.test(path)) return { kind: "unclear", why: "ADD unpacks it" };
   const name = posix.basename(path);
   const folder = plan.intoFolder ?? looksLikeFolder(plan.target, name);

@@ -1,7 +1,8 @@
 import type { LocalEntry, Tree } from "../build/tree.ts";
 import { applyMode } from "./mode.ts";
+import { compareLayers } from "./placement.ts";
 import type { SyncRules } from "./sync-rules.ts";
-import type { SyncTarget } from "./verdict.ts";
+import type { Layer, SyncTarget } from "./verdict.ts";
 
 /** What is to be at one path of the container. */
 export type DesiredEntry = (
@@ -19,7 +20,7 @@ export type Desired = ReadonlyMap<string, DesiredEntry>;
 
 interface Candidate {
   readonly path: string;
-  readonly layer: number;
+  readonly layer: Layer;
   readonly wanted: DesiredEntry;
 }
 
@@ -34,7 +35,7 @@ export class DesiredView {
 
   of(tree: Tree): Desired {
     const desired = new Map<string, DesiredEntry>();
-    const layers = new Map<string, number>();
+    const layers = new Map<string, Layer>();
     for (const [path, entry] of tree) {
       let known = this.#known.get(path);
       if (known?.entry !== entry) {
@@ -43,7 +44,7 @@ export class DesiredView {
       }
       for (const { path: target, layer, wanted } of known.targets) {
         // Two files of the context may have one place in the image: the COPY that comes later has the last word.
-        if (layer < (layers.get(target) ?? layer)) continue;
+        if (compareLayers(layer, layers.get(target) ?? layer) < 0) continue;
         layers.set(target, layer);
         desired.set(target, wanted);
       }

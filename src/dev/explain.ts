@@ -5,6 +5,7 @@ import type { ObservedImage } from "../engine/engine.ts";
 import type { Environment, Stage } from "../environment/model.ts";
 import type { ReadTriggers } from "./base-images.ts";
 import { applyMode } from "./mode.ts";
+import { compareLayers } from "./placement.ts";
 import { linksOf, readSyncRules } from "./read-sync-rules.ts";
 import type { SyncRules } from "./sync-rules.ts";
 import type { PathKind, SyncTarget, Verdict } from "./verdict.ts";
@@ -145,7 +146,9 @@ function rivals(context: BuildContext, rules: SyncRules, path: string, verdict: 
     const other = entry.path === path ? undefined : rules.judge(entry.path, entry.kind);
     if (other?.action !== "sync" || entry.kind === "directory") return [];
     return verdict.targets.flatMap((target) => {
-      const rival = other.targets.find((candidate) => candidate.path === target.path && candidate.layer > target.layer);
+      const rival = other.targets.find(
+        (candidate) => candidate.path === target.path && compareLayers(candidate.layer, target.layer) > 0,
+      );
       return rival ? [`${entry.path} takes its place at ${target.path}: a change does nothing there`] : [];
     });
   });

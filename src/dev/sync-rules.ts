@@ -172,7 +172,7 @@ function ruleTargets(rule: SyncRule, pattern: PathPattern, path: string): SyncTa
       path: place.replace(/(?<=.)\/$/, ""),
       owner: undefined,
       mode: undefined,
-      layer: Number.MAX_SAFE_INTEGER - rule.position.line,
+      layer: [Number.MAX_SAFE_INTEGER - rule.position.line],
     },
   ];
 }

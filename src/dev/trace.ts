@@ -4,7 +4,7 @@ import { followMode } from "./mode.ts";
 import { applyOwner, type Placement } from "./placement.ts";
 import type { RunEffect } from "./run-effects.ts";
 import type { LayoutStep, StageLayout } from "./stage-layout.ts";
-import type { PathKind } from "./verdict.ts";
+import type { Layer, PathKind, SyncTarget } from "./verdict.ts";
 
 /** What the image makes of one path of the build context. */
 export interface Trace {
@@ -69,7 +69,7 @@ class Tracer {
     if (!layout.stage.whole && from.kind === "image" && addsByName.test(from.name)) {
       this.#use(state, `what ${from.name} does with it (ONBUILD) is not known`, layout.stage.line);
     }
-    for (const step of layout.steps) this.#step(state, step);
+    for (const [number, step] of layout.steps.entries()) this.#step(state, step, [layout.stage.index, number]);
     return state;
   }
 
@@ -78,14 +78,14 @@ class Tracer {
     state.used ??= { why, line };
   }
 
-  #step(state: State, step: LayoutStep): void {
+  #step(state: State, step: LayoutStep, layer: Layer): void {
     const { line, text } = step.instruction;
     switch (step.kind) {
       case "strange":
         this.#use(state, `\`${step.instruction.keyword}\` is not known here: it may use any file`, line);
         return;
       case "copy":
-        this.#copy(state, step);
+        this.#copy(state, step, layer);
         return;
       case "run": {
         for (const mount of step.mounts) {
@@ -106,7 +106,7 @@ class Tracer {
     return used !== undefined || placements.some(({ path }) => source === undefined || isWithin(path.slice(1), source));
   }
 
-  #copy(state: State, step: CopyStep): void {
+  #copy(state: State, step: CopyStep, layer: Layer): void {
     const { from, plan, instruction } = step;
     const { line, text } = instruction;
     if (from.kind === "unknown") {
@@ -124,27 +124,32 @@ class Tracer {
     }
     state.placements = state.placements.filter(({ path }) => !step.inline.includes(path));
     const { owner, mode } = step;
-    if (from.kind === "context") this.#place(state, step, this.#path, { owner, mode });
+    if (from.kind === "context") this.#place(state, step, layer, { path: this.#path, owner, mode, layer: [] });
     // Between stages, files keep whose they are.
-    for (const { path, ...kept } of source?.placements ?? []) {
-      this.#place(state, step, path.slice(1), { owner: owner ?? kept.owner, mode: mode ?? kept.mode });
+    for (const kept of source?.placements ?? []) {
+      const path = kept.path.slice(1);
+      this.#place(state, step, layer, { ...kept, path, owner: owner ?? kept.owner, mode: mode ?? kept.mode });
     }
   }
 
-  #place(state: State, step: CopyStep, path: string, how: Pick<Placement, "owner" | "mode">): void {
+  /** `taken`: as it is where it is taken from, and below `layer` in the order of what stands at one place. */
+  #place(state: State, step: CopyStep, layer: Layer, taken: SyncTarget): void {
     const { instruction, plan } = step;
     const { line } = instruction;
     const quoted = `\`${short(instruction.text)}\``;
     const mapping = plan
-      ? mapCopy(plan, path, this.#kind)
+      ? mapCopy(plan, taken.path, this.#kind)
       : { kind: "unclear" as const, why: "a variable in it is set by the base image, or by the builder" };
     if (mapping.kind === "not") return;
     const unclear = mapping.kind === "unclear" ? mapping.why : step.unclear;
     if (unclear !== undefined) this.#use(state, `what ${quoted} makes of it is not clear: ${unclear}`, line);
     if (mapping.kind !== "to" || step.unclear !== undefined) return;
-    const taken = new Set(mapping.paths);
-    const added = mapping.paths.map((target): Placement => ({ path: target, ...how, layer: line, line }));
-    state.placements = [...state.placements.filter((old) => !taken.has(old.path)), ...added];
+    const { owner, mode } = taken;
+    const added = Array.from(
+      mapping.places,
+      ([path, source]): Placement => ({ path, owner, mode, layer: [...layer, source, ...taken.layer], line }),
+    );
+    state.placements = [...state.placements.filter((old) => !mapping.places.has(old.path)), ...added];
   }
 
   /** Whether a stage has files that are not the context's. */

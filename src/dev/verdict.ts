@@ -16,8 +16,14 @@ export interface SyncTarget {
   /** What the image makes of its permission bits (`--chmod`, a later `chmod`): for `applyMode`. Undefined where it keeps them. */
   readonly mode: ModeChange | undefined;
   /** Of two files with the same path in the container, the image has that of the higher layer. */
-  readonly layer: number;
+  readonly layer: Layer;
 }
+
+/**
+ * Stage, instruction, and which of its sources put a file there; behind that, for a file from another stage, the same of how
+ * it came to be in that one.
+ */
+export type Layer = readonly number[];
 
 /** What a change of one path of the build context is to do. */
 export type Verdict =

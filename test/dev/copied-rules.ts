@@ -11,7 +11,7 @@ export function syncAllTo(folder: string, owner?: Owner): SyncRules {
         ? { action: "rebuild", why: "it is what the image is made of", at: undefined }
         : {
             action: "sync",
-            targets: [{ path: `${folder}/${path}`, owner, mode: undefined, layer: 0 }],
+            targets: [{ path: `${folder}/${path}`, owner, mode: undefined, layer: [0] }],
             restart: false,
             run: [],
             why: "COPY . copies it",

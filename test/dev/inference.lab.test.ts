@@ -9,6 +9,7 @@ import { type Builder, findBuilder } from "../../src/build/builder.ts";
 import { listContext } from "../../src/build/context.ts";
 import type { ReadTriggers } from "../../src/dev/base-images.ts";
 import { applyMode } from "../../src/dev/mode.ts";
+import { compareLayers } from "../../src/dev/placement.ts";
 import { linksOf, readSyncRules } from "../../src/dev/read-sync-rules.ts";
 import type { SyncTarget } from "../../src/dev/verdict.ts";
 import type { Engine } from "../../src/engine/engine.ts";
@@ -243,7 +244,7 @@ describeLab("what is inferred is what a build makes", () => {
         const verdict = rules.judge(entry.path, entry.kind);
         if (verdict.action !== "sync") continue;
         for (const target of verdict.targets) {
-          if (target.layer < (wanted.get(target.path)?.target.layer ?? target.layer)) continue;
+          if (compareLayers(target.layer, wanted.get(target.path)?.target.layer ?? target.layer) < 0) continue;
           wanted.set(target.path, {
             target,
             path: entry.path,

@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of Dockerfiles, not of JavaScript
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { DesiredView } from "../../src/dev/desired-tree.ts";
 import { judge, rulesOf } from "./rules.ts";
 
 type Cases = Readonly<Record<string, string>>;
@@ -400,11 +401,25 @@ RUN make
   });
 
   it("tells which of two files with one place wins", () => {
-    const rules = rulesOf("FROM scratch\nCOPY . /app/\nCOPY prod.json /app/config.json\n");
-    const [first, second] = [rules.judge("config.json"), rules.judge("prod.json")];
-    const layer = (verdict: typeof first) =>
-      verdict.action === "sync" ? verdict.targets.find(({ path }) => path === "/app/config.json")?.layer : undefined;
-    expect(layer(second)).toBeGreaterThan(layer(first) ?? Number.POSITIVE_INFINITY);
+    const winner = (dockerfile: string, ...paths: readonly string[]) => {
+      const entry = { kind: "file", mode: 0o644, hash: "", size: 0 } as const;
+      const desired = new DesiredView(rulesOf(dockerfile)).of(new Map(paths.map((path) => [path, entry])));
+      return desired.get("/app/config.json")?.source;
+    };
+    const both = ["prod/config.json", "all/config.json"] as const;
+    expect(winner("FROM scratch\nCOPY . /app/\nCOPY prod.json /app/config.json\n", "prod.json", "config.json")).toBe(
+      "prod.json",
+    );
+    for (const paths of [both, both.toReversed()]) {
+      // Of the sources of one COPY, too, the later ones go over the earlier.
+      expect(winner("FROM scratch\nCOPY all prod /app/\n", ...paths)).toBe("prod/config.json");
+      expect(winner("FROM scratch\nCOPY prod all /app/\n", ...paths)).toBe("all/config.json");
+      const joined = "FROM scratch AS joined\nCOPY all /out/\nCOPY prod /out/\nFROM scratch\n";
+      expect(winner(`${joined}COPY --from=joined /out /app\n`, ...paths)).toBe("prod/config.json");
+      expect(winner("FROM scratch AS base\nONBUILD COPY all /app/\nONBUILD COPY prod /app/\nFROM base\n", ...paths)).toBe(
+        "prod/config.json",
+      );
+    }
   });
 });
 
