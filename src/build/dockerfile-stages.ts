@@ -43,7 +43,7 @@ export interface StageOptions {
 /** The stages of a Dockerfile in their order, all variables of each place worked out. Never throws. */
 export function readStages(dockerfile: Dockerfile, options: StageOptions): readonly DockerfileStage[] {
   const stages: Draft[] = [];
-  let globals = new Variables(dockerfile.escapeCharacter, {});
+  let globals = Variables.beforeStages(dockerfile.escapeCharacter, options.args);
   for (const instruction of dockerfile.instructions) {
     const stage = stages.at(-1);
     const { keyword, rest } = instruction;

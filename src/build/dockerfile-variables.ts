@@ -6,6 +6,11 @@ type Value = string | undefined | typeof unknown;
 const automatic =
   /^(?:(?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT)|TARGETSTAGE|SOURCE_DATE_EPOCH|BUILDKIT_\w+|(?:https?|ftp|no|all)_proxy)$/i;
 
+/** Those that FROM has without any ARG (dockerfile reference: "Automatic platform ARGs in the global scope"). */
+const automaticInFrom = ["TARGET", "BUILD"].flatMap((of) =>
+  ["PLATFORM", "OS", "ARCH", "VARIANT"].map((what) => of + what),
+);
+
 /** The variables in force at one place of a Dockerfile. Immutable: instructions make new ones. */
 export class Variables {
   readonly #env: ReadonlyMap<string, Value>;
@@ -24,6 +29,11 @@ export class Variables {
     this.#base = base;
     this.#env = env;
     this.#args = args;
+  }
+
+  /** What FROM lines may use from the first one on. */
+  static beforeStages(escapeCharacter: string, given: Readonly<Record<string, string>>): Variables {
+    return new Variables(escapeCharacter, {}).arg(automaticInFrom.join(" "), given, undefined);
   }
 
   readonly lookUp: LookUp = (name) => {

@@ -45,6 +45,10 @@ describe("the images that a build takes something from", () => {
       "base FROM node:$TARGETARCH?",
       "copied-from COPY --from=$HOME/x / /?",
     ]);
+    expect(names("FROM node:20 AS for-amd64\nFROM for-$TARGETARCH\n")).toEqual(["base FROM for-$TARGETARCH?"]);
+    expect(names("FROM node:20 AS for-amd64\nFROM for-$TARGETARCH\n", { args: { TARGETARCH: "amd64" } })).toEqual([
+      "base node:20",
+    ]);
     expect(names("FROM no image\nRUN true")).toEqual(["base no"]);
     expect(names("FROM NO/Image\n")).toEqual(["base NO/Image?"]);
     expect(names("")).toEqual([]);

@@ -392,7 +392,11 @@ RUN make
 
   it("rebuilds for hidden sources, and without a FROM", () => {
     expectAll(rulesOf("FROM $NOTHING\nCOPY y /y\n"), { "y/a": "sync+restart /y/a" });
-    expectAll(rulesOf("FROM $TARGETARCH\nCOPY y /y/\n"), { y: "sync+restart /y/y" });
+    // Of this FROM the builder alone knows which stage it is, with an ARG above it or without.
+    const chosen = "FROM debian AS for-amd64\nCOPY y /y/\nFROM for-${TARGETARCH}\n";
+    expectAll(rulesOf(chosen), { y: "rebuild Dockerfile:3" });
+    expectAll(rulesOf(`ARG TARGETARCH\n${chosen}`), { y: "rebuild Dockerfile:4" });
+    expectAll(rulesOf(chosen, { image: { args: { TARGETARCH: "amd64" } } }), { y: "sync+restart /y/y" });
     expectAll(rulesOf("FROM debian\nARG TARGETARCH\nCOPY bin/$TARGETARCH /y/\n"), {
       "bin/amd64/a": "rebuild Dockerfile:3",
     });
@@ -416,9 +420,9 @@ RUN make
       expect(winner("FROM scratch\nCOPY prod all /app/\n", ...paths)).toBe("all/config.json");
       const joined = "FROM scratch AS joined\nCOPY all /out/\nCOPY prod /out/\nFROM scratch\n";
       expect(winner(`${joined}COPY --from=joined /out /app\n`, ...paths)).toBe("prod/config.json");
-      expect(winner("FROM scratch AS base\nONBUILD COPY all /app/\nONBUILD COPY prod /app/\nFROM base\n", ...paths)).toBe(
-        "prod/config.json",
-      );
+      expect(
+        winner("FROM scratch AS base\nONBUILD COPY all /app/\nONBUILD COPY prod /app/\nFROM base\n", ...paths),
+      ).toBe("prod/config.json");
     }
   });
 });
