@@ -105,6 +105,7 @@ async function runBuilder(
     for (const event of reader.read(redact(plainLine(line)))) steps.handle(event);
   }
   const result = await child;
+  if (result.failed && !signal?.aborted) for (const event of reader.end()) steps.handle(event);
   await steps.close(result.failed ? "stopped" : undefined);
   signal?.throwIfAborted();
   if (!result.failed) return steps.bases;

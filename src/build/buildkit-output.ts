@@ -28,6 +28,11 @@ export class BuildkitOutput implements BuildOutputReader {
     return [{ type: "step-output", id, line: text.replace(/^\d+\.\d+ /, "") }];
   }
 
+  /** It says itself which step failed. */
+  end(): readonly BuildEvent[] {
+    return [];
+  }
+
   #outside(line: string): readonly BuildEvent[] {
     if (line === "------") {
       this.#repeating = !this.#repeating;

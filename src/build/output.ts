@@ -14,6 +14,8 @@ export type BuildEvent =
 /** Reads a builder's output line by line. One for each build: it remembers the steps it saw. */
 export interface BuildOutputReader {
   read(line: string): readonly BuildEvent[];
+  /** To be called when the builder has failed, and all that it wrote was read. */
+  end(): readonly BuildEvent[];
 }
 
 /** A line without colours and other commands to the terminal. */

@@ -27,6 +27,7 @@ async function told(reader: BuildOutputReader, text: string, failure?: string) {
       // Lines come one by one.
       await setImmediate();
     }
+    if (failure !== undefined) for (const event of reader.end()) inner.handle(event);
     await inner.close(failure);
     return inner;
   });
@@ -147,6 +148,19 @@ The command '/bin/sh -c make' returned a non-zero code: 3`;
       "build done",
     ]);
     expect(buildError(failure, "D", "local").message).toBe("The build failed in [3/3] RUN make: exit code: 3");
+  });
+
+  it("ends with what is wrong, where that is no command's fault", async () => {
+    const reason = "pull access denied for no/such, repository does not exist or may require 'docker login'";
+    const { events, failure } = await told(new ClassicOutput(), `Step 1/2 : FROM no/such\n${reason}`, "stopped");
+    expect(events).toEqual([`[1/2] FROM no/such | ${reason}`, `[1/2] FROM no/such failed: ${reason}`, "build done"]);
+    expect(buildError(failure, "D", "local")).toMatchObject({
+      message: `The build failed in [1/2] FROM no/such: ${reason}`,
+      next: expect.stringContaining("docker login"),
+      evidence: [reason],
+    });
+    const killed = await told(new ClassicOutput(), "Step 1/2 : FROM no/such", "stopped");
+    expect(killed.events).toEqual(["[1/2] FROM no/such failed: stopped", "build done"]);
   });
 });
 
