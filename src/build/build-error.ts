@@ -21,7 +21,9 @@ export function buildError(failure: BuildFailure, dockerfile: string, engine: st
 function summary(failure: BuildFailure): string {
   const reason = failure.message ?? failure.evidence.at(-1) ?? "the builder gave no reason";
   // BuildKit repeats the whole command in its reason; the title has it already.
-  const short = /exit code: \d+$/.exec(reason)?.[0] ?? reason.replace(/^(?:ERROR: )?failed to solve[^:]*: /, "");
+  const short =
+    /exit code: \d+$/.exec(reason)?.[0] ??
+    reason.replace(/^(?:ERROR: )?(?:failed to build: )?failed to solve[^:]*: /, "");
   return failure.title === undefined ? `The build failed: ${short}` : `The build failed in ${failure.title}: ${short}`;
 }
 

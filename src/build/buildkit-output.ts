@@ -38,7 +38,8 @@ export class BuildkitOutput implements BuildOutputReader {
       this.#repeating = !this.#repeating;
       return [];
     }
-    if (this.#repeating) return [];
+    // Docker Desktop's own link comes last, where the reason is looked for.
+    if (this.#repeating || line.startsWith("View build details: ")) return [];
     const location = /^(?!\s)\S*?:(\d+)$/.exec(line) ?? /dockerfile parse error(?: on)? line (\d+)/i.exec(line);
     const message: BuildEvent = { type: "message", line };
     return location === null ? [message] : [{ type: "location", line: Number(location[1]) }, message];

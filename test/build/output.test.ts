@@ -106,11 +106,15 @@ describe("BuildKit's output", () => {
       "failed to solve with frontend dockerfile.v0: failed to create LLB definition: dockerfile parse error line 2: unknown instruction: RUNN";
     const current =
       "Dockerfile:2\n--------------------\nERROR: failed to solve: dockerfile parse error on line 2: unknown instruction: RUNN";
-    for (const text of [old, current]) {
+    const desktop =
+      "ERROR: failed to build: failed to solve: dockerfile parse error on line 2: unknown instruction: RUNN\n\nView build details: docker-desktop://dashboard/build/default/default/x";
+    for (const text of [old, current, desktop]) {
       const { failure } = await told(new BuildkitOutput(), text, "stopped");
       const error = buildError(failure, "Dockerfile", "local");
       expect(error.where).toBe("Dockerfile:2");
-      expect(error.message).toContain("unknown instruction: RUNN");
+      expect(error.message).toMatch(
+        /^The build failed: (?:failed to create LLB definition: )?dockerfile parse error.*: unknown instruction: RUNN$/,
+      );
     }
   });
 
