@@ -12,10 +12,10 @@ const entries = ["server", "index", "app", "main", "src/server", "src/index", "s
 /** A program that Node runs, or a site that Node builds (`node-static`). */
 export function detectNode(folder: Folder): Detection {
   const manifest = readManifest(folder);
-  const manager = packageManagerOf(folder, manifest.fields.packageManager);
+  const version = nodeVersion(folder, manifest);
+  const manager = packageManagerOf(folder, manifest.fields.packageManager, Number(version));
   const framework = frameworkOf(folder, manifest.dependencies);
   const start = startScript(manifest);
-  const version = nodeVersion(folder, manifest);
   const found = (more?: string) =>
     `package.json (${[manager.name, `Node ${version}`, more].filter(Boolean).join(", ")})`;
   const builds = manifest.scripts.build !== undefined;

@@ -15,12 +15,15 @@ export interface PackageManager {
   readonly manifests: readonly string[];
 }
 
-/** The package manager that `packageManager` names (Node's corepack field), else the one whose lock file is there. */
-export function packageManagerOf(folder: Folder, field: unknown): PackageManager {
+/**
+ * The package manager that `packageManager` names (Node's corepack field), else the one whose lock file is there. `node` is
+ * the major of the image that it is to run in.
+ */
+export function packageManagerOf(folder: Folder, field: unknown, node: number): PackageManager {
   const [, named, version] = (typeof field === "string" && /^(npm|pnpm|yarn)@(\d+)/.exec(field)) || [];
   const name = named ?? (folder.has("pnpm-lock.yaml") ? "pnpm" : folder.has("yarn.lock") ? "yarn" : "npm");
-  if (name === "pnpm") return pnpm(folder);
-  if (name === "yarn") return isModernYarn(folder, version) ? modernYarn : classicYarn(folder);
+  if (name === "pnpm") return pnpm(folder, node);
+  if (name === "yarn") return isModernYarn(folder, version) ? modernYarn(node) : classicYarn(folder, node);
   return npm(folder);
 }
 
@@ -47,11 +50,16 @@ function npm(folder: Folder): PackageManager {
   };
 }
 
-function pnpm(folder: Folder): PackageManager {
+/** Node comes without it from 25 on. By force: the image of 25 still has yarn 1, whose names are corepack's, too. */
+function corepack(node: number): string {
+  return node < 25 ? "corepack enable" : "npm install --global --force corepack && corepack enable";
+}
+
+function pnpm(folder: Folder, node: number): PackageManager {
   const install = folder.has("pnpm-lock.yaml") ? "pnpm install --frozen-lockfile" : "pnpm install";
   return {
     name: "pnpm",
-    prepare: "corepack enable",
+    prepare: corepack(node),
     install,
     installProduction: `${install} --prod`,
     prune: "CI=true pnpm prune --prod",
@@ -63,12 +71,13 @@ function isModernYarn(folder: Folder, version: string | undefined): boolean {
   return version === undefined ? folder.has(".yarnrc.yml") : Number(version) >= 2;
 }
 
-function classicYarn(folder: Folder): PackageManager {
+function classicYarn(folder: Folder, node: number): PackageManager {
   const install = folder.has("yarn.lock") ? "yarn install --frozen-lockfile" : "yarn install";
   const installProduction = `${install} --production`;
   return {
     name: "yarn",
-    prepare: "",
+    // Images of Node have it up to 25.
+    prepare: node < 26 ? "" : "npm install --global yarn@1",
     install,
     installProduction,
     prune: `${installProduction} --ignore-scripts --prefer-offline`,
@@ -76,12 +85,14 @@ function classicYarn(folder: Folder): PackageManager {
   };
 }
 
-const modernYarn: PackageManager = {
-  name: "yarn",
-  // Without node_modules, only `yarn node` finds packages, and the image that runs would need yarn.
-  prepare: "corepack enable && yarn config set --home nodeLinker node-modules",
-  install: "yarn install --immutable",
-  installProduction: "yarn workspaces focus --all --production",
-  prune: "yarn workspaces focus --all --production",
-  manifests: ["yarn.lock", ".yarnrc.yml"],
-};
+function modernYarn(node: number): PackageManager {
+  return {
+    name: "yarn",
+    // Without node_modules, only `yarn node` finds packages, and the image that runs would need yarn.
+    prepare: `${corepack(node)} && yarn config set --home nodeLinker node-modules`,
+    install: "yarn install --immutable",
+    installProduction: "yarn workspaces focus --all --production",
+    prune: "yarn workspaces focus --all --production",
+    manifests: ["yarn.lock", ".yarnrc.yml"],
+  };
+}

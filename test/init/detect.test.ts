@@ -185,6 +185,23 @@ describe("Node", () => {
     expect(values.prune).not.toBe("");
   });
 
+  // Node 25 comes without corepack, and its images from 26 on without yarn.
+  it.each([
+    ["24", { "pnpm-lock.yaml": "" }, "corepack enable"],
+    ["25", { "pnpm-lock.yaml": "" }, "npm install --global --force corepack && corepack enable"],
+    [
+      "26",
+      { "yarn.lock": "", ".yarnrc.yml": "" },
+      /^npm install --global --force corepack && corepack enable && yarn /,
+    ],
+    ["25", { "yarn.lock": "" }, ""],
+    ["26", { "yarn.lock": "" }, "npm install --global yarn@1"],
+    ["26", { "package-lock.json": "" }, ""],
+  ])("on Node %s with %j brings along what the image lacks", async (version, files, prepare) => {
+    const { values } = await first({ "package.json": json({ main: "a.js" }), "a.js": "", ".nvmrc": version, ...files });
+    expect(values.prepare).toEqual(typeof prepare === "string" ? prepare : expect.stringMatching(prepare));
+  });
+
   it("finds port and health in what the program was compiled from", async () => {
     const found = await first({
       "package.json": json({ scripts: { build: "tsc", start: "node dist/main" } }),
