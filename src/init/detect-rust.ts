@@ -20,6 +20,7 @@ export function detectRust(folder: Folder): Detection {
       version: rustVersion(folder),
       binary: binary ?? "app",
       locked: folder.has("Cargo.lock") ? " --locked" : "",
+      openssl: linksOpenssl(folder.read("Cargo.lock") ?? "") ? "libssl3" : "",
     },
     notes: [
       ...(binary === undefined ? ["Cargo.toml names no binary: put its name into the Dockerfile"] : []),
@@ -58,6 +59,12 @@ function binaryOf(folder: Folder, at: string, manifest: string): string | undefi
   const said = /^\s*default-run\s*=\s*"([A-Za-z0-9_-]+)"/m.exec(manifest)?.[1] ?? name("\\[bin\\]");
   const placed = folder.has(`${at}/src/main.rs`) ? undefined : placedBinaries(folder, at)[0]?.name;
   return said ?? placed ?? name("package");
+}
+
+/** By the crate that links to the system's, unless it is compiled along. The image to build with has it, the one that runs has not. */
+function linksOpenssl(lock: string): boolean {
+  const has = (crate: string) => new RegExp(`^name = "${crate}"`, "m").test(lock);
+  return has("openssl-sys") && !has("openssl-src");
 }
 
 function rustVersion(folder: Folder): string {

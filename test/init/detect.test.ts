@@ -454,7 +454,18 @@ describe("Rust", () => {
       "rust-toolchain.toml": '[toolchain]\nchannel = "1.79.0"\n',
     });
     expect(found.port).toBe(3001);
-    expect(found.values).toEqual({ version: "1.79.0", binary: "shop-server", locked: " --locked" });
+    expect(found.values).toEqual({ version: "1.79.0", binary: "shop-server", locked: " --locked", openssl: "" });
+  });
+
+  it.each([
+    [["openssl-sys"], "libssl3"],
+    // Compiled with the program, and a part of it.
+    [["openssl-src", "openssl-sys"], ""],
+    [["openssl-probe", "rustls"], ""],
+  ])("brings the library along that %j is linked with", async (crates, library) => {
+    const lock = crates.map((name) => `[[package]]\nname = "${name}"\nversion = "1.0.0"\n`).join("\n");
+    const found = await first({ "Cargo.toml": '[package]\nname = "a"', "Cargo.lock": lock, "src/main.rs": "" });
+    expect(found.values.openssl).toBe(library);
   });
 
   it.each([
