@@ -58,7 +58,7 @@ function installationOf(folder: Folder): Installation {
     return {
       manifest: "uv.lock",
       tool: "uv",
-      copied: "pyproject.toml uv.lock",
+      copied: manifests(project, "pyproject.toml uv.lock"),
       prepare: "pip install uv",
       install: "UV_PROJECT_ENVIRONMENT=/venv uv sync --frozen --no-dev --no-install-project",
     };
@@ -66,7 +66,7 @@ function installationOf(folder: Folder): Installation {
     return {
       manifest: "poetry.lock",
       tool: "poetry",
-      copied: "pyproject.toml poetry.lock",
+      copied: manifests(project, "pyproject.toml poetry.lock"),
       // In a place of its own: poetry brings packages along that the program may want in another version.
       prepare: "python3 -m venv /poetry && /poetry/bin/pip install poetry",
       install: "VIRTUAL_ENV=/venv /poetry/bin/poetry install --only main --no-root --no-interaction",
@@ -75,7 +75,7 @@ function installationOf(folder: Folder): Installation {
     return {
       manifest: "Pipfile.lock",
       tool: "pipenv",
-      copied: "Pipfile Pipfile.lock",
+      copied: manifests(folder.read("Pipfile") ?? "", "Pipfile Pipfile.lock"),
       prepare: "python3 -m venv /pipenv && /pipenv/bin/pip install pipenv",
       install: "VIRTUAL_ENV=/venv /pipenv/bin/pipenv install --deploy --ignore-pipfile",
     };
@@ -102,6 +102,11 @@ function installationOf(folder: Folder): Installation {
     prepare: "",
     install: `python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"].get("dependencies", []), sep="\\n")' >/tmp/requirements.txt && pip install -r /tmp/requirements.txt`,
   };
+}
+
+/** Where packages of this very folder are among what is installed, all of it is needed: a path in an inline table, or a workspace. */
+function manifests(text: string, files: string): string {
+  return /^\s*\[tool\.uv\.workspace\]|\{[^}\n]*\b(?:path|workspace)\s*=/m.test(text) ? "." : files;
 }
 
 /** The minor that the project pins; 3 where any will do. */
