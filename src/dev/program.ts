@@ -32,7 +32,7 @@ const reloading: readonly RegExp[] = [
   /\bnode\b.* --watch(?:-path)?\b/,
   /\btsx (?:.*\s)?watch\b/,
   /\b(?:bun|deno)\b.* --(?:watch|hot)\b/,
-  /\b(?:next|nuxt|nuxi|astro|remix|gatsby|expo|wrangler|svelte-kit|vue-cli-service|fastapi|encore) (?:dev|develop|serve)\b/,
+  /\b(?:next|nuxt|nuxi|astro|remix|gatsby|expo|wrangler|svelte-kit|vue-cli-service|fastapi|encore|mkdocs|hugo|jekyll) (?:dev|develop|serve)\b/,
   /(?:^|[\s/])vite(?! (?:build|preview))(?:\s|$)/,
   /\b(?:uvicorn|gunicorn|hypercorn|granian|sanic|litestar)\b.* --reload\b/,
   /\bflask\b.* (?:--debug|--reload)\b/,
@@ -48,7 +48,8 @@ const serving: readonly RegExp[] = [
   /(?:^|[\s/])(?:nginx|httpd|apache2|apache2-foreground|httpd-foreground|apachectl|apache2ctl|caddy|lighttpd|darkhttpd|thttpd)(?:\s|$)/,
   /\bpython[\d.]* -m http\.server\b/,
   /(?:^|[\s/])(?:http-server|static-web-server|miniserve)(?:\s|$)/,
-  /(?:^|npx |[\s/])serve(?:\s|$)/,
+  // Where a program's name stands: behind one, it is a command of that program's.
+  /(?:^|&& ?|; ?| -- |\bexec |docker-entrypoint\.sh |\b(?:npx|bunx|dlx)(?: --?[\w-]+)* |bin\/)serve(?:\s|$)/,
 ];
 
 const servingBase = /(?:^|\/)(?:nginx|nginx-unprivileged|httpd|caddy)(?:[:@]|$)/;
