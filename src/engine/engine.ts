@@ -101,6 +101,7 @@ export interface ExecOptions {
 
 /** User name and password (or token) for the registry an engine pulls from or pushes to. */
 export interface RegistryCredentials {
+  /** `<token>` where the password is an identity token, as Docker marks it. */
   readonly username: string;
   readonly password: string;
   readonly registry: string;

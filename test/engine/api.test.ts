@@ -128,6 +128,19 @@ describe("a transfer", () => {
     const sent = JSON.parse(Buffer.from(String(header), "base64url").toString());
     expect(sent).toEqual({ username: "a", password: credentials.password, serveraddress: "10.0.0.1:5000" });
   });
+
+  test("carries an identity token as one, and not as the password of somebody called <token>", async () => {
+    let header: unknown;
+    const listener: RequestListener = (request, response) => {
+      header = request.headers["x-registry-auth"];
+      response.end();
+    };
+    await answering(withVersion("1.41", listener));
+    const credentials = { username: "<token>", password: "identity", registry: "team.azurecr.io" };
+    await (await open()).pullImage(reference, credentials, silent);
+    const sent = JSON.parse(Buffer.from(String(header), "base64url").toString());
+    expect(sent).toEqual({ identitytoken: "identity", serveraddress: "team.azurecr.io" });
+  });
 });
 
 describe("a call", () => {

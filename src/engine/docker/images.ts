@@ -202,10 +202,14 @@ function encodeReference(reference: string): string {
 
 /** Engine API, "Authentication": base64url JSON. Pushes fail without the header, so that nobody is `{}`. */
 function authentication(credentials: RegistryCredentials | undefined): Record<string, string> {
-  const content = credentials
-    ? { username: credentials.username, password: credentials.password, serveraddress: credentials.registry }
-    : {};
+  const content = credentials ? authConfig(credentials) : {};
   // Padding kept: Go's `base64.URLEncoding` refuses text without it.
   const text = Buffer.from(JSON.stringify(content)).toString("base64");
   return { "X-Registry-Auth": text.replaceAll("+", "-").replaceAll("/", "_") };
+}
+
+/** Engine API, AuthConfig: an identity token, as `docker login` has it of some registries, has a field of its own. */
+function authConfig({ username, password, registry }: RegistryCredentials): object {
+  const identity = username === "<token>" ? { identitytoken: password } : { username, password };
+  return { ...identity, serveraddress: registry };
 }
