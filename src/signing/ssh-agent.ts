@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";
+import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import type { Signer } from "./envelope.ts";
 import { type PublicKey, publicBlob, wireString } from "./public-key.ts";
 
@@ -28,16 +29,28 @@ export async function agentSigner(socket: string, keys: readonly PublicKey[]): P
   return found && { keyId: found.id, sign: (data) => signByAgent(socket, publicBlob(found.key), data) };
 }
 
+/** Throws `agent-refused` (exit 1): a person may have to say yes to each signature, and may say no, or be away. */
 async function signByAgent(socket: string, blob: Buffer, data: Uint8Array): Promise<Buffer> {
   const flags = Buffer.alloc(4);
-  const answer = await ask(
-    socket,
-    Buffer.concat([Buffer.from([signRequest]), wireString(blob), wireString(data), flags]),
-  );
-  if (answer[0] !== signResponse) throw new Error("the SSH agent refuses to sign");
+  const message = Buffer.concat([Buffer.from([signRequest]), wireString(blob), wireString(data), flags]);
+  const answer = await ask(socket, message).catch((error: unknown) => {
+    throw unsigned(socket, messageOf(error), error);
+  });
+  if (answer[0] !== signResponse) throw unsigned(socket, "the SSH agent refuses to sign");
   const signature = new Reader(new Reader(answer.subarray(1)).string());
   signature.string();
   return signature.string();
+}
+
+function unsigned(socket: string, what: string, cause?: unknown): EnvctlError {
+  return new EnvctlError({
+    code: "agent-refused",
+    exitCode: ExitCode.failed,
+    what,
+    where: socket,
+    next: "see that it is unlocked, say yes where it asks, and run the same command again",
+    cause,
+  });
 }
 
 async function ask(path: string, message: Uint8Array): Promise<Buffer> {

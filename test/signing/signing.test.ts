@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -18,7 +19,9 @@ import {
   keyIdOf,
   type PublicKey,
   parsePublicKey,
+  publicBlob,
   readPublicKeys,
+  wireString,
 } from "../../src/signing/public-key.ts";
 import { findSigner, keyFile, keyVariable, makeKey } from "../../src/signing/signing-key.ts";
 
@@ -131,6 +134,37 @@ describe("keys", () => {
     writeFileSync(file, secret);
     const signer = await findSigner(folder, { [keyVariable]: file });
     expect(signer?.keyId).toBe(keyIdOf(createPublicKey(bob.secret)));
+  });
+
+  it.each([
+    ["refuses", (socket: Socket) => void socket.write(wireString(Buffer.from([5]))), "the SSH agent refuses to sign"],
+    ["ends", (socket: Socket) => void socket.end(), "the SSH agent gives no whole answer"],
+  ])("of an SSH agent that %s when asked to sign sign nothing, and that is no defect", async (_, answer, what) => {
+    mkdirSync(join(folder, ".envctl/keys"), { recursive: true });
+    writeFileSync(join(folder, ".envctl/keys/bob.pub"), formatPublicKey(bob.trusted.key, "bob"));
+    const socket = join(folder, "agent.sock");
+    const held = Buffer.concat([
+      Buffer.from([12, 0, 0, 0, 1]),
+      wireString(publicBlob(bob.trusted.key)),
+      Buffer.alloc(4),
+    ]);
+    const agent = createServer((client) => {
+      client.once("data", (asked) => {
+        if (asked[4] === 11) client.write(wireString(held));
+        else answer(client);
+      });
+    });
+    await new Promise<void>((resolve) => agent.listen(socket, resolve));
+    try {
+      const signer = await findSigner(folder, { ...variables, SSH_AUTH_SOCK: socket });
+      expect(signer?.keyId).toBe(bob.trusted.id);
+      await expect(signer?.sign(Buffer.from("x"))).rejects.toMatchObject({
+        ...{ name: "EnvctlError", code: "agent-refused", exitCode: 1, message: what, where: socket },
+        next: expect.stringContaining("run the same command again"),
+      });
+    } finally {
+      agent.close();
+    }
   });
 
   it("that are none are named by their file, and never shown", async () => {
