@@ -1,9 +1,12 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { setTimeout as wait } from "node:timers/promises";
 
 /** Milliseconds a program may take to end when asked, before it is killed. */
 const endingGrace = 5_000;
+/** Milliseconds until all that an ended program has written is read. */
+const readingGrace = 2_000;
 /** Lines that are kept as evidence. */
 const keptLines = 40;
 
@@ -26,7 +29,7 @@ export interface ProgramEnd {
 
 /**
  * Runs a program in a process group of its own, and resolves once the whole group has ended: what a program leaves behind
- * is ended too. When the signal aborts, all of it is asked to end (SIGTERM), then killed.
+ * is ended too, but a daemon that has a group of its own. When the signal aborts, all of it is asked to end (SIGTERM), then killed.
  */
 export async function runLocalProgram(program: LocalProgram): Promise<ProgramEnd> {
   program.signal.throwIfAborted();
@@ -54,7 +57,9 @@ export async function runLocalProgram(program: LocalProgram): Promise<ProgramEnd
       child.once("exit", (code, signal) => resolve(code === 0 ? undefined : howItEnded(code, signal)));
     });
     await endGroup(child.pid);
-    await read;
+    // A daemon has left the group, as `ssh -f` does, and may hold the output open for as long as it runs.
+    await Promise.race([read, wait(readingGrace, undefined, { ref: false })]);
+    for (const stream of [child.stdout, child.stderr]) stream.destroy();
     return { failure, lastLines };
   } finally {
     program.signal.removeEventListener("abort", abort);

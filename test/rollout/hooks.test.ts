@@ -146,6 +146,24 @@ describe("hooks", () => {
     expect(performance.now() - begun).toBeLessThan(4000);
   });
 
+  it("are over although a daemon, which has left their group, holds their output open", async () => {
+    const mark = join(directory, "daemon");
+    const daemon = `require("child_process").spawn("sleep", ["300"], { detached: true, stdio: "inherit" })`;
+    hook(
+      "before-deploy",
+      `#!/bin/sh\n"${process.execPath}" -e 'const d = ${daemon}; d.unref(); require("fs").writeFileSync("${mark}", String(d.pid))'\necho done\n`,
+    );
+    const { hooks, lines } = open();
+    const begun = performance.now();
+    try {
+      expect(await hooks.around(occasion, deploy)).toBe("deployed");
+      expect(performance.now() - begun).toBeLessThan(10_000);
+      expect(lines()).toEqual(["done"]);
+    } finally {
+      process.kill(Number(readFileSync(mark, "utf8")), "SIGKILL");
+    }
+  }, 20_000);
+
   it("end with the command, and so does what they started, however deaf", async () => {
     const mark = join(directory, "child");
     hook(
