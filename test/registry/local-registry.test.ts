@@ -2,7 +2,8 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { digestOf } from "../../src/base/digest.ts";
+import { type Digest, digestOf } from "../../src/base/digest.ts";
+import { collectGarbage } from "../../src/registry/embedded/garbage.ts";
 import { LocalRegistry } from "../../src/registry/embedded/local-registry.ts";
 import { type EmbeddedRegistry, startEmbeddedRegistry } from "../../src/registry/embedded/server.ts";
 import { Store } from "../../src/registry/embedded/store.ts";
@@ -147,4 +148,20 @@ it("tells of a disk that refuses as any registry's failure is told", async () =>
 it("does nothing for who has given up", async () => {
   const given = AbortSignal.abort(new Error("interrupted"));
   await expect(own.tags("shop", given)).rejects.toThrow("interrupted");
+});
+
+it("keeps what a manifest needs that something else has as a layer", async () => {
+  const layers: Digest[] = [];
+  // Manifests are looked into in the order of their digests: of twelve, some come before what has them as a layer.
+  for (let at = 0; at < 12; at += 1) {
+    const layer = await push(own, "shop", Buffer.alloc(100, at));
+    const image = imageManifest(layer, [layer]);
+    await own.putManifest("shop", image.descriptor.digest, image);
+    const copy = await push(own, "shop", Buffer.from(image.bytes));
+    const archive = imageManifest(copy, [copy]);
+    await own.putManifest("shop", archive.descriptor.digest, archive);
+    layers.push(layer.digest);
+  }
+  expect(await collectGarbage(directory, Date.now() + 2 * 60 * 60 * 1000)).toEqual({ removed: 0, bytes: 0 });
+  for (const digest of layers) expect(await own.hasBlob("shop", digest)).toBe(true);
 });

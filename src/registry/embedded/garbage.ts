@@ -15,9 +15,9 @@ export interface Collected {
 /** Removes blobs that no manifest of any repository needs, and uploads that were left behind. */
 export async function collectGarbage(directory: string, now: number = Date.now()): Promise<Collected> {
   const store = new Store(directory);
-  const needed = new Set<string>();
+  const marks: Marks = { needed: new Set(), seen: new Set() };
   for (const repository of await repositories(join(directory, "repositories"), "")) {
-    for (const hex of await store.links(repository, "manifest")) await mark(store, `sha256:${hex}`, needed);
+    for (const hex of await store.links(repository, "manifest")) await mark(store, `sha256:${hex}`, marks);
     await removeOld(join(directory, "repositories", repository, "_uploads"), now, () => true);
     for (const kind of linkKinds) await removeOld(store.linkFolder(repository, kind), now, isUnfinished);
   }
@@ -27,7 +27,7 @@ export async function collectGarbage(directory: string, now: number = Date.now()
     const collected = await removeOld(
       join(directory, "blobs", "sha256", folder),
       now,
-      (name) => !needed.has(`sha256:${name}`),
+      (name) => !marks.needed.has(`sha256:${name}`),
     );
     removed += collected.removed;
     bytes += collected.bytes;
@@ -35,16 +35,23 @@ export async function collectGarbage(directory: string, now: number = Date.now()
   return { removed, bytes };
 }
 
-async function mark(store: Store, digest: Digest, needed: Set<string>): Promise<void> {
-  if (needed.has(digest)) return;
-  needed.add(digest);
+interface Marks {
+  readonly needed: Set<Digest>;
+  /** Manifests that were looked into. To be needed is not to have been: one may be a layer of something else as well. */
+  readonly seen: Set<Digest>;
+}
+
+async function mark(store: Store, digest: Digest, marks: Marks): Promise<void> {
+  if (marks.seen.has(digest)) return;
+  marks.seen.add(digest);
+  marks.needed.add(digest);
   // Only what is truly gone needs nothing: what merely cannot be read now may need everything.
   const content = await store.blobContent(digest).catch(ignoreMissing);
   const manifest = content && parse(content);
   if (!isObject(manifest)) return;
-  for (const digest of digestsIn([manifest.config, manifest.layers])) needed.add(digest);
-  // Each child with all that it needs: to be needed is not to have been looked into.
-  for (const child of digestsIn([manifest.manifests])) await mark(store, child, needed);
+  for (const digest of digestsIn([manifest.config, manifest.layers])) marks.needed.add(digest);
+  // Each child with all that it needs.
+  for (const child of digestsIn([manifest.manifests])) await mark(store, child, marks);
 }
 
 function parse(content: Buffer): unknown {
