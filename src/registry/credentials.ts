@@ -26,7 +26,9 @@ export async function credentialsFor(host: string, variables: Variables): Promis
   const helper = namedFor(host, config.credHelpers) ?? config.credsStore;
   // Docker Hub is kept under the address of its first API.
   const key = hostOf(host) === "docker.io" ? "https://index.docker.io/v1/" : host;
-  const helped = typeof helper === "string" ? await askHelper(helper, key, variables, file) : undefined;
+  // An empty name, as Docker takes it: of this registry no helper is asked.
+  const helped =
+    typeof helper === "string" && helper !== "" ? await askHelper(helper, key, variables, file) : undefined;
   return helped ?? readAuth(namedFor(host, config.auths), file);
 }
 
