@@ -100,8 +100,15 @@ async function post({ url, body, signal }: Delivery, headers: Record<string, str
     return { failure: `it answers ${answer.status}`, again, after: Number.isFinite(after) ? after : 0 };
   } catch (error) {
     signal.throwIfAborted();
+    const { port } = new URL(url);
+    if (isBadPort(error)) return { failure: `no web hook is sent to port ${port}`, again: false, after: 0 };
     return { failure: whyUnsent(error), again: true, after: 0 };
   }
+}
+
+/** Ports of other protocols, among them 6000 and 10080, to which `fetch` sends nothing (Fetch Standard, §port blocking). */
+function isBadPort(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof Error && error.cause.message === "bad port";
 }
 
 /** `fetch` says "fetch failed", and keeps the reason for itself; the address in it is left out. */

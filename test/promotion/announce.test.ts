@@ -90,6 +90,13 @@ describe("whoever is told", () => {
     ]);
   });
 
+  it("by a web hook at a port that `fetch` keeps from everybody is told why, and at once", async () => {
+    const url = "http://127.0.0.1:10080/hush-hush";
+    const told = await warningsOf({ ...to, kind: "webhook", name: "chat", url, secret: undefined, body: "text" });
+    // Without "(tried 4 times)": no further try makes it another port.
+    expect(told).toEqual(["chat could not be told: no web hook is sent to port 10080"]);
+  });
+
   it("by a web hook that wants a password gets it in a header", async () => {
     const got: (string | undefined)[] = [];
     const server = createServer((request, response) => {
