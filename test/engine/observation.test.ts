@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Progress } from "../../src/base/progress.ts";
+import { observedContainer } from "../../src/engine/docker/container-observation.ts";
 import { containerEvent } from "../../src/engine/docker/events.ts";
 import { observedImage } from "../../src/engine/docker/image-observation.ts";
 import { platformName } from "../../src/engine/docker/platform.ts";
@@ -46,6 +47,20 @@ test("events are read in Docker's and Podman's spelling", () => {
   expect(event("remove")).toMatchObject({ action: "destroy" });
   expect(event("exec_create: sh")).toBeUndefined();
   expect(containerEvent({ Action: "start" })).toBeUndefined();
+});
+
+test("a container that Podman has not cleared up yet has ended, with its exit code", () => {
+  const id = "0".repeat(64);
+  const container = observedContainer({
+    Id: id,
+    Name: "/shop",
+    Created: "2026-11-24T13:18:38Z",
+    Image: id,
+    State: { Status: "stopped", ExitCode: 3 },
+    Config: {},
+    HostConfig: {},
+  });
+  expect(container).toMatchObject({ state: "exited", exitCode: 3 });
 });
 
 test("moments are spelled as engines want them, to the nanosecond", () => {

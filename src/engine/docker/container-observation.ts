@@ -18,7 +18,8 @@ const defaultStopTimeout = 10;
 export function observedContainer(inspect: ContainerInspect): ObservedContainer {
   const { Config: config, HostConfig: host, State: state } = inspect;
   const health = state.Health ?? state.Healthcheck ?? undefined;
-  const ended = ["exited", "dead", "restarting"].includes(state.Status);
+  const found = containerState(state.Status);
+  const ended = found === "exited" || found === "dead" || found === "restarting";
   const entrypoint = typeof config.Entrypoint === "string" ? [config.Entrypoint] : config.Entrypoint;
   return {
     id: inspect.Id,
@@ -39,7 +40,7 @@ export function observedContainer(inspect: ContainerInspect): ObservedContainer 
     healthcheck: healthcheck(config.Healthcheck ?? undefined),
     // `always` is what we make of `unless-stopped` while it runs: see `restart-policy.ts`.
     restart: /^(?:unless-stopped|always)$/.test(host.RestartPolicy?.Name ?? "") ? "unless-stopped" : "no",
-    state: containerState(state.Status),
+    state: found,
     comesBack: host.RestartPolicy?.Name === "always",
     health: containerHealth(health?.Status),
     healthOutput: lastFailure(health),
