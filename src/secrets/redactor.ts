@@ -37,6 +37,7 @@ function derivedForms(value: string): readonly string[] {
     value.trim(),
     ...(/[\r\n]/.test(value) ? value.split(/\r?\n/).map((line) => line.trim()) : []),
     ...percentForms(value),
+    ...quotedForms(value),
     ...jsonForms(value),
     ...base64Forms(value),
   ];
@@ -48,11 +49,9 @@ function percentForms(value: string): readonly string[] {
   const encoded = encodeURIComponent(Buffer.from(value).toString());
   // RFC 3986 reserves more than JavaScript encodes: Go, Python, PHP and others encode these, too.
   const strict = encoded.replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
-  return [encoded, strict, asPassword(value)].flatMap((form) => [
-    form,
-    form.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
-    form.replaceAll("%20", "+"),
-  ]);
+  return [encoded, strict, asPassword(value)]
+    .flatMap((form) => [form, form.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase())])
+    .flatMap((form) => [form, form.replaceAll("%20", "+")]);
 }
 
 /** As browsers and Node write it into an address (URL Standard §userinfo percent-encode set). */
@@ -60,6 +59,16 @@ function asPassword(value: string): string {
   const url = new URL("http://host");
   url.password = value;
   return url.password;
+}
+
+/** Between quotes of their kind: as bash traces a script (`set -x`), dash and bash print variables, and Python and PHP values. */
+function quotedForms(value: string): readonly string[] {
+  return [
+    value.replaceAll("'", String.raw`'\''`),
+    value.replaceAll("'", `'"'"'`),
+    value.replace(/["\\$`]/g, String.raw`\$&`),
+    value.replace(/['\\]/g, String.raw`\$&`),
+  ];
 }
 
 /** How languages write a value into JSON: all are the same value. */

@@ -42,6 +42,19 @@ describe("the redactor", () => {
     expect(redactor(["postgres://shop:<ü>@db/shop?a=1&b='2'"]).redact(printed)).toBe('{"dsn":"***"}');
   });
 
+  it.each([
+    ["bash, which traces a script", String.raw`+ login 'it'\''s $5 \ "now"'`],
+    ["dash, which prints its variables", String.raw`+ login 'it'"'"'s $5 \ "now"'`],
+    ["bash, which prints its variables", String.raw`+ login "it's \$5 \\ \"now\""`],
+    ["Python, which prints a value", String.raw`+ login 'it\'s $5 \\ "now"'`],
+  ])("masks what has quotes in it in the words of %s", (_, printed) => {
+    expect(redactor([String.raw`it's $5 \ "now"`]).redact(printed)).toMatch(/^\+ login (['"])\*\*\*\1$/);
+  });
+
+  it("masks what .NET writes into a URL: a plus for each space, and small digits", () => {
+    expect(redactor(["päss w/rd"]).redact("https://x/?key=p%c3%a4ss+w%2frd")).toBe("https://x/?key=***");
+  });
+
   it("masks encoded forms wherever they stand", () => {
     fc.assert(
       fc.property(
