@@ -1,4 +1,5 @@
 import { formatDuration } from "../base/duration.ts";
+import { maskValue } from "./mask.ts";
 import type { Check, HttpCheck, StatusRange, Verification } from "./verification.ts";
 
 const secretive = /^(?:proxy-)?authorization$|cookie|token|secret|key|pass/i;
@@ -8,11 +9,25 @@ export function verificationDocument({ checks, onFailure }: Verification) {
   return { checks: checks.map(checkDocument), on_failure: onFailure };
 }
 
-/** Values of request headers that nobody is to see, such as a token. */
-export function secretHeaders(headers: Readonly<Record<string, string>>): string[] {
+/** What a request has in it that nobody is to see: a token in a header, the password of its address. */
+export function secretsOf({ target, headers }: Pick<HttpCheck, "target" | "headers">): string[] {
   const values = Object.entries(headers).flatMap(([name, value]) => (secretive.test(name) ? [value] : []));
-  // `Bearer …`: what comes back in an answer or a log is the second word alone.
-  return values.flatMap((value) => [value, ...value.split(" ").slice(1)]);
+  return [
+    // `Bearer …`: what comes back in an answer or a log is the second word alone.
+    ...values.flatMap((value) => [value, ...value.split(" ").slice(1)]),
+    ...(target.kind === "url" ? passwordsIn(target.url) : []),
+  ];
+}
+
+/** Its password as it is written there, and as what it stands for. */
+function passwordsIn(url: string): string[] {
+  const written = /^\w+:\/\/[^/?#]*?:([^/?#]*)@/.exec(url)?.[1] ?? "";
+  try {
+    return [written, decodeURIComponent(written)];
+  } catch {
+    // A percent sign may stand for itself.
+    return [written];
+  }
 }
 
 function checkDocument(check: Check) {
@@ -38,7 +53,7 @@ function httpDocument({ target, method, status, headers, expectHeaders, body, wi
   const shown = Object.entries(headers).map(([name, value]) => [name, secretive.test(name) ? "<masked>" : value]);
   const expected = Object.entries(expectHeaders).map(([name, pattern]) => [name, pattern.text]);
   return {
-    ...(target.kind === "url" ? { url: target.url } : { path: target.path }),
+    ...(target.kind === "url" ? { url: maskValue("", target.url) } : { path: target.path }),
     ...(target.kind === "containers" ? { port: target.port } : {}),
     method,
     status: status.map(statusText),

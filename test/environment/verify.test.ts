@@ -86,6 +86,14 @@ describe("the checks of a stage", () => {
     });
   });
 
+  it("are shown by `envctl config` without the password of an address", async () => {
+    const { environment } = await readText(stage('[{ name: a, http: { url: "https://me:hush@x.example/healthz" } }]'));
+    const document = environment && resolvedDocument(environment, "dev");
+    expect(document).toMatchObject({
+      stages: { dev: { verify: { checks: [{ http: { url: "https://me:<masked>@x.example/healthz" } }] } } },
+    });
+  });
+
   it.each<[string, string, RegExp]>([
     ["no kind", "[{ name: a }]", /^7:14 the check `a` checks nothing \| give it one of/],
     ["two kinds", "[{ name: a, tcp: {}, run: [x] }]", /^7:34 a check is of one kind: this one has `tcp` already/],

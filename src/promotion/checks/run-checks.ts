@@ -1,6 +1,6 @@
 import { formatDuration } from "../../base/duration.ts";
 import type { Progress } from "../../base/progress.ts";
-import { secretHeaders } from "../../environment/resolved-checks.ts";
+import { secretsOf } from "../../environment/resolved-checks.ts";
 import type { Check } from "../../environment/verification.ts";
 import { redactor } from "../../secrets/redactor.ts";
 import type { RecordedCheck } from "../record.ts";
@@ -76,8 +76,8 @@ async function runCheck(
   progress: Progress,
 ): Promise<CheckResult> {
   const { workspace, secrets } = checked;
-  const headers = check.kind === "http" ? secretHeaders(check.headers) : [];
-  const { redact } = redactor([...Object.values(secrets), ...headers]);
+  const own = check.kind === "http" ? secretsOf(check) : [];
+  const { redact } = redactor([...Object.values(secrets), ...own]);
   const log = logs.log(check.name);
   let result: CheckResult | undefined;
   const running = progress.step(check.name, async (at) => {
