@@ -91,12 +91,17 @@ function readAuth(entry: unknown, file: string): Credentials | undefined {
   const { auth, identitytoken, username, password } = entry;
   if (typeof identitytoken === "string" && identitytoken !== "")
     return { username: "<token>", password: identitytoken };
-  if (typeof username === "string" && typeof password === "string") return { username, password };
-  if (typeof auth !== "string" || auth === "") return undefined;
+  const plain = typeof username === "string" && typeof password === "string" ? somebody(username, password) : undefined;
+  if (plain || typeof auth !== "string" || auth === "") return plain;
   const text = Buffer.from(auth, "base64").toString("utf8");
   const colon = text.indexOf(":");
   if (colon < 0) throw invalid(file, "an `auth` in it is not user:password in Base64");
-  return { username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, "") };
+  return somebody(text.slice(0, colon), text.slice(colon + 1).replace(/\0+$/, ""));
+}
+
+/** Half of them is nobody's, as Docker takes it: CI systems give variables that are not set as empty ones. */
+function somebody(username: string, password: string): Credentials | undefined {
+  return username === "" || password === "" ? undefined : { username, password };
 }
 
 /** The protocol of docker-credential-helpers: the registry on standard input, JSON on standard output. */
@@ -128,7 +133,7 @@ async function askHelper(
   try {
     const answer: unknown = JSON.parse(result.stdout);
     if (!isObject(answer) || typeof answer.Username !== "string" || typeof answer.Secret !== "string") return undefined;
-    return { username: answer.Username, password: answer.Secret };
+    return somebody(answer.Username, answer.Secret);
   } catch {
     throw invalid(file, `${program} does not answer in JSON`);
   }
