@@ -175,7 +175,8 @@ function readTarget(
     }
     if (document.port !== undefined) return wrong([...path, "port"], "a `url` has its port in it", "write it there");
     if (/^https?:\/\/[^\s]+$/.test(url) && URL.canParse(url)) return { kind: "url", url };
-    return wrong([...path, "url"], `"${url}" is no address`, "such as https://shop.example.com/healthz");
+    // Not repeated: a password out of a variable may be in it.
+    return wrong([...path, "url"], "this is no address that HTTP goes to", "such as https://shop.example.com/healthz");
   }
   if (asked === undefined) {
     return wrong(path, "an HTTP check asks for a `path` of the app, or for a `url`", "such as `path: /`");

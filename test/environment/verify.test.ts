@@ -110,7 +110,7 @@ describe("the checks of a stage", () => {
       '[{ name: a, http: { url: "http://x", port: 1 } }]',
       /^7:56 a `url` has its port in it/,
     ],
-    ["a url that is none", "[{ name: a, http: { url: shop.test } }]", /^7:38 "shop.test" is no address/],
+    ["a url that is none", "[{ name: a, http: { url: shop.test } }]", /^7:38 this is no address that HTTP goes to/],
     ["a path that is none", "[{ name: a, http: { path: x } }]", /^7:39 "x" is no path of a URL/],
     ["a status that is none", "[{ name: a, http: { path: /, status: 999 } }]", /^7:50 "999" is no HTTP status/],
     ["a status in a list", "[{ name: a, http: { path: /, status: [200, 20x] } }]", /^7:56 "20x" is no HTTP status/],
