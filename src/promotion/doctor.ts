@@ -1,10 +1,10 @@
-import { EnvctlError, messageOf } from "../base/errors.ts";
+import { EnvctlError, ExitCode, messageOf } from "../base/errors.ts";
 import type { HostAddress } from "../base/host.ts";
-import { timeLimit } from "../base/time-limit.ts";
 import { findBuilder } from "../build/builder.ts";
 import type { Stage } from "../environment/model.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { resolveSecrets } from "../secrets/resolve.ts";
+import { whyNot, within } from "./ask-host.ts";
 
 /** One thing that must hold for the tool to work. */
 export interface Finding {
@@ -16,6 +16,7 @@ export interface Finding {
 
 /** Tries everything that the verbs need, changing nothing. Findings come in a fixed order. */
 export async function examine(workspace: Workspace, hostTimeout: number): Promise<Finding[]> {
+  const check = (what: string, run: () => Promise<Outcome>) => tryOut(workspace, what, run);
   const groups = await Promise.all([
     check("builder", () => examineBuilder(workspace)),
     ...repositoriesOf(workspace).map(({ name, run }) => check(name, run)),
@@ -29,11 +30,13 @@ export async function examine(workspace: Workspace, hostTimeout: number): Promis
 
 type Outcome = Pick<Finding, "verdict" | "detail"> | undefined;
 
-async function check(what: string, run: () => Promise<Outcome>): Promise<Finding | undefined> {
+async function tryOut({ signal }: Workspace, what: string, run: () => Promise<Outcome>): Promise<Finding | undefined> {
   try {
     const outcome = await run();
     return outcome && { what, ...outcome, next: undefined };
   } catch (error) {
+    // What was interrupted tells nothing of what it tried.
+    signal.throwIfAborted();
     const next = error instanceof EnvctlError ? error.next : undefined;
     return { what, verdict: "failed", detail: messageOf(error), next };
   }
@@ -68,9 +71,17 @@ function hostsOf(workspace: Workspace): HostAddress[] {
 }
 
 async function examineHost(workspace: Workspace, host: HostAddress, hostTimeout: number): Promise<Outcome> {
-  const signal = AbortSignal.any([workspace.signal, timeLimit(hostTimeout)]);
-  const engine = await workspace.connections.engine(host, signal);
-  const found = await engine.describe(signal);
+  const signal = within(workspace, hostTimeout);
+  const found = await describeHost(workspace, host, signal).catch((error: unknown) => {
+    if (!signal.aborted || error instanceof EnvctlError) throw error;
+    throw new EnvctlError({
+      code: "host-unreachable",
+      exitCode: ExitCode.unreachable,
+      what: whyNot(error, signal, hostTimeout),
+      next: "look whether it is up; --host-timeout waits longer",
+      cause: error,
+    });
+  });
   const detail = `${found.product} ${found.version}, API ${found.apiVersion}, ${found.platform}`;
   const { platforms } = workspace.environment.image;
   if (platforms.length > 0 && !platforms.includes(found.platform)) {
@@ -83,6 +94,10 @@ async function examineHost(workspace: Workspace, host: HostAddress, hostTimeout:
     };
   }
   return { verdict: "ok", detail };
+}
+
+async function describeHost({ connections }: Workspace, host: HostAddress, signal: AbortSignal) {
+  return await (await connections.engine(host, signal)).describe(signal);
 }
 
 async function examineSecrets(workspace: Workspace, stage: Stage): Promise<Outcome> {
