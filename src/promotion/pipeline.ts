@@ -94,7 +94,7 @@ async function bringThere(
   // What it has, no gate need let in again: a window that is closed by now is no reason to fail.
   if (release && (await hasNow(workspace, stage, release))) return { release, outcome: "unchanged", closed: undefined };
   try {
-    const result = await promote(workspace, stage, { release: release?.digest, dryRun });
+    const result = await promote(workspace, stage, { release: release?.digest, dryRun, endsAtGate: true });
     return { release, outcome: outcomeOf(result.changed), closed: undefined };
   } catch (error) {
     if (!(error instanceof EnvctlError) || error.exitCode !== ExitCode.gateClosed) throw error;

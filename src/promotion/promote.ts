@@ -22,6 +22,8 @@ export interface PromotionOptions {
   /** Name or digest; undefined takes what runs in the stage before. */
   readonly release: string | undefined;
   readonly dryRun: boolean;
+  /** True where a closed gate is the end of a dry run, too; without it, that tells of each. */
+  readonly endsAtGate?: boolean;
   /** Gates that are passed although they are closed, where the environment file allows it. */
   readonly override?: readonly string[];
   /** Why they are. */
@@ -99,11 +101,11 @@ async function judgePromotion(
   stage: Stage,
   found: FoundRelease,
   overrides: Overrides,
-  { dryRun }: PromotionOptions,
+  { dryRun, endsAtGate = !dryRun }: PromotionOptions,
 ) {
   if (await standsIn(workspace, stage, found.release)) return undefined;
   return await workspace.progress.step(`judge the gates of ${stage.name}`, async (progress) => {
-    const facts = dryRun ? undefined : await gatherFacts(workspace, stage, found);
+    const facts = endsAtGate ? await gatherFacts(workspace, stage, found) : undefined;
     const judged = facts
       ? requireOpen(stage, facts, workspace.clock.now().getTime(), overrides)
       : await judgeGates(workspace, stage, found);
