@@ -55,6 +55,13 @@ export class Ledger {
     return undefined;
   }
 
+  /** The newest record of a change that succeeded: a rollout that fails goes back to what that one brought. */
+  async newestSuccess(signal?: AbortSignal): Promise<LedgerEntry | undefined> {
+    for await (const entry of this.entries(Number.POSITIVE_INFINITY, signal))
+      if (entry.record.outcome === "succeeded" && isChange(entry.record)) return entry;
+    return undefined;
+  }
+
   /**
    * Records from the newest to the oldest, at most `limit`. Throws `ledger-broken` (exit 6) where one is neither in the
    * registry, by itself or on a page, nor kept on this machine.

@@ -9,7 +9,6 @@ import { lookUpSecrets } from "../secrets/resolve.ts";
 import { type ReleaseName, releaseNamed, stageReleases } from "./current.ts";
 import { Ledger } from "./ledger.ts";
 import { readPins } from "./pins.ts";
-import { isChange } from "./record.ts";
 import { secretNames } from "./stage-secrets.ts";
 
 /** What a stage runs, to be compared with another. */
@@ -34,11 +33,8 @@ async function whatRuns(workspace: Workspace, stage: Stage): Promise<Current> {
   const { environment, connections, signal } = workspace;
   try {
     const repository = await connections.repository(stage.repository);
-    const ledger = new Ledger(repository, environment.name, stage.name);
-    for await (const { record } of ledger.entries(Number.POSITIVE_INFINITY, signal)) {
-      if (record.outcome === "succeeded" && isChange(record)) return record;
-    }
-    return { release: undefined, services: {} };
+    const newest = await new Ledger(repository, environment.name, stage.name).newestSuccess(signal);
+    return newest?.record ?? { release: undefined, services: {} };
   } catch {
     signal.throwIfAborted();
     // It says what is the matter with the history, and asks the hosts.

@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silent } from "../../src/base/progress.ts";
@@ -6,15 +5,13 @@ import type { Engine } from "../../src/engine/engine.ts";
 import { noGates } from "../../src/environment/gates.ts";
 import { Ledger } from "../../src/promotion/ledger.ts";
 import { runPipeline } from "../../src/promotion/pipeline.ts";
-import { loadRelease } from "../../src/promotion/releases.ts";
 import { openRegistry } from "../../src/registry/open.ts";
 import type { Registry } from "../../src/registry/registry.ts";
-import { imageLabels } from "../../src/release/labels.ts";
 import { Situation } from "../../src/rollout/situation.ts";
 import type { Workspace } from "../../src/rollout/workspace.ts";
 import { emptyHost, environment, stage } from "../plan/world.ts";
-import { configType, content, descriptor, imageManifest } from "../registry/content.ts";
 import { type RunningRegistry, startRegistry } from "../registry/registries.ts";
+import { changeOf, pushRelease } from "./pushed-release.ts";
 
 let running: RunningRegistry;
 let registry: Registry;
@@ -32,30 +29,8 @@ async function world(gates: typeof noGates): Promise<Workspace> {
   const stages = [stage({ name: "dev" }), stage({ name: "test", after: ["dev"], gates })];
   const shop = environment(stages, { directory: "/nowhere" });
   const repository = { registry, path: "shop", serveEmbedded: undefined, cache: undefined };
-  const built = { commit: undefined, dirty: false, commitTime: undefined, source: undefined };
-  const labels = imageLabels({ environment: shop.name, release: "one", fingerprint: "f".repeat(64), ...built });
-  const image = { os: "linux", architecture: "amd64", created: "2026-01-01T00:00:00Z", config: { Labels: labels } };
-  const config = content(JSON.stringify(image));
-  const upload = async (offset: number) => Readable.from([config.bytes.subarray(offset)]);
-  await registry.uploadBlob("shop", descriptor(config, configType), upload);
-  const manifest = imageManifest(config, []);
-  await registry.putManifest("shop", `fp-${"f".repeat(64)}`, manifest);
-  const release = await loadRelease(repository, manifest.descriptor.digest);
-  await new Ledger(repository, shop.name, "dev").append(
-    {
-      ...{
-        version: 1,
-        kind: "up",
-        outcome: "succeeded",
-        environment: shop.name,
-        stage: "dev",
-        release,
-        from: undefined,
-      },
-      ...{ hosts: ["a"], services: {}, by: "alice@laptop", at: "2026-01-01T00:00:00Z", reason: undefined },
-    },
-    undefined,
-  );
+  const release = await pushRelease(registry, "shop", "one");
+  await new Ledger(repository, shop.name, "dev").append(changeOf("dev", release), undefined);
   const host = emptyHost("a");
   const engine = {
     name: "a",

@@ -24,14 +24,12 @@ export const releases: Verb = {
         Promise.all(
           environment.stages.map(async (stage) => {
             const ledger = new Ledger(await connections.repository(stage.repository), environment.name, stage.name);
-            return { stage: stage.name, record: (await ledger.newestChange(signal))?.record };
+            return { stage: stage.name, record: (await ledger.newestSuccess(signal))?.record };
           }),
         ),
       ]);
       const stagesOf = (digest: string) =>
-        heads
-          .filter(({ record }) => record?.outcome === "succeeded" && record.release?.digest === digest)
-          .map(({ stage }) => stage);
+        heads.filter(({ record }) => record?.release?.digest === digest).map(({ stage }) => stage);
       const rows = found.map((release) => [
         release.name,
         shortDigest(release.digest),
