@@ -51,3 +51,14 @@ it("tells of a stage whose last rollout failed, and went back, that it runs what
   await ledger("test").append(changeOf("test", undefined, { kind: "down" }), undefined);
   expect(await stagesOf()).toEqual({ one: [], two: ["dev"] });
 });
+
+it("has the records of a stage in the order in which they were written, whatever the clocks of their machines said", async () => {
+  const { ledger, json } = project("clocks");
+  const release = await pushRelease(registry, "clocks", "one");
+  const at = (minutes: number) => ({ at: new Date(Date.UTC(2026, 0, 1, 12, minutes)).toISOString() });
+  for (const minutes of [0, 0, 30, 10]) await ledger("test").append(changeOf("test", release, at(minutes)), undefined);
+  for (const minutes of [5, 20]) await ledger("dev").append(changeOf("dev", release, at(minutes)), undefined);
+  const { records } = await json("history");
+  const order = records.map(({ stage, sequence }: { stage: string; sequence: number }) => `${stage} ${sequence}`);
+  expect(order).toEqual(["dev 2", "test 4", "test 3", "dev 1", "test 2", "test 1"]);
+});

@@ -3,6 +3,7 @@ import type { AttestedBuild } from "../../promotion/builds.ts";
 import type { LedgerEntry } from "../../promotion/record.ts";
 import type { Workspace } from "../../rollout/workspace.ts";
 import { text, type Verb } from "../verb.ts";
+import type { Cell } from "../view/table.ts";
 
 export const history: Verb = {
   name: "history",
@@ -47,18 +48,20 @@ export const history: Verb = {
       );
       const signed = (by: string | undefined) => (keys.length > 0 ? (by ?? "nobody we know") : undefined);
       const builds = await building;
-      const all = [
-        ...entries.flat().map(({ entry, by }) => ({
-          at: entry.record.at,
-          row: entryRow(entry, signed(by)),
-          document: entryDocument(entry, by),
-        })),
-        ...builds.map((build) => ({
+      const all = merge([
+        ...entries.map((list) =>
+          list.map(({ entry, by }) => ({
+            at: entry.record.at,
+            row: entryRow(entry, signed(by)),
+            document: entryDocument(entry, by),
+          })),
+        ),
+        builds.map((build) => ({
           at: build.provenance.finishedAt,
           row: buildRow(build, signed(build.signer)),
           document: buildDocument(environment.name, build),
         })),
-      ].sort((left, right) => (left.at < right.at ? 1 : -1));
+      ]);
       const head = ["WHEN", "STAGE", "WHAT", "RELEASE", "DIGEST", "OUTCOME", "BY"];
       head.push(...(keys.length > 0 ? ["SIGNED BY"] : []), "");
       const rows = all.map(({ row }) => row);
@@ -73,6 +76,25 @@ export const history: Verb = {
     });
   },
 };
+
+/** What is shown of a record or a build. */
+interface Line {
+  readonly at: string;
+  readonly row: readonly Cell[];
+  readonly document: object;
+}
+
+/** One list of several, newest first. Each keeps its own order: clocks of machines differ, and the chain of a history is certain. */
+function merge(lists: readonly (readonly Line[])[]): Line[] {
+  const rest = lists.filter((list) => list.length > 0).map((list) => [...list].reverse());
+  const merged: Line[] = [];
+  while (rest.length > 0) {
+    const next = rest.reduce((newest, list) => ((newest.at(-1)?.at ?? "") < (list.at(-1)?.at ?? "") ? list : newest));
+    merged.push(...next.splice(-1));
+    if (next.length === 0) rest.splice(rest.indexOf(next), 1);
+  }
+  return merged;
+}
 
 async function newestBuilds(workspace: Workspace, limit: number): Promise<readonly AttestedBuild[]> {
   const { readBuilds } = await import("../../promotion/builds.ts");
