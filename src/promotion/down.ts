@@ -1,5 +1,5 @@
 import type { Stage } from "../environment/model.ts";
-import { hostsSince } from "../plan/former-hosts.ts";
+import { hostsSince, type LastHosts } from "../plan/former-hosts.ts";
 import { StageLock } from "../rollout/lock.ts";
 import type { Workspace } from "../rollout/workspace.ts";
 import { belongingsOn, clearHost, type DownHost, downHost, isNothing } from "./clear-host.ts";
@@ -23,18 +23,21 @@ export async function takeDown(
   const seen = (await look()).map(downHost);
   const [first] = engines;
   if (options.dryRun || !first) return seen;
-  // Whoever is at work there, as in a first rollout, may be about to bring something.
-  const lock = new StageLock(first, place, workspace.clock);
-  if (seen.every(isNothing) && (await lock.holders(signal)).length === 0) return seen;
+  if (seen.every(isNothing) && !isTold(stage, await readLastHosts(workspace, stage))) {
+    // Whoever is at work there, as in a first rollout, may be about to bring something.
+    const lock = new StageLock(first, place, workspace.clock);
+    if ((await lock.holders(signal)).length === 0) return seen;
+  }
   const signer = await stageSigner(workspace, options);
   return await whileLocked(workspace, stage, first, `envctl down ${stage.name}`, async () => {
     // A rollout may have ended just now: what goes is what is there since.
     const found = await look();
     const result = found.map(downHost);
-    if (result.every(isNothing)) return result;
+    const last = await readLastHosts(workspace, stage);
+    if (result.every(isNothing) && !isTold(stage, last)) return result;
     const hosts = stage.hosts.map((host) => host.name);
     const present = found.map(({ observed: { name, containers } }) => ({ name, containers }));
-    const since = hostsSince(await readLastHosts(workspace, stage), present);
+    const since = hostsSince(last, present);
     await progress.step("take down", async (at) => {
       await Promise.all(
         found.map((belongings) => at.step(belongings.engine.name, () => clearHost(workspace, belongings, options))),
@@ -48,4 +51,9 @@ export async function takeDown(
     );
     return result;
   });
+}
+
+/** Whether the history has the stage run where it does not: it was taken down, and that could not be written down. */
+function isTold({ hosts }: Stage, last: LastHosts | undefined): boolean {
+  return hosts.some(({ name }) => last?.ran.includes(name));
 }
