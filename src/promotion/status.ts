@@ -62,13 +62,9 @@ async function readStage(workspace: Workspace, stage: Stage, hostTimeout: number
   const hosts = await Promise.all(
     looked.map(async ({ address, result }, index): Promise<HostStatus> => {
       if ("unreachable" in result) return { host: address.name, unreachable: result.unreachable, containers: [] };
-      const signal = within(workspace, hostTimeout);
-      return hostStatus(
-        facts,
-        result.observed,
-        index === 0,
-        await probeStage(result.engine, result.observed, stage, signal),
-      );
+      const { engine, observed } = result;
+      const probed = await probeStage(engine, observed, stage, workspace.signal, hostTimeout);
+      return hostStatus(facts, observed, index === 0, probed);
     }),
   );
   const present = looked.map(({ address: { name }, result }) => ({

@@ -1,3 +1,4 @@
+import { milliseconds } from "../base/duration.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Stage } from "../environment/model.ts";
@@ -6,12 +7,16 @@ import { isRunning, type ObservedHost, workloadOf } from "../plan/observed.ts";
 import type { Probed } from "../plan/status.ts";
 import { probe } from "./probe.ts";
 
-/** Asks every running container of a stage that has an HTTP or TCP check how it is, all at once. */
+/**
+ * Asks every running container of a stage that has an HTTP or TCP check how it is, all at once. No answer is waited for longer
+ * than `patience` milliseconds.
+ */
 export async function probeStage(
   engine: Engine,
   observed: ObservedHost,
   stage: Stage,
   signal: AbortSignal,
+  patience = Number.POSITIVE_INFINITY,
 ): Promise<Probed> {
   const checks = observed.containers.filter(isRunning).flatMap((container) => {
     const workload = [stage.app, ...stage.workers, ...stage.services].find(
@@ -22,7 +27,12 @@ export async function probeStage(
   });
   const results = await Promise.all(
     checks.map(async ({ container, health }) => {
-      const note = await probe(engine, container, health, signal).catch((error: unknown) => messageOf(error));
+      const timeout = milliseconds(Math.min(health.timeout, patience));
+      const note = await probe(engine, container, { ...health, timeout }, signal).catch((error: unknown) => {
+        // Who is interrupted has learnt nothing of the container.
+        signal.throwIfAborted();
+        return messageOf(error);
+      });
       return [container.id, { health: note === undefined ? "healthy" : "unhealthy", note } as const] as const;
     }),
   );
