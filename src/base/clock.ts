@@ -1,3 +1,5 @@
+import { longestTimer } from "./time-limit.ts";
+
 /** Time comes in from outside, so that waits and windows are tested without waiting. */
 export interface Clock {
   now(): Date;
@@ -14,10 +16,13 @@ export const systemClock: Clock = {
         clearTimeout(timer);
         reject(signal?.reason);
       };
-      const timer = setTimeout(() => {
-        signal?.removeEventListener("abort", abort);
-        resolve();
-      }, duration);
+      const timer = setTimeout(
+        () => {
+          signal?.removeEventListener("abort", abort);
+          resolve();
+        },
+        Math.min(duration, longestTimer),
+      );
       signal?.addEventListener("abort", abort, { once: true });
     }),
 };

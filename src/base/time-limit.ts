@@ -1,3 +1,6 @@
+/** What a timer can wait at most, 24 days: one that is set to more goes off at once. Milliseconds. */
+export const longestTimer = 2 ** 31 - 1;
+
 /**
  * A signal that is aborted after so many milliseconds, as `AbortSignal.timeout` gives it; the process need not live for it.
  * Of that one nothing but a weak reference is kept: as part of an `AbortSignal.any` it is collected as garbage on Node 20,
@@ -6,7 +9,7 @@
 export function timeLimit(milliseconds: number): AbortSignal {
   const controller = new AbortController();
   const expire = () => controller.abort(new DOMException("The operation was aborted due to timeout", "TimeoutError"));
-  setTimeout(expire, milliseconds).unref();
+  setTimeout(expire, Math.min(milliseconds, longestTimer)).unref();
   return controller.signal;
 }
 

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
+import { systemClock } from "../../src/base/clock.ts";
 import { timeLimit, withGrace } from "../../src/base/time-limit.ts";
 
 setFlagsFromString("--expose-gc");
@@ -22,6 +23,17 @@ it("fires as a part of other signals, whatever is collected", async () => {
   const signal = timeLimit(1);
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect([signal.aborted, (signal.reason as DOMException).name]).toEqual([true, "TimeoutError"]);
+});
+
+it("lasts where it is longer than a timer can wait", async () => {
+  const month = 30 * 24 * 3_600_000;
+  const controller = new AbortController();
+  const limit = timeLimit(month);
+  const waited = systemClock.wait(month, controller.signal);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  controller.abort(new Error("waits still"));
+  await expect(waited).rejects.toThrow("waits still");
+  expect(limit.aborted).toBe(false);
 });
 
 it("grants what was begun its time after an abort, and no more", async () => {

@@ -4,6 +4,7 @@ import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { formatBytes } from "../../base/bytes.ts";
 import { EnvctlError, ExitCode } from "../../base/errors.ts";
+import { longestTimer } from "../../base/time-limit.ts";
 import { errorMessage, parseText, readBytes, readText } from "./answer-text.ts";
 import { apiError, connectionLost } from "./api-error.ts";
 import { ConnectionAgent } from "./connection-agent.ts";
@@ -147,7 +148,7 @@ export class ApiClient {
 
   async #once<Body>(call: Call, by: By): Promise<Answer<Body>> {
     const request = this.#request(call, by);
-    const limit = call.timeout ?? defaultTimeout;
+    const limit = Math.min(call.timeout ?? defaultTimeout, longestTimer);
     const timer = setTimeout(() => request.destroy(this.#tooSlow(call, limit)), limit);
     try {
       return await this.#exchange<Body>(request, call);
