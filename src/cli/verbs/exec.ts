@@ -21,16 +21,20 @@ export const exec: Verb = {
   ],
   run: async (context, [name = "", ...command], options) => {
     const { withStage } = await import("../workspace.ts");
-    const { chooseHosts, chooseWorkload } = await import("../choose.ts");
+    const { chooseHosts, chooseWorkload, requireAnswers } = await import("../choose.ts");
     const { stageContainers } = await import("../../rollout/logs.ts");
     const { attachTerminal } = await import("../attach-terminal.ts");
     return await withStage(context, name, async (workspace, stage) => {
-      const engines = await chooseHosts(workspace, stage, text(options, "host"));
+      const host = text(options, "host");
+      const engines = await chooseHosts(workspace, stage, host);
       const workload = chooseWorkload(stage, text(options, "service"));
       const place = { environment: workspace.environment.name, stage: stage.name };
       const containers = await stageContainers(engines, place, workload, workspace.signal);
       const target = containers.find(({ container }) => container.state === "running");
-      if (!target) throw nothingRuns(stage.name, workload);
+      if (!target) {
+        await requireAnswers(workspace, stage, host);
+        throw nothingRuns(stage.name, workload);
+      }
       const code = await attachTerminal(target, {
         command,
         user: text(options, "user"),

@@ -24,7 +24,7 @@ export const logs: Verb = {
   ],
   run: async (context, [name = "", workload], options) => {
     const { withStage } = await import("../workspace.ts");
-    const { chooseHosts, chooseWorkload } = await import("../choose.ts");
+    const { chooseHosts, chooseWorkload, requireAnswers } = await import("../choose.ts");
     const { readLogs, stageContainers } = await import("../../rollout/logs.ts");
     const { readCount } = await import("../read-count.ts");
     const { readSince } = await import("../read-since.ts");
@@ -32,10 +32,12 @@ export const logs: Verb = {
     const tail = readCount("--tail", text(options, "tail"), 0);
     const since = readSince(text(options, "since"), context.clock.now());
     return await withStage(context, name, async (workspace, stage) => {
-      const engines = await chooseHosts(workspace, stage, text(options, "host"));
+      const host = text(options, "host");
+      const engines = await chooseHosts(workspace, stage, host);
       const wanted = options.all === true ? undefined : chooseWorkload(stage, workload);
       const place = { environment: workspace.environment.name, stage: stage.name };
       const containers = await stageContainers(engines, place, wanted, workspace.signal);
+      if (containers.length === 0) await requireAnswers(workspace, stage, host);
       const several = containers.length > 1;
       const request = {
         follow: options.follow === true,
