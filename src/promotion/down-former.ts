@@ -9,6 +9,7 @@ import { whileLocked } from "./locked.ts";
 import { openHosts } from "./open-hosts.ts";
 import { readLastHosts } from "./read-last-hosts.ts";
 import { recordDown } from "./record-down.ts";
+import { sameEngine } from "./same-engine.ts";
 import { stageSigner } from "./stage-signer.ts";
 
 /** A host that a stage has no more. */
@@ -68,7 +69,11 @@ export async function takeDownFormer(
     Promise.all([openHosts(workspace, stage), options.gone ? undefined : belongingsOfFormer()]),
   );
   const ids = new Set(found?.observed.containers.map(({ id }) => id));
-  const sameAs = await hostWith(ids, engines, place, signal);
+  const isEmpty = found === undefined || isNothing(downHost(found));
+  const asksMore = ids.size === 0 && !isEmpty && !options.dryRun;
+  const sameAs = asksMore
+    ? await sameEngine(workspace, stage, found.engine, engines)
+    : await hostWith(ids, engines, place, signal);
   const belongings = sameAs === undefined ? found : undefined;
   const result = belongings ? { ...downHost(belongings), sameAs } : { ...nothing, sameAs };
   const [first] = engines;
