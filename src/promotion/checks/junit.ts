@@ -1,3 +1,4 @@
+import { textOf } from "../../base/json.ts";
 import type { TestCounts } from "./check.ts";
 
 /** What JUnit reports say, all of them together. */
@@ -69,7 +70,7 @@ function count(suite: Element, failures: string[]): TestCounts {
   const claimed = numberOf(suite["@failures"]) + numberOf(suite["@errors"]);
   if (claimed <= total.failed) return total;
   const [error] = [...elements(suite.error), ...elements(suite.failure)];
-  failures.push(`${text(suite["@name"]) || "a suite"}: ${error ? messageOf(error) : `${claimed} failed`}`);
+  failures.push(`${textOf(suite["@name"]) || "a suite"}: ${error ? messageOf(error) : `${claimed} failed`}`);
   return { ...total, run: Math.max(total.run, claimed), failed: claimed };
 }
 
@@ -78,14 +79,14 @@ function sum(left: TestCounts, right: TestCounts): TestCounts {
 }
 
 function nameOf(suite: Element, test: Element): string {
-  const group = text(test["@classname"]) || text(suite["@name"]);
-  const name = text(test["@name"]) || "a test";
+  const group = textOf(test["@classname"]) || textOf(suite["@name"]);
+  const name = textOf(test["@name"]) || "a test";
   return group === "" || name.startsWith(group) ? name : `${group} › ${name}`;
 }
 
 /** The attribute, or else the first line of the text. */
 function messageOf(failure: Element): string {
-  const words = text(failure["@message"]).trim() || text(failure["#text"]).trim() || text(failure["@type"]);
+  const words = textOf(failure["@message"]).trim() || textOf(failure["#text"]).trim() || textOf(failure["@type"]);
   const line = words.split(/\r?\n/).find((one) => one.trim() !== "") ?? "failed";
   return line.length > messageLength ? `${line.slice(0, messageLength)}…` : line.trim();
 }
@@ -93,18 +94,14 @@ function messageOf(failure: Element): string {
 /** `<skipped/>` is an empty text to the parser. */
 function elements(value: unknown): Element[] {
   if (value === undefined) return [];
-  return [value].flat().map((one) => (isElement(one) ? one : { "#text": text(one) }));
+  return [value].flat().map((one) => (isElement(one) ? one : { "#text": textOf(one) }));
 }
 
 function isElement(value: unknown): value is Element {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function text(value: unknown): string {
-  return typeof value === "string" || typeof value === "number" ? String(value) : "";
-}
-
 function numberOf(value: unknown): number {
-  const number = Number(text(value));
+  const number = Number(textOf(value));
   return Number.isSafeInteger(number) && number > 0 ? number : 0;
 }
